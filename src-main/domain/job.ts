@@ -1,0 +1,165 @@
+// A job is long work as a plain value: what the job process is asked, and what it says while it works. Both survive
+// structuredClone; no tensor, function or class instance is in them. Paths in a job are absolute.
+
+import { z } from 'zod'
+import type { BackendPreference } from './device.ts'
+import { multimodalLmSpecSchema } from './model-spec.ts'
+import { runConfigSchema } from './run-config.ts'
+
+/** Trains one model. Continues from the newest complete checkpoint in `folder` when there is one. */
+const trainJob = z.strictObject({
+  kind: z.literal('train'),
+  /** The project folder: image paths of samples are relative to it; caches lie in it. */
+  project: z.string(),
+  /** Where checkpoints of this run are written. */
+  folder: z.string(),
+  config: runConfigSchema,
+})
+
+/** How a checkpoint is measured. Every number that decides a result is here and stored with it. */
+export const evaluationSchema = z.strictObject({
+  batchSize: z.int().min(1).default(32),
+  seed: z.int().min(0).default(0),
+  questions: z.strictObject({ limit: z.int().min(1).default(400), maxNewTokens: z.int().min(1).default(8) }).prefault({}),
+  preferences: z.strictObject({ limit: z.int().min(1).default(200) }).prefault({}),
+  probe: z
+    .strictObject({
+      /** Single-object crops per split: train fits, validation chooses λ and k, test is reported. */
+      perClass: z.strictObject({ train: z.int().min(1), validation: z.int().min(1), test: z.int().min(1) }).prefault({
+        train: 12,
+        validation: 4,
+        test: 8,
+      }),
+      lambdas: z.array(z.number().positive()).min(1).default([1e-3, 1e-2, 1e-1, 1, 10, 100]),
+      neighbours: z.array(z.int().min(1)).min(1).default([1, 5, 10, 20]),
+    })
+    .prefault({}),
+  segmentation: z
+    .strictObject({
+      limit: z.strictObject({ train: z.int().min(1), test: z.int().min(1) }).prefault({ train: 400, test: 200 }),
+      hiddenSize: z.int().min(1).default(256),
+      epochs: z.int().min(1).default(5),
+      labels: z.enum(['union', 'majority']).default('majority'),
+    })
+    .prefault({}),
+  localisation: z.strictObject({ limit: z.int().min(1).default(128), examples: z.int().min(0).default(8), beta: z.number().positive().default(0.1) }).prefault({}),
+  alignment: z.strictObject({ limit: z.int().min(16).default(256), neighbours: z.int().min(1).default(10) }).prefault({}),
+})
+export type Evaluation = z.output<typeof evaluationSchema>
+
+export const EVALUATORS = ['questions', 'preferences', 'probe', 'segmentation', 'localisation', 'alignment'] as const
+export type Evaluator = (typeof EVALUATORS)[number]
+
+/** Measures one checkpoint. `baseline` is the checkpoint whose encoder the change is measured against. */
+const evaluateJob = z.strictObject({
+  kind: z.literal('evaluate'),
+  project: z.string(),
+  checkpoint: z.string(),
+  baseline: z.string().nullable(),
+  evaluators: z.array(z.enum(EVALUATORS)).min(1),
+  settings: evaluationSchema,
+  /** SHA-256 of the snapshots; null: evaluators that need it are refused. */
+  snapshots: z.strictObject({
+    questions: z.string().nullable(),
+    preferences: z.string().nullable(),
+    objects: z.string().nullable(),
+    captions: z.string().nullable(),
+  }),
+})
+
+/** Writes a checkpoint's encoder as a Hugging Face folder and checks that it reads back with identical features. */
+const exportJob = z.strictObject({
+  kind: z.literal('export'),
+  project: z.string(),
+  checkpoint: z.string(),
+  folder: z.string(),
+  /** What to write: the encoder alone, or the whole multimodal model. */
+  part: z.enum(['vision-encoder', 'multimodal-lm']).default('vision-encoder'),
+})
+
+/** Writes the built-in sight test to `folder` in ordinary formats (PNG, LLaVA JSON, preference JSONL, COCO). */
+const sightTestJob = z.strictObject({
+  kind: z.literal('sight-test'),
+  folder: z.string(),
+  settings: z.lazy(() => sightTestSchema),
+})
+
+/** How many scenes of which size; scenes of different splits never share a layout seed. */
+export const sightTestSchema = z.strictObject({
+  seed: z.int().min(0).default(0),
+  /** Side of the square scene, pixels. */
+  imageSize: z.int().min(32).max(1024).default(64),
+  scenes: z
+    .strictObject({ train: z.int().min(1), validation: z.int().min(1), test: z.int().min(1) })
+    .prefault({ train: 4000, validation: 300, test: 400 }),
+  /** Preference pairs drawn from the training scenes, and from the test scenes. */
+  pairs: z.strictObject({ train: z.int().min(1), test: z.int().min(1) }).prefault({ train: 1500, test: 400 }),
+})
+export type SightTest = z.output<typeof sightTestSchema>
+
+/** Trains the byte-level BPE tokenizer of a model from scratch on a snapshot's text; writes it to `folder`. */
+const tokenizerJob = z.strictObject({
+  kind: z.literal('tokenizer'),
+  project: z.string(),
+  folder: z.string(),
+  snapshots: z.array(z.string()).min(1),
+  vocabSize: z.int().min(300).max(100_000),
+})
+
+export const jobSchema = z.discriminatedUnion('kind', [trainJob, evaluateJob, exportJob, sightTestJob, tokenizerJob])
+export type Job = z.output<typeof jobSchema>
+export type JobKind = Job['kind']
+export type TrainJob = Extract<Job, { kind: 'train' }>
+export type EvaluateJob = Extract<Job, { kind: 'evaluate' }>
+export type ExportJob = Extract<Job, { kind: 'export' }>
+export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
+export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
+
+/** One measured item, kept so that differences between checkpoints can be paired item by item. */
+export const itemResultSchema = z.strictObject({
+  itemId: z.string(),
+  /** Items that share an image are one cluster. */
+  cluster: z.string(),
+  group: z.string().nullable(),
+  value: z.number(),
+  /** What a person wants to see: answer given, answer expected, maps. */
+  detail: z.unknown(),
+})
+export type ItemResult = z.output<typeof itemResultSchema>
+
+/** What a job says while it works. */
+export type JobEvent =
+  /** First event of every job that computes: what it runs on. */
+  | { readonly kind: 'device'; readonly engine: string; readonly device: string; readonly versions: Readonly<Record<string, string>> }
+  /** A part of the job begins ("reference log-probabilities"); `of` units of counted work follow. */
+  | { readonly kind: 'part'; readonly name: string; readonly of: number }
+  | { readonly kind: 'progress'; readonly done: number; readonly of: number }
+  | { readonly kind: 'step'; readonly step: number; readonly of: number; readonly metrics: Readonly<Record<string, number>> }
+  | { readonly kind: 'checkpoint'; readonly step: number; readonly folder: string; readonly sha256: string }
+  /** A number about the whole checkpoint; `n` items stand behind it. */
+  | { readonly kind: 'result'; readonly metric: string; readonly value: number; readonly n: number }
+  | { readonly kind: 'items'; readonly metric: string; readonly items: readonly ItemResult[] }
+  | { readonly kind: 'artifact'; readonly name: string; readonly path: string }
+  | { readonly kind: 'log'; readonly level: 'info' | 'warning'; readonly message: string }
+
+/** Runs a job wherever the adapter puts it. Stops by `signal`: the iteration then throws LabError 'cancelled'. */
+export type Runner = (job: Job, signal: AbortSignalLike, options?: { readonly backend?: BackendPreference }) => AsyncIterable<JobEvent>
+
+/** All that the core asks of an AbortSignal, so that it needs neither DOM nor Node types. */
+export interface AbortSignalLike {
+  readonly aborted: boolean
+  addEventListener?(type: 'abort', listener: () => void, options?: { once?: boolean }): void
+}
+
+/** The model a checkpoint folder holds, as its lab.json says. */
+export const checkpointSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  step: z.int().min(0),
+  model: multimodalLmSpecSchema,
+  config: runConfigSchema.nullable(),
+  /** SHA-256 of model.safetensors. */
+  sha256: z.string(),
+  /** Tokens seen so far, so that num_tokens continues after a resume. */
+  numTokens: z.number().default(0),
+})
+export type Checkpoint = z.output<typeof checkpointSchema>

@@ -1,0 +1,83 @@
+// Each metric once: its name in code, columns, charts and reports, what it means, its unit, and which way is better.
+// Training metrics carry TRL's names, so that a curve can be laid beside a published one.
+
+export interface Metric {
+  readonly name: string
+  readonly label: string
+  /** One sentence, shown on hover. */
+  readonly meaning: string
+  readonly unit: 'nats' | 'share' | 'number' | 'ratio'
+  readonly better: 'higher' | 'lower' | 'neither'
+}
+
+const metric = (name: string, label: string, unit: Metric['unit'], better: Metric['better'], meaning: string): Metric => ({
+  name,
+  label,
+  meaning,
+  unit,
+  better,
+})
+
+/** Logged at every optimiser step, under TRL's names. */
+export const TRAINING_METRICS = [
+  metric('loss', 'Loss', 'nats', 'lower', 'What is minimised: SFT: mean negative log-likelihood of an answer token; DPO: −log σ(margin).'),
+  metric('learning_rate', 'Learning rate', 'number', 'neither', "The schedule's value at this step; a module may have its own peak."),
+  metric('grad_norm', 'Gradient norm', 'number', 'neither', 'Euclidean norm over all trained parameters, before clipping.'),
+  metric('epoch', 'Epoch', 'number', 'neither', 'Passes over the training data so far.'),
+  metric('num_tokens', 'Tokens seen', 'number', 'neither', 'Text and image tokens processed since the start of the run.'),
+  metric('mean_token_accuracy', 'Token accuracy', 'share', 'higher', 'Share of answer tokens (of the chosen answer) that are the most likely token.'),
+  metric('entropy', 'Entropy', 'nats', 'neither', 'Mean entropy of the predicted distribution at the answer tokens.'),
+  metric('rewards/chosen', 'Reward, chosen', 'nats', 'neither', 'β·(log π_policy − log π_reference) of the chosen answer.'),
+  metric('rewards/rejected', 'Reward, rejected', 'nats', 'neither', 'β·(log π_policy − log π_reference) of the rejected answer.'),
+  metric('rewards/margins', 'Margin', 'nats', 'higher', 'Reward of the chosen minus reward of the rejected answer: the quantity that DPO raises.'),
+  metric('rewards/accuracies', 'Preference accuracy', 'share', 'higher', 'Share of pairs whose chosen reward exceeds the rejected one; a tie counts as wrong.'),
+  metric('logps/chosen', 'Log-probability, chosen', 'nats', 'higher', 'Sum over the tokens of the chosen answer. It may fall while the margin grows.'),
+  metric('logps/rejected', 'Log-probability, rejected', 'nats', 'lower', 'Sum over the tokens of the rejected answer.'),
+  metric('logits/chosen', 'Mean logit, chosen', 'number', 'neither', 'Mean over vocabulary and answer tokens of the chosen answer.'),
+  metric('logits/rejected', 'Mean logit, rejected', 'number', 'neither', 'Mean over vocabulary and answer tokens of the rejected answer.'),
+] as const
+
+/** What is measured on a checkpoint, in the order in which tables show it. */
+export const EVALUATION_METRICS = [
+  metric('vqa/all', 'Questions, all', 'share', 'higher', 'Exact match of the greedy answer after cleaning, over all test questions.'),
+  metric('vqa/general', 'Questions, general', 'share', 'higher', 'Exact match on presence, naming and colour.'),
+  metric('vqa/text', 'Questions, text in the image', 'share', 'higher', 'Exact match on printed words.'),
+  metric('vqa/vision-centric', 'Questions, vision-centric', 'share', 'higher', 'Exact match on count, relation, size and depth order.'),
+  metric('vqa/knowledge', 'Questions, knowledge', 'share', 'higher', 'Exact match on facts about what is shown.'),
+  metric('preference/accuracy', 'Preference accuracy', 'share', 'higher', 'Share of held-out pairs whose chosen answer has the higher log-probability.'),
+  metric('probe/linear', 'Linear probe', 'share', 'higher', 'Top-1 of multinomial logistic regression on frozen, mean-pooled features; λ chosen on validation.'),
+  metric('probe/prototype', 'Class-mean prototypes', 'share', 'higher', 'Top-1 of the nearest class mean by cosine.'),
+  metric('probe/knn', 'k-NN', 'share', 'higher', 'Top-1 of the weighted k-nearest-neighbour vote (cosine, T 0.07); k chosen on validation.'),
+  metric('segmentation/macro-recall', 'Segmentation, macro recall', 'share', 'higher', 'Two-layer MLP on frozen patches: recall per class over patches, averaged over classes.'),
+  metric('segmentation/mean-iou', 'Segmentation, mean IoU', 'share', 'higher', 'Two-layer MLP on frozen patches: intersection over union per class over patches, averaged.'),
+  metric('localisation/sft/energy', 'SFT map, energy', 'ratio', 'higher', 'Share of the SFT gradient inside the deciding region, divided by the region’s share of the image; 1 is chance.'),
+  metric('localisation/chosen/energy', 'Chosen map, energy', 'ratio', 'higher', 'The same for the log-probability of the chosen answer.'),
+  metric('localisation/rejected/energy', 'Rejected map, energy', 'ratio', 'higher', 'The same for the log-probability of the rejected answer.'),
+  metric('localisation/dpo/energy', 'Contrast (DPO) map, energy', 'ratio', 'higher', 'The same for the DPO loss with features shared by both answers.'),
+  metric('localisation/sft/pointing', 'SFT map, pointing game', 'share', 'higher', 'Share of items whose largest value lies in the deciding region.'),
+  metric('localisation/chosen/pointing', 'Chosen map, pointing game', 'share', 'higher', 'Share of items whose largest value lies in the deciding region.'),
+  metric('localisation/rejected/pointing', 'Rejected map, pointing game', 'share', 'higher', 'Share of items whose largest value lies in the deciding region.'),
+  metric('localisation/dpo/pointing', 'Contrast (DPO) map, pointing game', 'share', 'higher', 'Share of items whose largest value lies in the deciding region.'),
+  metric('localisation/sft/auroc', 'SFT map, AUROC', 'share', 'higher', 'Probability that a patch inside the region scores above one outside; 0.5 is chance.'),
+  metric('localisation/chosen/auroc', 'Chosen map, AUROC', 'share', 'higher', 'Probability that a patch inside the region scores above one outside; 0.5 is chance.'),
+  metric('localisation/rejected/auroc', 'Rejected map, AUROC', 'share', 'higher', 'Probability that a patch inside the region scores above one outside; 0.5 is chance.'),
+  metric('localisation/dpo/auroc', 'Contrast (DPO) map, AUROC', 'share', 'higher', 'Probability that a patch inside the region scores above one outside; 0.5 is chance.'),
+  metric('localisation/sft/entropy', 'SFT map, entropy', 'share', 'lower', 'Entropy of the map divided by that of a flat one; 1 is spread evenly.'),
+  metric('localisation/chosen/entropy', 'Chosen map, entropy', 'share', 'lower', 'Entropy of the map divided by that of a flat one; 1 is spread evenly.'),
+  metric('localisation/rejected/entropy', 'Rejected map, entropy', 'share', 'lower', 'Entropy of the map divided by that of a flat one; 1 is spread evenly.'),
+  metric('localisation/dpo/entropy', 'Contrast (DPO) map, entropy', 'share', 'lower', 'Entropy of the map divided by that of a flat one; 1 is spread evenly.'),
+  metric('alignment/mutual-knn', 'Alignment with language', 'share', 'higher', 'Mutual k-NN (k 10) of image features with text features of the captions; best pair of layers.'),
+  metric('alignment/cka-language', 'Linear CKA with language', 'share', 'higher', 'Linear centred kernel alignment of image features with text features of the captions.'),
+  metric('change/cka', 'Linear CKA with the start', 'share', 'neither', 'How alike the features still are to those of the stage-1 encoder; 1 is unchanged.'),
+  metric('change/mutual-knn', 'Neighbours kept', 'share', 'neither', 'Mutual k-NN (k 10) with the stage-1 encoder: share of nearest neighbours that stayed.'),
+  metric('transplant/all', 'Transplant, all', 'share', 'higher', 'Exact match of a fresh projector and language model trained on the frozen encoder.'),
+  metric('transplant/general', 'Transplant, general', 'share', 'higher', 'Transplant, questions on presence, naming and colour.'),
+  metric('transplant/text', 'Transplant, text in the image', 'share', 'higher', 'Transplant, questions on printed words.'),
+  metric('transplant/vision-centric', 'Transplant, vision-centric', 'share', 'higher', 'Transplant, questions on count, relation, size and depth order.'),
+  metric('transplant/knowledge', 'Transplant, knowledge', 'share', 'higher', 'Transplant, questions on facts about what is shown.'),
+] as const
+
+export function metricNamed(name: string): Metric {
+  const all: readonly Metric[] = [...TRAINING_METRICS, ...EVALUATION_METRICS]
+  return all.find((each) => each.name === name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
+}

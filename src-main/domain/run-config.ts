@@ -1,0 +1,103 @@
+// Everything that decides the outcome of one training run, declared once: from it come the type, the check at every
+// boundary, the form's fields, the command line's --set keys, the JSON presets and the column in `runs`.
+// Parsed once, frozen into the run's row, never re-read. A default lives here and nowhere in the engine.
+
+import { z } from 'zod'
+import { MODULES, multimodalLmSpecSchema } from './model-spec.ts'
+
+export const objectiveSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('sft') }),
+  z.strictObject({
+    kind: z.literal('dpo'),
+    beta: z.number().min(0.001).max(10).default(0.1).meta({
+      label: 'β',
+      help: 'DPO (arXiv 2305.18290): how strongly the policy is held to the reference; the paper uses 0.1',
+    }),
+    labelSmoothing: z.number().min(0).max(0.499).default(0).meta({
+      label: 'Label smoothing',
+      help: 'cDPO: assumed share of pairs whose answers are swapped',
+    }),
+  }),
+])
+export type ObjectiveConfig = z.output<typeof objectiveSchema>
+
+const moduleTrainingSchema = z.strictObject({
+  train: z.boolean().default(true).meta({ label: 'Train', help: 'off: the module is frozen' }),
+  /** null: the run's own learning rate. */
+  learningRate: z.number().min(0).max(1).nullable().default(null).meta({
+    label: 'Learning rate',
+    help: "this module's own learning rate; empty: the run's",
+  }),
+  gradientCheckpointing: z.boolean().default(false).meta({
+    label: 'Gradient checkpointing',
+    help: 'recompute each block in the backward pass: about half the memory for about a fifth more time',
+  }),
+})
+export type ModuleTraining = z.output<typeof moduleTrainingSchema>
+
+/** How a stage trains: all of a run's configuration but its data and its starting point. */
+export const trainingSchema = z.strictObject({
+  objective: objectiveSchema.prefault({ kind: 'sft' }),
+  learningRate: z.number().min(0).max(1).default(1e-3).meta({ label: 'Learning rate', help: 'peak, reached after warm-up' }),
+  steps: z.int().min(1).max(10_000_000).default(100).meta({ label: 'Steps', help: 'optimiser updates' }),
+  batchSize: z.int().min(1).max(4096).default(16).meta({ label: 'Batch size', help: 'samples (or pairs) per forward pass' }),
+  gradientAccumulation: z.int().min(1).max(1024).default(1).meta({
+    label: 'Gradient accumulation',
+    help: 'forward passes per optimiser update; the effective batch is batchSize × this',
+  }),
+  schedule: z.enum(['cosine', 'constant']).default('cosine').meta({ label: 'Schedule', help: 'cosine falls to zero at the last step' }),
+  warmupRatio: z.number().min(0).max(1).default(0.03).meta({ label: 'Warm-up', help: 'share of the steps; the paper uses 0.03' }),
+  weightDecay: z.number().min(0).max(1).default(0).meta({ label: 'Weight decay', help: 'AdamW; not applied to biases and norms' }),
+  adamBeta1: z.number().min(0).max(0.9999).default(0.9).meta({ label: 'Adam β₁', help: 'decay of the first moment' }),
+  adamBeta2: z.number().min(0).max(0.99999).default(0.999).meta({ label: 'Adam β₂', help: 'decay of the second moment' }),
+  adamEpsilon: z.number().positive().default(1e-8).meta({ label: 'Adam ε', help: 'added to the root of the second moment' }),
+  maxGradientNorm: z.number().positive().default(1).meta({ label: 'Gradient clipping', help: 'largest global norm' }),
+  maxLength: z.int().min(8).max(131072).default(512).meta({
+    label: 'Longest sequence',
+    help: 'tokens, image tokens included; longer samples are left out and counted, never cut',
+  }),
+  modules: z
+    .strictObject(Object.fromEntries(MODULES.map((module) => [module, moduleTrainingSchema.prefault({})])) as Record<
+      (typeof MODULES)[number],
+      z.ZodPrefault<typeof moduleTrainingSchema>
+    >)
+    .prefault({}),
+  seed: z.int().min(0).default(0).meta({ label: 'Seed', help: 'order of the data and initial weights' }),
+  checkpointEverySteps: z.int().min(1).default(100).meta({ label: 'Checkpoint every', help: 'steps between checkpoints' }),
+})
+export type Training = z.output<typeof trainingSchema>
+
+/** What a run starts from. */
+export const startSchema = z.discriminatedUnion('kind', [
+  /** A model folder as written by a training job (model.safetensors, config.json, tokenizer.json). */
+  z.strictObject({ kind: z.literal('checkpoint'), folder: z.string() }),
+  /**
+   * The vision encoder (and the first `projectorLayers` projector layers) of a checkpoint under a fresh rest:
+   * PIVOT's transplant (paper section 6). `model` describes the new language model; its encoder must match.
+   */
+  z.strictObject({
+    kind: z.literal('transplant'),
+    folder: z.string(),
+    projectorLayers: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0),
+    languageModelFolder: z.string().nullable().default(null),
+    seed: z.int().min(0),
+  }),
+  /** Random weights; the tokenizer is read from `tokenizerFolder` (tokenizer.json, tokenizer_config.json). */
+  z.strictObject({
+    kind: z.literal('scratch'),
+    model: multimodalLmSpecSchema.prefault({}),
+    tokenizerFolder: z.string(),
+    seed: z.int().min(0),
+  }),
+])
+export type Start = z.output<typeof startSchema>
+
+export const runConfigSchema = z
+  .strictObject({
+    training: trainingSchema.prefault({}),
+    /** SHA-256 of the dataset snapshot, which is the name of its file. */
+    snapshot: z.string(),
+    start: startSchema,
+  })
+  .readonly()
+export type RunConfig = z.output<typeof runConfigSchema>

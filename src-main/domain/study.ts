@@ -1,0 +1,177 @@
+// A study asks PIVOT's question: from one stage-1 model, which post-training makes the vision encoder see better?
+// Two arms, the same pairs in the same order, the same start; they may differ in the objective, its settings and the
+// learning rate, and in nothing else (arXiv 2510.16333, section 3). `studyPlan` spells the study out as jobs.
+
+import { z } from 'zod'
+import { LabError } from './errors.ts'
+import { evaluationSchema, EVALUATORS, type Evaluator } from './job.ts'
+import { multimodalLmSpecSchema } from './model-spec.ts'
+import { trainingSchema, type Training } from './run-config.ts'
+
+export const ARMS = ['sft', 'dpo'] as const
+export type Arm = (typeof ARMS)[number]
+/** The encoders that a study measures: the common start, and what each arm makes of it. */
+export const ENCODERS = ['stage-1', 'sft', 'dpo'] as const
+export type EncoderName = (typeof ENCODERS)[number]
+
+/** A stage's training settings; the seed is the study's. */
+const stage = trainingSchema
+
+export const studyConfigSchema = z.strictObject({
+  name: z.string().min(1).max(120).meta({ label: 'Name' }),
+  seeds: z.array(z.int().min(0)).min(1).max(32).meta({ label: 'Seeds', help: 'each seed repeats the whole study; three or more for an interval' }),
+  model: multimodalLmSpecSchema.prefault({}),
+  /** Dataset names in the project. */
+  data: z.strictObject({
+    captions: z.string(),
+    instructions: z.string(),
+    preferences: z.string(),
+    heldOutPreferences: z.string(),
+    questions: z.string(),
+    objects: z.string(),
+  }),
+  stages: z.strictObject({
+    /** 1a: captions, projector only (paper table 4). */
+    alignment: stage,
+    /** 1b: instructions, end to end. */
+    instruction: stage,
+    /** 2: one full training per arm; `studyParity` refuses arms that differ where they must not. */
+    sft: stage,
+    dpo: stage,
+  }),
+  evaluation: evaluationSchema.prefault({}),
+  /** PIVOT's central check: the frozen encoder under a fresh projector and language model. null: left out. */
+  transplant: z
+    .strictObject({ projectorLayers: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0), training: stage })
+    .nullable()
+    .default(null),
+})
+export type StudyConfig = z.output<typeof studyConfigSchema>
+
+/** One line of the parity table: a setting, its value in each arm, and whether a difference is allowed there. */
+export interface ParityRow {
+  readonly setting: string
+  readonly sft: string
+  readonly dpo: string
+  readonly verdict: 'equal' | 'differs as it may' | 'must be equal'
+}
+
+/** The objective is what is compared; the paper gives each objective its own learning rate (section 3.1, appendix E.1). */
+const MAY_DIFFER = /^(objective(\.|$)|learningRate$|modules\.\w+\.learningRate$)/
+
+/** Every training setting of both arms side by side, and what the plan gives to both. */
+export function studyParity(config: StudyConfig): readonly ParityRow[] {
+  const sft = flatten(config.stages.sft)
+  const dpo = flatten(config.stages.dpo)
+  const settings = [...new Set([...Object.keys(sft), ...Object.keys(dpo)])]
+  const fromThePlan = ['preference pairs and their order', 'starting checkpoint', 'image preprocessing', 'tokenizer and chat template', 'evaluation']
+  return [
+    ...fromThePlan.map((setting): ParityRow => ({ setting, sft: 'shared', dpo: 'shared', verdict: 'equal' })),
+    ...settings.map((setting): ParityRow => {
+      const [a, b] = [sft[setting] ?? '–', dpo[setting] ?? '–']
+      return { setting, sft: a, dpo: b, verdict: a === b ? 'equal' : MAY_DIFFER.test(setting) ? 'differs as it may' : 'must be equal' }
+    }),
+  ]
+}
+
+/**
+ * @throws LabError 'conflict' when the arms differ in anything but objective and learning rate, naming every such setting;
+ *   'invalid-input' when an arm does not have the objective of its name
+ */
+export function assertComparable(config: StudyConfig): void {
+  for (const arm of ARMS)
+    if (config.stages[arm].objective.kind !== arm)
+      throw new LabError('invalid-input', `stages.${arm}.objective.kind: expected "${arm}", got "${config.stages[arm].objective.kind}"`)
+  const offending = studyParity(config).filter((row) => row.verdict === 'must be equal')
+  if (offending.length > 0)
+    throw new LabError(
+      'conflict',
+      `the two arms may differ in objective and learning rate only; make equal: ${offending.map((row) => `${row.setting} (sft ${row.sft}, dpo ${row.dpo})`).join(', ')}`,
+      { settings: offending.map((row) => row.setting) },
+    )
+}
+
+/** One job of a study, before paths are filled in. `id` is unique in the study and stable over restarts. */
+export type Phase =
+  | { readonly kind: 'train'; readonly id: string; readonly title: string; readonly seed: number; readonly stage: StageName; readonly training: Training; readonly data: DataRole; readonly start: PhaseStart }
+  | { readonly kind: 'evaluate'; readonly id: string; readonly title: string; readonly seed: number; readonly encoder: EncoderName; readonly checkpointOf: string; readonly baselineOf: string | null; readonly evaluators: readonly Evaluator[]; readonly metricPrefix: 'transplant' | null }
+  | { readonly kind: 'export'; readonly id: string; readonly title: string; readonly seed: number; readonly encoder: EncoderName; readonly checkpointOf: string }
+
+export type StageName = 'alignment' | 'instruction' | 'sft' | 'dpo' | 'transplant'
+export type DataRole = keyof StudyConfig['data']
+export type PhaseStart =
+  | { readonly kind: 'scratch' }
+  | { readonly kind: 'checkpoint'; readonly of: string }
+  | { readonly kind: 'transplant'; readonly of: string; readonly projectorLayers: 0 | 1 | 2 }
+
+/** The study as a list of jobs in the order in which they run; each names the earlier phases it needs. */
+export function studyPlan(config: StudyConfig): readonly Phase[] {
+  assertComparable(config)
+  return config.seeds.flatMap((seed) => {
+    const at = (what: string) => `seed-${seed}/${what}`
+    const train = (stageName: Exclude<StageName, 'transplant'>, title: string, data: DataRole, start: PhaseStart): Phase => ({
+      kind: 'train',
+      id: at(stageName),
+      title: `Seed ${seed}: ${title}`,
+      seed,
+      stage: stageName,
+      training: { ...config.stages[stageName], seed },
+      data,
+      start,
+    })
+    const stageOf = (encoder: EncoderName) => at(encoder === 'stage-1' ? 'instruction' : encoder)
+    const phases: Phase[] = [
+      train('alignment', 'stage 1a, projector alignment', 'captions', { kind: 'scratch' }),
+      train('instruction', 'stage 1b, instructions end to end', 'instructions', { kind: 'checkpoint', of: at('alignment') }),
+      train('sft', 'stage 2, SFT on the chosen answers', 'preferences', { kind: 'checkpoint', of: at('instruction') }),
+      train('dpo', 'stage 2, DPO on the pairs', 'preferences', { kind: 'checkpoint', of: at('instruction') }),
+    ]
+    for (const encoder of ENCODERS) {
+      phases.push({
+        kind: 'evaluate',
+        id: at(`${encoder}/evaluate`),
+        title: `Seed ${seed}: measuring ${encoder}`,
+        seed,
+        encoder,
+        checkpointOf: stageOf(encoder),
+        baselineOf: at('instruction'),
+        evaluators: EVALUATORS,
+        metricPrefix: null,
+      })
+      phases.push({ kind: 'export', id: at(`${encoder}/export`), title: `Seed ${seed}: exporting ${encoder}`, seed, encoder, checkpointOf: stageOf(encoder) })
+    }
+    if (config.transplant !== null)
+      for (const encoder of ENCODERS) {
+        phases.push({
+          kind: 'train',
+          id: at(`${encoder}/transplant`),
+          title: `Seed ${seed}: transplant of ${encoder}`,
+          seed,
+          stage: 'transplant',
+          training: { ...config.transplant.training, seed },
+          data: 'instructions',
+          start: { kind: 'transplant', of: stageOf(encoder), projectorLayers: config.transplant.projectorLayers },
+        })
+        phases.push({
+          kind: 'evaluate',
+          id: at(`${encoder}/transplant-evaluate`),
+          title: `Seed ${seed}: measuring the transplant of ${encoder}`,
+          seed,
+          encoder,
+          checkpointOf: at(`${encoder}/transplant`),
+          baselineOf: null,
+          evaluators: ['questions'],
+          metricPrefix: 'transplant',
+        })
+      }
+    return phases
+  })
+}
+
+/** Nested settings as `a.b.c` → text. */
+function flatten(value: object, path = ''): Record<string, string> {
+  return Object.entries(value).reduce<Record<string, string>>((flat, [key, each]) => {
+    const name = path ? `${path}.${key}` : key
+    return { ...flat, ...(typeof each === 'object' && each !== null ? flatten(each, name) : { [name]: String(each) }) }
+  }, {})
+}
