@@ -1,0 +1,121 @@
+// A run as the window, the command line and the report see it: rows of the store as plain values, and the request that
+// starts one. Times are milliseconds since 1970; `workedMs` counts only the time in which the run was running.
+
+import { z } from 'zod'
+import { ERROR_CODES } from './errors.ts'
+import { multimodalLmSpecSchema } from './model-spec.ts'
+import { runConfigSchema, trainingSchema } from './run-config.ts'
+import { RUN_STATUSES } from './run.ts'
+
+export const failureSchema = z.strictObject({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()),
+})
+
+const timeMs = z.number()
+
+/** Counted work: `done` of `of` units of the part that is under way. */
+export const partProgressSchema = z.strictObject({ part: z.string(), done: z.number(), of: z.number() })
+export type PartProgress = z.output<typeof partProgressSchema>
+
+export const runRowSchema = z.strictObject({
+  id: z.string(),
+  name: z.string(),
+  status: z.enum(RUN_STATUSES),
+  /** The study whose phase this run is; null: started on its own. */
+  studyId: z.string().nullable(),
+  phaseId: z.string().nullable(),
+  objective: z.enum(['sft', 'dpo']),
+  dataset: z.string().nullable(),
+  step: z.int(),
+  steps: z.int(),
+  progress: partProgressSchema.nullable(),
+  /** "native TensorFlow 2.21.0", "WebAssembly": what the job said it ran on; null before it said so. */
+  engine: z.string().nullable(),
+  device: z.string().nullable(),
+  createdAtMs: timeMs,
+  startedAtMs: timeMs.nullable(),
+  finishedAtMs: timeMs.nullable(),
+  workedMs: z.number(),
+  /** null: no pace has been measured yet, or nothing is under way. */
+  leftMs: z.number().nullable(),
+  failure: failureSchema.nullable(),
+})
+export type RunRow = z.output<typeof runRowSchema>
+
+export const checkpointRowSchema = z.strictObject({
+  step: z.int(),
+  folder: z.string(),
+  sha256: z.string(),
+  createdAtMs: timeMs,
+})
+export type CheckpointRow = z.output<typeof checkpointRowSchema>
+
+export const artifactRowSchema = z.strictObject({
+  id: z.string(),
+  studyId: z.string().nullable(),
+  runId: z.string().nullable(),
+  /** "encoder dpo, seed 0", "report". */
+  name: z.string(),
+  path: z.string(),
+  createdAtMs: timeMs,
+})
+export type ArtifactRow = z.output<typeof artifactRowSchema>
+
+/** One run with all that does not fit a list. */
+export const runViewSchema = z.strictObject({
+  row: runRowSchema,
+  config: runConfigSchema,
+  versions: z.record(z.string(), z.string()),
+  folder: z.string(),
+  /** Metrics that have rows, in the order of domain/metric.ts. */
+  metrics: z.array(z.string()),
+  /** Last value of each metric. */
+  latest: z.record(z.string(), z.number()),
+  checkpoints: z.array(checkpointRowSchema),
+  artifacts: z.array(artifactRowSchema),
+})
+export type RunView = z.output<typeof runViewSchema>
+
+export const logLineSchema = z.strictObject({
+  id: z.int(),
+  atMs: timeMs,
+  level: z.enum(['info', 'warning', 'error']),
+  message: z.string(),
+})
+export type LogLine = z.output<typeof logLineSchema>
+
+/** Points are [step, value], ascending by step. */
+export const seriesSchema = z.strictObject({ name: z.string(), points: z.array(z.tuple([z.number(), z.number()])) })
+export type Series = z.output<typeof seriesSchema>
+
+/** What a person asks for; the run service turns it into a RunConfig (snapshot, tokenizer and folders filled in). */
+export const runRequestSchema = z.strictObject({
+  name: z.string().min(1).max(120).meta({ label: 'Name' }),
+  dataset: z.string().min(1).meta({ label: 'Dataset', help: 'name of an imported dataset; DPO needs preference pairs' }),
+  start: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('scratch'), model: multimodalLmSpecSchema.prefault({}) }).meta({ label: 'Random weights' }),
+      z
+        .strictObject({
+          kind: z.literal('run'),
+          runId: z.string().meta({ label: 'Run', help: 'continue from the last checkpoint of this run' }),
+        })
+        .meta({ label: 'An earlier run' }),
+      z
+        .strictObject({ kind: z.literal('folder'), folder: z.string().meta({ label: 'Folder', help: 'a model folder that the lab wrote' }) })
+        .meta({ label: 'A model folder' }),
+      z
+        .strictObject({
+          kind: z.literal('transplant'),
+          runId: z.string().meta({ label: 'Run', help: "its vision encoder is put under a fresh rest" }),
+          projectorLayers: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0),
+        })
+        .meta({ label: 'A transplanted encoder' }),
+    ])
+    .prefault({ kind: 'scratch' })
+    .meta({ label: 'Start from' }),
+  training: trainingSchema.prefault({}),
+})
+export type RunRequest = z.output<typeof runRequestSchema>

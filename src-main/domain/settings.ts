@@ -1,0 +1,17 @@
+// What a person prefers. Nothing here can change a result: the engine a run used is stored with the run.
+
+import { z } from 'zod'
+import { backendPreferenceSchema } from './device.ts'
+
+export const THEMES = ['system', 'light', 'dark'] as const
+export type Theme = (typeof THEMES)[number]
+
+export const settingsSchema = z.strictObject({
+  theme: z.enum(THEMES).default('system'),
+  backend: backendPreferenceSchema.default('auto'),
+})
+export type Settings = z.output<typeof settingsSchema>
+
+/** What a person changes; a field left out stays as it is. */
+export const settingsChangeSchema = z.strictObject({ theme: z.enum(THEMES).exactOptional(), backend: backendPreferenceSchema.exactOptional() })
+export type SettingsChange = z.output<typeof settingsChangeSchema>

@@ -1,0 +1,17 @@
+// Every announcement that main makes. An announcement is a nudge: the window then asks for what it lacks. Only
+// `job.progress` carries numbers, so that a bar can move without a question.
+
+import { z } from 'zod'
+import { jobProgressSchema } from '../../src-main/domain/progress.ts'
+
+export const events = {
+  'run.changed': z.strictObject({ runId: z.string() }),
+  'study.changed': z.strictObject({ studyId: z.string() }),
+  'dataset.changed': z.strictObject({ datasetId: z.string().nullable() }),
+  'job.progress': jobProgressSchema,
+} satisfies Record<string, z.ZodType>
+
+export type EventName = keyof typeof events
+/** One announcement as it crosses: its name and its value. */
+export type Announcement = { readonly [Name in EventName]: { readonly name: Name; readonly value: z.output<(typeof events)[Name]> } }[EventName]
+export type Announce = (announcement: Announcement) => void

@@ -1,0 +1,125 @@
+// Every question that the window may ask, with the schema of question and answer. From this one list follow that main
+// handles all of them, that the preload forwards only these, and that `ask` is typed. A path that the window sends must
+// be one that main's own file dialog has given it.
+
+import { z } from 'zod'
+import { datasetRowSchema, importSummarySchema } from '../../src-main/domain/dataset-view.ts'
+import { doctorReportSchema } from '../../src-main/domain/doctor-report.ts'
+import { EVALUATORS, sightTestSchema } from '../../src-main/domain/job.ts'
+import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
+import { artifactRowSchema, logLineSchema, runRequestSchema, runRowSchema, runViewSchema, seriesSchema } from '../../src-main/domain/run-view.ts'
+import { settingsChangeSchema, settingsSchema } from '../../src-main/domain/settings.ts'
+import { exampleSchema, studyResultsSchema } from '../../src-main/domain/study-results.ts'
+import { parityRowSchema, studyRowSchema, studyViewSchema } from '../../src-main/domain/study-view.ts'
+import { studyConfigSchema } from '../../src-main/domain/study.ts'
+
+interface Operation {
+  readonly input: z.ZodType
+  readonly output: z.ZodType
+}
+
+const nothing = z.undefined()
+const ofRun = z.strictObject({ runId: z.string() })
+const ofStudy = z.strictObject({ studyId: z.string() })
+/** JSON Schema (draft 2020-12) with `label` and `help` beside each field: what a form is drawn from. */
+const jsonSchema = z.record(z.string(), z.unknown())
+/** null: the person closed the dialog. */
+const chosenPath = z.strictObject({ path: z.string() }).nullable()
+
+export const operations = {
+  'project.info': {
+    input: nothing,
+    output: z.strictObject({ folder: z.string(), database: z.string(), version: z.string(), platform: z.string() }),
+  },
+
+  'datasets.list': { input: nothing, output: z.array(datasetRowSchema) },
+  /** `path` comes from files.chooseFile or files.chooseFolder. `name` null: after the file. */
+  'datasets.import': {
+    input: z.strictObject({ path: z.string(), name: z.string().min(1).max(120).nullable().default(null) }),
+    output: importSummarySchema,
+  },
+  /** Writes the built-in sight test into the project and imports it. */
+  'datasets.createSightTest': { input: z.strictObject({ settings: sightTestSchema.prefault({}) }), output: importSummarySchema },
+  'datasets.delete': { input: z.strictObject({ datasetId: z.string() }), output: nothing },
+
+  'runs.list': { input: nothing, output: z.array(runRowSchema) },
+  'runs.get': { input: ofRun, output: runViewSchema },
+  'runs.start': { input: runRequestSchema, output: ofRun },
+  'runs.pause': { input: ofRun, output: nothing },
+  'runs.resume': { input: ofRun, output: nothing },
+  'runs.cancel': { input: ofRun, output: nothing },
+  'runs.delete': { input: ofRun, output: nothing },
+  /** Lines after `afterId`, oldest first, at most `limit` (the newest of them). */
+  'runs.log': {
+    input: z.strictObject({ runId: z.string(), afterId: z.int().min(0).default(0), limit: z.int().min(1).max(5000).default(500) }),
+    output: z.array(logLineSchema),
+  },
+  /** Writes the encoder (or the whole model) of the run's newest checkpoint into the project's exports. */
+  'runs.export': {
+    input: z.strictObject({ runId: z.string(), part: z.enum(['vision-encoder', 'multimodal-lm']).default('vision-encoder') }),
+    output: artifactRowSchema,
+  },
+
+  /** Thinned in SQL to at most `points` a metric (first, last and every k-th step). Empty `names`: all. */
+  'metrics.series': {
+    input: z.strictObject({
+      runId: z.string(),
+      names: z.array(z.string()).default([]),
+      points: z.int().min(2).max(10_000).default(600),
+    }),
+    output: z.array(seriesSchema),
+  },
+
+  'studies.list': { input: nothing, output: z.array(studyRowSchema) },
+  'studies.get': { input: ofStudy, output: studyViewSchema },
+  'studies.start': {
+    input: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('preset'), preset: z.string(), seeds: z.array(z.int().min(0)).min(1).max(32).nullable().default(null) }),
+      z.strictObject({ kind: z.literal('config'), config: studyConfigSchema }),
+    ]),
+    output: ofStudy,
+  },
+  'studies.pause': { input: ofStudy, output: nothing },
+  'studies.resume': { input: ofStudy, output: nothing },
+  'studies.cancel': { input: ofStudy, output: nothing },
+  'studies.delete': { input: ofStudy, output: nothing },
+  'studies.parity': { input: z.strictObject({ config: studyConfigSchema }), output: z.array(parityRowSchema) },
+  'studies.results': { input: ofStudy, output: studyResultsSchema },
+  'studies.examples': {
+    input: z.strictObject({
+      studyId: z.string(),
+      seed: z.int().min(0),
+      evaluator: z.enum(EVALUATORS).default('localisation'),
+      limit: z.int().min(1).max(200).default(24),
+    }),
+    output: z.array(exampleSchema),
+  },
+  /** Writes the self-contained HTML report; `open` shows it in the person's browser. */
+  'studies.report': { input: z.strictObject({ studyId: z.string(), open: z.boolean().default(true) }), output: artifactRowSchema },
+
+  'presets.list': { input: nothing, output: z.array(presetRowSchema) },
+  'presets.get': { input: z.strictObject({ name: z.string() }), output: presetSchema },
+
+  'schema.run': { input: nothing, output: jsonSchema },
+  'schema.study': { input: nothing, output: jsonSchema },
+
+  'doctor.run': { input: nothing, output: doctorReportSchema },
+
+  'files.chooseFolder': { input: z.strictObject({ title: z.string().max(120) }), output: chosenPath },
+  'files.chooseFile': {
+    input: z.strictObject({ title: z.string().max(120), extensions: z.array(z.string().regex(/^\w+$/)).default([]) }),
+    output: chosenPath,
+  },
+  /** Shows an artifact (report, exported encoder) in the file manager. */
+  'files.showArtifact': { input: z.strictObject({ artifactId: z.string() }), output: nothing },
+
+  'settings.get': { input: nothing, output: settingsSchema },
+  'settings.set': { input: settingsChangeSchema, output: settingsSchema },
+} satisfies Record<string, Operation>
+
+export type OperationName = keyof typeof operations
+/** What the window writes (defaults may be left out), what the handler gets (they are filled in), what it answers. */
+export type Question<Name extends OperationName> = z.input<(typeof operations)[Name]['input']>
+export type Input<Name extends OperationName> = z.output<(typeof operations)[Name]['input']>
+export type Output<Name extends OperationName> = z.output<(typeof operations)[Name]['output']>
+export type Handlers = { readonly [Name in OperationName]: (input: Input<Name>) => Promise<Output<Name>> | Output<Name> }
