@@ -1,0 +1,108 @@
+// Reference values: the Python package krippendorff; hand arithmetic in the comments.
+
+import { describe, expect, it } from 'vitest'
+import { cohenKappa, fleissKappa, gwetAc1, krippendorffAlpha } from '../../../src-main/domain/statistics/agreement.ts'
+import { bradleyTerry } from '../../../src-main/domain/statistics/bradley-terry.ts'
+import { refusal } from '../../support/refusal.ts'
+
+describe("Cohen's kappa", () => {
+  it('observed 0.7, expected 0.5: 0.4', () => {
+    // 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no: p_o = 35/50; p_e = ½·0.6 + ½·0.4.
+    const pairs = [...new Array(20).fill(['yes', 'yes']), ...new Array(5).fill(['yes', 'no']), ...new Array(10).fill(['no', 'yes']), ...new Array(15).fill(['no', 'no'])] as [string, string][]
+    expect(cohenKappa(pairs.map(([a]) => a), pairs.map(([, b]) => b))).toEqual({ kind: 'defined', value: expect.closeTo(0.4, 12), observed: 0.7, expected: 0.5 })
+  })
+
+  it('perfect agreement is 1, perfect contradiction −1', () => {
+    expect(cohenKappa([0, 1, 0, 1], [0, 1, 0, 1])).toMatchObject({ value: 1 })
+    expect(cohenKappa([0, 1, 0, 1], [1, 0, 1, 0])).toMatchObject({ value: -1 })
+  })
+
+  it('one category only is undefined, with a reason, and never 1 or NaN', () => {
+    expect(cohenKappa(['a', 'a'], ['a', 'a'])).toMatchObject({ kind: 'undefined', observed: 1 })
+  })
+
+  it('refuses no items, other items, missing ratings', () => {
+    for (const call of [() => cohenKappa([], []), () => cohenKappa([1], [1, 2]), () => cohenKappa([NaN], [1])]) expect(refusal(call)).toBe('invalid-input')
+  })
+})
+
+describe('Fleiss and Gwet', () => {
+  it('two raters who always agree on two categories: kappa 1, AC1 1', () => {
+    const table = [[2, 0], [0, 2], [2, 0], [0, 2]]
+    expect(fleissKappa(table)).toMatchObject({ value: 1 })
+    expect(gwetAc1(table)).toMatchObject({ value: 1 })
+  })
+
+  it('a rare category: 18 of 20 agree on the common one; kappa sinks below 0, AC1 stays near 0.89', () => {
+    // shares 38/40, 2/40; observed 0.9; Fleiss expects 0.905, so −0.0526; Gwet expects 2·0.95·0.05 = 0.095, so 0.8895.
+    const table = [...new Array<number[]>(18).fill([2, 0]), [1, 1], [1, 1]]
+    expect(fleissKappa(table)).toMatchObject({ value: expect.closeTo(-0.005 / 0.095, 9) })
+    expect(gwetAc1(table)).toMatchObject({ value: expect.closeTo(0.805 / 0.905, 9) })
+  })
+
+  it('one category only is undefined for Fleiss; AC1 knows the other column and says 1', () => {
+    expect(fleissKappa([[3, 0], [3, 0]])).toMatchObject({ kind: 'undefined' })
+    expect(gwetAc1([[3, 0], [3, 0]])).toMatchObject({ value: 1 })
+    expect(gwetAc1([[3], [3]])).toMatchObject({ kind: 'undefined' })
+  })
+
+  it('refuses rows of other raters, fractions, single raters', () => {
+    for (const call of [() => fleissKappa([[2, 0], [1, 0]]), () => fleissKappa([[1.5, 0.5]]), () => fleissKappa([[1, 0]]), () => fleissKappa([])]) expect(refusal(call)).toBe('invalid-input')
+  })
+})
+
+describe("Krippendorff's alpha", () => {
+  it('perfect agreement is 1 even with gaps', () => {
+    expect(krippendorffAlpha([['a', 'b', null, 'a'], ['a', 'b', 'c', null]])).toMatchObject({ value: 1 })
+  })
+
+  it('items with one rating drop out', () => {
+    const with_ = krippendorffAlpha([[1, 2, 1, 9], [1, 2, 2, null]])
+    expect(with_).toEqual(krippendorffAlpha([[1, 2, 1], [1, 2, 2]]))
+  })
+
+  it('is undefined where all ratings are alike, and where nothing overlaps', () => {
+    expect(krippendorffAlpha([['a', 'a'], ['a', 'a']])).toMatchObject({ kind: 'undefined' })
+    expect(krippendorffAlpha([['a', null], [null, 'a']])).toMatchObject({ kind: 'undefined' })
+  })
+
+  it('refuses one rater and ragged rows', () => {
+    expect(refusal(() => krippendorffAlpha([[1, 2]]))).toBe('invalid-input')
+    expect(refusal(() => krippendorffAlpha([[1, 2], [1]]))).toBe('invalid-input')
+  })
+})
+
+describe('Bradley–Terry', () => {
+  const wins = (winner: number, loser: number, weight: number) => ({ winner, loser, weight })
+
+  it('two players, 3 wins to 1: the strengths differ by log 3', () => {
+    // Fisher information of the difference is 4·¾·¼ = ¾; each centred strength is half the difference: se = ½·√(4/3).
+    const { logStrengths, standardErrors } = bradleyTerry(2, [wins(0, 1, 3), wins(1, 0, 1)])
+    expect(logStrengths[0]! - logStrengths[1]!).toBeCloseTo(Math.log(3), 10)
+    expect(standardErrors[0]).toBeCloseTo(0.5 * Math.sqrt(4 / 3), 10)
+  })
+
+  it('strengths have mean 0; a tie is half a win each', () => {
+    const { logStrengths } = bradleyTerry(3, [wins(0, 1, 0.5), wins(1, 0, 0.5), wins(1, 2, 5), wins(2, 1, 2)])
+    expect(logStrengths.reduce((a, b) => a + b)).toBeCloseTo(0, 12)
+    expect(logStrengths[0]).toBeCloseTo(logStrengths[1]!, 9)
+  })
+
+  it('lopsided counts converge: 100 000 wins to 1', () => {
+    const { logStrengths } = bradleyTerry(2, [wins(0, 1, 100_000), wins(1, 0, 1)])
+    expect(logStrengths[0]! - logStrengths[1]!).toBeCloseTo(Math.log(100_000), 6)
+  })
+
+  it('refuses a player who never lost, unless a ridge holds him', () => {
+    const comparisons = [wins(0, 1, 3), wins(0, 2, 2), wins(1, 2, 1), wins(2, 1, 1)]
+    expect(refusal(() => bradleyTerry(3, comparisons))).toBe('invalid-input')
+    const { logStrengths } = bradleyTerry(3, comparisons, 0.1)
+    expect(logStrengths[0]).toBeGreaterThan(logStrengths[1]!)
+    expect(logStrengths.every(Number.isFinite)).toBe(true)
+  })
+
+  it('refuses unknown players, games against oneself, no games', () => {
+    for (const call of [() => bradleyTerry(2, [wins(0, 2, 1)]), () => bradleyTerry(2, [wins(1, 1, 1)]), () => bradleyTerry(2, []), () => bradleyTerry(1, [])])
+      expect(refusal(call)).toBe('invalid-input')
+  })
+})
