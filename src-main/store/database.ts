@@ -1,0 +1,118 @@
+// Opens the project's database: pragmas, migrations, and the lock that keeps a second writer out. The lock is a write
+// transaction held on a small database beside it, so the system frees it however the process ends; who holds it is
+// written beside that. Readers need no lock.
+
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { LabError } from '../domain/errors.ts'
+import { datasetsMigration } from './migrations/0010-datasets.ts'
+import { studiesMigration } from './migrations/0020-studies.ts'
+import { runsMigration } from './migrations/0030-runs.ts'
+import { evaluationsMigration } from './migrations/0040-evaluations.ts'
+import type { Migration } from './migrations/migration.ts'
+
+export type Db = Database.Database
+
+export const MIGRATIONS: readonly Migration[] = [datasetsMigration, studiesMigration, runsMigration, evaluationsMigration]
+
+export interface OpenDatabase {
+  readonly db: Db
+  readonly access: 'write' | 'read'
+  close(): void
+}
+
+/**
+ * Opens `file` (created when missing) as its only writer and brings it up to date. `program` is told to whoever comes second.
+ * @throws LabError 'conflict' when another process writes to it, or when a newer version of the lab made it
+ */
+export function openForWriting(file: string, program: string, migrations: readonly Migration[] = MIGRATIONS): OpenDatabase {
+  const release = file === ':memory:' ? () => {} : takeLock(file, program)
+  try {
+    const db = new Database(file)
+    db.pragma('journal_mode = WAL')
+    db.pragma('synchronous = NORMAL')
+    db.pragma('foreign_keys = ON')
+    migrate(db, migrations)
+    return {
+      db,
+      access: 'write',
+      close() {
+        db.close()
+        release()
+      },
+    }
+  } catch (thrown) {
+    release()
+    throw asLabError(thrown, file)
+  }
+}
+
+/** Opens `file` beside its writer, for questions only. */
+export function openForReading(file: string): OpenDatabase {
+  if (!existsSync(file))
+    throw new LabError('not-found', `no project here: ${file} does not exist. Import a dataset or run the demo there first.`, { file })
+  try {
+    const db = new Database(file, { readonly: true })
+    const version = appliedMigrations(db)
+    const expected = MIGRATIONS.at(-1)!.id
+    if (version !== expected)
+      throw new LabError('conflict', `${file} has database version ${version}, this lab ${expected}. Open it once with a command that writes.`, { file })
+    return { db, access: 'read', close: () => db.close() }
+  } catch (thrown) {
+    throw asLabError(thrown, file)
+  }
+}
+
+/** Brings the database up to the last migration; each runs in one transaction with its record. */
+export function migrate(db: Db, migrations: readonly Migration[] = MIGRATIONS): void {
+  db.exec('CREATE TABLE IF NOT EXISTS migrations (id INTEGER PRIMARY KEY, name TEXT NOT NULL) STRICT')
+  const applied = appliedMigrations(db)
+  const newest = migrations.at(-1)?.id ?? 0
+  if (applied > newest)
+    throw new LabError('conflict', `the database has version ${applied}, this lab knows up to ${newest}: open it with a newer version of the lab`, {
+      applied,
+      newest,
+    })
+  const record = db.prepare('INSERT INTO migrations (id, name) VALUES (?, ?)')
+  for (const migration of migrations.filter(({ id }) => id > applied))
+    db.transaction(() => {
+      db.exec(migration.sql)
+      record.run(migration.id, migration.name)
+    })()
+}
+
+function appliedMigrations(db: Db): number {
+  const exists = db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'migrations'").get() !== undefined
+  return exists ? (db.prepare('SELECT COALESCE(MAX(id), 0) FROM migrations').pluck().get() as number) : 0
+}
+
+function takeLock(file: string, program: string): () => void {
+  const [lockFile, holderFile] = [`${file}.lock`, `${file}.holder`]
+  const lock = new Database(lockFile, { timeout: 0 })
+  try {
+    lock.exec('BEGIN IMMEDIATE')
+  } catch (thrown) {
+    lock.close()
+    if ((thrown as { code?: string }).code !== 'SQLITE_BUSY') throw asLabError(thrown, lockFile)
+    const holder = existsSync(holderFile) ? readFileSync(holderFile, 'utf8').trim() : 'another process'
+    throw new LabError('conflict', `${file} is in use by ${holder}. Close that first, or choose another project folder.`, { file, holder })
+  }
+  writeFileSync(holderFile, `${program} (process ${process.pid})\n`)
+  return () => {
+    rmSync(holderFile, { force: true })
+    lock.close()
+  }
+}
+
+/** SQLite's complaints about the file itself in the lab's words. */
+function asLabError(thrown: unknown, file: string): unknown {
+  const code = (thrown as { code?: unknown }).code
+  const message = (thrown as Error).message
+  if (code === 'SQLITE_NOTADB' || (typeof code === 'string' && code.startsWith('SQLITE_CORRUPT')))
+    return new LabError('corrupt-artifact', `${file} is not a readable database (${message}). Restore it from a copy, or choose another project folder.`, { file })
+  if (typeof code === 'string' && code.startsWith('SQLITE_CANTOPEN'))
+    return new LabError('invalid-input', `${file} cannot be opened (${message}). Choose a project folder that exists and can be written to.`, { file })
+  if (code === 'SQLITE_READONLY')
+    return new LabError('invalid-input', `${file} cannot be written to. Choose a project folder that can be written to.`, { file })
+  return thrown
+}

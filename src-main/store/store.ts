@@ -1,0 +1,48 @@
+// All tables of one open database. `transaction` makes several writes one.
+
+import { createArtifactStore, type ArtifactStore } from './artifacts.ts'
+import { createCheckpointStore, type CheckpointStore } from './checkpoints.ts'
+import type { OpenDatabase } from './database.ts'
+import { createDatasetStore, type DatasetStore } from './datasets.ts'
+import { createEvaluationStore, type EvaluationStore } from './evaluations.ts'
+import { createRunLogStore, type RunLogStore } from './run-log.ts'
+import { createRunMetricStore, type RunMetricStore } from './run-metrics.ts'
+import { createRunStore, type RunStore } from './runs.ts'
+import { createSettingsStore, type SettingsStore } from './settings.ts'
+import { createStudyStore, type StudyStore } from './studies.ts'
+import { createStudyPhaseStore, type StudyPhaseStore } from './study-phases.ts'
+
+export interface Store {
+  readonly access: 'write' | 'read'
+  readonly datasets: DatasetStore
+  readonly runs: RunStore
+  readonly runMetrics: RunMetricStore
+  readonly runLog: RunLogStore
+  readonly checkpoints: CheckpointStore
+  readonly studies: StudyStore
+  readonly studyPhases: StudyPhaseStore
+  readonly evaluations: EvaluationStore
+  readonly artifacts: ArtifactStore
+  readonly settings: SettingsStore
+  /** `write` must be synchronous. */
+  transaction<T>(write: () => T): T
+  close(): void
+}
+
+export function createStore({ db, access, close }: OpenDatabase): Store {
+  return {
+    access,
+    datasets: createDatasetStore(db),
+    runs: createRunStore(db),
+    runMetrics: createRunMetricStore(db),
+    runLog: createRunLogStore(db),
+    checkpoints: createCheckpointStore(db),
+    studies: createStudyStore(db),
+    studyPhases: createStudyPhaseStore(db),
+    evaluations: createEvaluationStore(db),
+    artifacts: createArtifactStore(db),
+    settings: createSettingsStore(db),
+    transaction: (write) => db.transaction(write)(),
+    close,
+  }
+}
