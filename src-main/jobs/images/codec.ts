@@ -1,0 +1,126 @@
+// Image files to 8-bit RGB and back, the lab's only door to image formats. PNG is our own (png.ts); JPEG, WebP, TIFF and
+// the first frame of a GIF go through libvips (wasm-vips), whose JPEG decoder is libjpeg-turbo's, as Pillow's is.
+// As the reference processors do: alpha dropped and not composited, colour profiles ignored, EXIF orientation only on request.
+
+import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { LabError } from '../../domain/errors.ts'
+import type { RawImage } from '../../engine/preprocess/raw-image.ts'
+import { readImageHeader } from './header.ts'
+import { decodePng } from './png.ts'
+
+export { encodePng } from './png.ts'
+
+export interface DecodeOptions {
+  /** Names the file in messages. */
+  readonly name: string
+  /** 'apply' turns a photograph as its EXIF says; the reference processors do not. */
+  readonly orientation?: 'ignore' | 'apply'
+}
+
+/** @throws LabError 'invalid-input' naming file, what was expected, what was found and the remedy */
+export async function decodeImage(bytes: Uint8Array, { name, orientation = 'ignore' }: DecodeOptions): Promise<RawImage> {
+  const { format } = readImageHeader(bytes, name)
+  if (format === 'png') return decodePng(bytes, name)
+  const vips = await openVips()
+  return decodeWithVips(vips, bytes, name, orientation)
+}
+
+/** @throws LabError 'not-found' when there is no such file, 'invalid-input' when it is no whole image */
+export async function readImage(file: string, orientation: 'ignore' | 'apply' = 'ignore'): Promise<RawImage> {
+  return decodeImage(await readBytes(file), { name: file, orientation })
+}
+
+async function readBytes(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file)
+  } catch (thrown) {
+    const { code, message } = thrown as NodeJS.ErrnoException
+    if (code === 'ENOENT') throw new LabError('not-found', `${file}: expected an image file, found nothing; restore it or import the data set again`, { file })
+    throw new LabError('invalid-input', `${file}: expected a readable image file: ${message}`, { file }, thrown)
+  }
+}
+
+/** The part of wasm-vips that is used. Its own declarations describe thousands of operations and need the DOM. */
+interface Vips {
+  readonly Image: { newFromBuffer(bytes: Uint8Array, loadOptions: string, options: Record<string, unknown>): VipsImage }
+  readonly Cache: { max(operations: number): void }
+  concurrency(threads: number): void
+}
+interface VipsImage {
+  readonly width: number
+  readonly height: number
+  readonly bands: number
+  readonly interpretation: string
+  readonly format: string
+  autorot(): VipsImage
+  writeToMemory(): Uint8Array
+  delete(): void
+}
+
+let opening: Promise<Vips> | null = null
+
+/** Opened at the first file that needs it: 100 ms, and memory that a run on PNG never pays. */
+function openVips(): Promise<Vips> {
+  opening ??= (async () => {
+    // The CommonJS build: the bundler leaves a required package alone, and its .wasm is found beside it.
+    const load = createRequire(import.meta.url)('wasm-vips') as (options: Record<string, unknown>) => Promise<Vips>
+    // No dynamic libraries: HEIF, JPEG XL and SVG are not decoded. Nothing is printed: what goes wrong is thrown.
+    const vips = await load({
+      dynamicLibraries: [],
+      preRun: (module: { ENV: Record<string, string> }) => (module.ENV['VIPS_WARNING'] = '0'),
+    })
+    vips.concurrency(1)
+    vips.Cache.max(0)
+    return vips
+  })()
+  return opening
+}
+
+function decodeWithVips(vips: Vips, bytes: Uint8Array, name: string, orientation: 'ignore' | 'apply'): RawImage {
+  const owned: VipsImage[] = []
+  try {
+    const loaded = vips.Image.newFromBuffer(bytes, '', { fail_on: 'truncated', access: 'sequential' })
+    owned.push(loaded)
+    const image = orientation === 'apply' ? loaded.autorot() : loaded
+    if (image !== loaded) owned.push(image)
+    const { width, height, bands, interpretation, format } = image
+    if (format !== 'uchar' && format !== 'ushort')
+      throw new LabError('invalid-input', `${name}: expected 8 or 16 bits a channel, found ${format}; save it with 8 bits`, { file: name })
+    const samples = image.writeToMemory()
+    const bytesEach = format === 'ushort' ? 2 : 1
+    return { width, height, data: toRgb(samples, width * height, bands, bytesEach, interpretation === 'cmyk') }
+  } catch (thrown) {
+    if (thrown instanceof LabError) throw thrown
+    throw new LabError('invalid-input', `${name}: expected a whole image, found: ${vipsMessage(thrown)}; copy or download the file again`, { file: name })
+  } finally {
+    for (const image of owned.reverse()) image.delete()
+  }
+}
+
+/** wasm-vips throws WebAssembly exceptions whose `message` is [type, text]. */
+function vipsMessage(thrown: unknown): string {
+  const message = (thrown as { message?: unknown } | null)?.message
+  const text = Array.isArray(message) ? String(message.at(-1)) : String(message ?? thrown)
+  return text.trim().replaceAll('\n', '; ') || 'damaged data'
+}
+
+function toRgb(samples: Uint8Array, pixels: number, bands: number, bytesEach: number, isCmyk: boolean): Uint8Array {
+  const data = new Uint8Array(pixels * 3)
+  // WebAssembly is little-endian: the high byte of a 16-bit sample is its second.
+  const at = (pixel: number, band: number) => samples[(pixel * bands + band) * bytesEach + bytesEach - 1]!
+  for (let pixel = 0, to = 0; pixel < pixels; pixel++, to += 3)
+    for (let channel = 0; channel < 3; channel++) {
+      if (isCmyk) {
+        const light = 255 - at(pixel, 3)
+        data[to + channel] = Math.max(0, light - multiplyDivide255(at(pixel, channel), light))
+      } else data[to + channel] = at(pixel, bands < 3 ? 0 : channel)
+    }
+  return data
+}
+
+/** Pillow's MULDIV255: a · b / 255 to the nearest integer, without a division. */
+function multiplyDivide255(a: number, b: number): number {
+  const product = a * b + 128
+  return ((product >> 8) + product) >> 8
+}
