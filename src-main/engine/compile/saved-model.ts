@@ -1,0 +1,310 @@
+// Writes a recording as a TensorFlow SavedModel. The step is one function, called by one StatefulPartitionedCall: with
+// `_XlaMustCompile` XLA compiles it, without it TensorFlow inlines and optimises it. Variables are resource variables whose
+// values are not in the file: a session starts empty, and the graph's `set` and `get` nodes write and read them one by one.
+// Deliberately absent: variables/, initialisers and a saver, which the loader does not ask for.
+
+import { outputReference } from './operators.ts'
+import { ProtoWriter } from './protobuf.ts'
+import {
+  DATA_TYPES,
+  DT_BFLOAT16,
+  DT_RESOURCE,
+  TIE,
+  liveParts,
+  type Attribute,
+  type Constant,
+  type RecordedNode,
+  type Recording,
+  type Source,
+  type TensorSpec,
+} from './recording.ts'
+
+export interface GraphOptions {
+  /** XLA compiles the step at its first call; otherwise TensorFlow's graph executor runs it. */
+  readonly xla: boolean
+  /** Matrix products read bfloat16 and give float32; weights, moments and reductions stay float32. */
+  readonly bfloat16Products: boolean
+}
+
+/** What to feed and fetch in the written graph. */
+export const graphNames = {
+  input: (index: number) => `in${index}:0`,
+  output: (index: number) => `step:${index}`,
+  /** Feed this and fetch `assigned` to write one variable. */
+  placeholder: (variable: number) => `set${variable}:0`,
+  assigned: (variable: number) => `done${variable}:0`,
+  read: (variable: number) => `get${variable}:0`,
+}
+
+/** The bytes of `saved_model.pb`. */
+export function writeSavedModel(recording: Recording, options: GraphOptions): Uint8Array {
+  return new ProtoWriter()
+    .int(1, 1)
+    .message(2, (metaGraph) => {
+      metaGraph.message(1, (info) => info.string(4, 'serve'))
+      metaGraph.message(2, (graph) => {
+        for (const node of outerNodes(recording, options)) graph.message(1, (writer) => writeNode(writer, node))
+        graph.message(2, (library) => library.message(1, (body) => writeFunction(body, recording, options)))
+        // Producer and oldest consumer as TensorFlow 2 writes them.
+        graph.message(4, (versions) => versions.int(1, 1882).int(2, 12))
+      })
+      writeSignatures(metaGraph, recording)
+    })
+    .finish()
+}
+
+type AttributeValue = (value: ProtoWriter) => void
+
+interface GraphNode {
+  readonly name: string
+  readonly operator: string
+  readonly inputs: readonly string[]
+  readonly attributes: readonly (readonly [string, AttributeValue])[]
+}
+
+const STEP_FUNCTION = 'recorded_step'
+
+function outerNodes(recording: Recording, options: GraphOptions): readonly GraphNode[] {
+  const { inputs, variables, outputs } = recording
+  const handles = variables.flatMap((variable, index): GraphNode[] => {
+    const dtype = typeAttribute('dtype', DATA_TYPES[variable.dtype])
+    const shape = shapeAttribute('shape', variable.shape)
+    return [
+      node(`v${index}`, 'VarHandleOp', [], [dtype, shape, stringAttribute('shared_name', `v${index}`), stringAttribute('container', '')]),
+      node(`set${index}`, 'Placeholder', [], [dtype, shape]),
+      node(`assign${index}`, 'AssignVariableOp', [`v${index}`, `set${index}`], [dtype]),
+      // A session run fetches values, so an assignment needs one to be fetched by.
+      node(`done${index}`, 'Const', [`^assign${index}`], constantAttributes({ dtype: 'int32', shape: [], values: Int32Array.of(index) })),
+      node(`get${index}`, 'ReadVariableOp', [`v${index}`], [dtype]),
+    ]
+  })
+  const placeholders = inputs.map((input, index) =>
+    node(`in${index}`, 'Placeholder', [], [typeAttribute('dtype', DATA_TYPES[input.dtype]), shapeAttribute('shape', input.shape)]),
+  )
+  const call = node(
+    'step',
+    'StatefulPartitionedCall',
+    [...inputs.map((_, index) => `in${index}`), ...variables.map((_, index) => `v${index}`)],
+    [
+      typeListAttribute('Tin', [...inputs.map(({ dtype }) => DATA_TYPES[dtype]), ...variables.map(() => DT_RESOURCE)]),
+      typeListAttribute(
+        'Tout',
+        outputs.map(({ source }) => typeOf(recording, source)),
+      ),
+      ['f', (value) => value.message(10, (called) => called.string(1, STEP_FUNCTION))],
+      ...xlaAttributes(options),
+    ],
+  )
+  return [...handles, ...placeholders, call]
+}
+
+function writeFunction(body: ProtoWriter, recording: Recording, options: GraphOptions): void {
+  const { inputs, variables, outputs, assigned } = recording
+  body.message(1, (signature) => {
+    signature.string(1, STEP_FUNCTION)
+    const argument = (field: number, name: string, type: number): void =>
+      void signature.message(field, (writer) => writer.string(1, name).int(3, type))
+    inputs.forEach(({ dtype }, index) => argument(2, `in${index}`, DATA_TYPES[dtype]))
+    variables.forEach((_, index) => argument(2, `v${index}`, DT_RESOURCE))
+    outputs.forEach(({ source }, index) => argument(3, `out${index}`, typeOf(recording, source)))
+    signature.bool(17, true)
+    for (const { variable } of assigned) signature.string(20, `assign${variable}`)
+  })
+  for (const inner of innerNodes(recording, options)) body.message(3, (writer) => writeNode(writer, inner))
+  outputs.forEach((_, index) => body.entry(4, `out${index}`, (entry) => entry.string(2, `result${index}:output:0`)))
+  for (const [name, write] of xlaAttributes(options)) body.entry(5, name, (entry) => entry.message(2, write))
+  for (const { variable } of assigned) body.entry(6, `assign${variable}`, (entry) => entry.string(2, `assign${variable}`))
+}
+
+function innerNodes(recording: Recording, options: GraphOptions): readonly GraphNode[] {
+  const live = liveParts(recording)
+  const reference = (source: Source): string => referenceTo(recording, source, options)
+  const reads = recording.variables.map(({ dtype }, index) =>
+    node(`read${index}`, 'ReadVariableOp', [`v${index}`], [typeAttribute('dtype', DATA_TYPES[dtype])]),
+  )
+  const constants = recording.constants.flatMap((constant, index) =>
+    live.constants[index] ? [node(`c${index}`, 'Const', [], constantAttributes(constant))] : [],
+  )
+  const narrowed = new Map<string, GraphNode>()
+  const operators = recording.nodes.flatMap((recorded, index) => {
+    if (!live.nodes[index]) return []
+    if (recorded.operator === TIE) return [tieNode(`n${index}`, recorded, reference, options)]
+    if (options.bfloat16Products && PRODUCTS.has(recorded.operator)) return productNodes(`n${index}`, recorded, reference, narrowed)
+    return [node(`n${index}`, recorded.operator, recorded.inputs.map(reference), recorded.attributes.map(recordedAttribute))]
+  })
+  const assignments = recording.assigned.map(({ variable, source }) =>
+    // After the read: the step's old value is what it read, however the executor orders the rest.
+    node(
+      `assign${variable}`,
+      'AssignVariableOp',
+      [`v${variable}`, reference(source), `^read${variable}`],
+      [typeAttribute('dtype', DATA_TYPES[recording.variables[variable]!.dtype])],
+    ),
+  )
+  const updated = node('updated', 'NoOp', recording.assigned.map(({ variable }) => `^assign${variable}`), [])
+  const results = recording.outputs.map(({ source }, index) =>
+    node(`result${index}`, 'Identity', [reference(source), '^updated'], [typeAttribute('T', typeOf(recording, source))]),
+  )
+  return [...reads, ...constants, ...operators, ...narrowed.values(), ...assignments, updated, ...results]
+}
+
+function referenceTo(recording: Recording, source: Source, options: GraphOptions): string {
+  if (source.kind === 'input') return `in${source.index}`
+  if (source.kind === 'variable') return `read${source.index}:value:0`
+  if (source.kind === 'constant') return `c${source.index}:output:0`
+  const { operator } = recording.nodes[source.index]!
+  if (operator === TIE) return `n${source.index}:output:0`
+  if (options.bfloat16Products && PRODUCTS.has(operator)) return `n${source.index}:y:0`
+  return `n${source.index}:${outputReference(operator, source.output)}`
+}
+
+/**
+ * A tie in the words of the executor at hand. TensorFlow's graph optimiser respects a control edge; XLA drops control edges
+ * between pure operators and respects its own barrier.
+ */
+function tieNode(name: string, tie: RecordedNode, reference: (source: Source) => string, options: GraphOptions): GraphNode {
+  const [value, signal] = tie.inputs.map(reference) as [string, string]
+  const type = tie.outputTypes[0]!
+  if (options.xla) return node(name, 'XlaOptimizationBarrier', [value, signal], [typeListAttribute('T', [type, DATA_TYPES.float32])])
+  // An argument of the function is named as it is; a node's value is named node:argument:index.
+  return node(name, 'Identity', [value, `^${signal.split(':')[0]}`], [typeAttribute('T', type)])
+}
+
+const PRODUCTS: ReadonlySet<string> = new Set(['BatchMatMulV2', 'MatMul'])
+
+/** A matrix product on bfloat16 operands. `narrowed` shares one cast between the products that read the same value. */
+function productNodes(
+  name: string,
+  product: RecordedNode,
+  reference: (source: Source) => string,
+  narrowed: Map<string, GraphNode>,
+): readonly GraphNode[] {
+  const operands = product.inputs.map((source) => {
+    const wide = reference(source)
+    const cast = narrowed.get(wide) ?? castNode(`narrow${narrowed.size}`, wide, DATA_TYPES.float32, DT_BFLOAT16)
+    narrowed.set(wide, cast)
+    return `${cast.name}:y:0`
+  })
+  const attributes = product.attributes.map((attribute) =>
+    attribute.name === 'T' ? typeAttribute('T', DT_BFLOAT16) : recordedAttribute(attribute),
+  )
+  const result = product.operator === 'MatMul' ? 'product' : 'output'
+  return [
+    node(`${name}_narrow`, product.operator, operands, attributes),
+    castNode(name, `${name}_narrow:${result}:0`, DT_BFLOAT16, DATA_TYPES.float32),
+  ]
+}
+
+function castNode(name: string, value: string, from: number, to: number): GraphNode {
+  return node(name, 'Cast', [value], [typeAttribute('SrcT', from), typeAttribute('DstT', to)])
+}
+
+function typeOf(recording: Recording, source: Source): number {
+  if (source.kind === 'input') return DATA_TYPES[recording.inputs[source.index]!.dtype]
+  if (source.kind === 'variable') return DATA_TYPES[recording.variables[source.index]!.dtype]
+  if (source.kind === 'constant') return DATA_TYPES[recording.constants[source.index]!.dtype]
+  return recording.nodes[source.index]!.outputTypes[source.output]!
+}
+
+function node(name: string, operator: string, inputs: readonly string[], attributes: GraphNode['attributes']): GraphNode {
+  return { name, operator, inputs, attributes }
+}
+
+function writeNode(writer: ProtoWriter, { name, operator, inputs, attributes }: GraphNode): void {
+  writer.string(1, name).string(2, operator)
+  for (const input of inputs) writer.string(3, input)
+  for (const [key, write] of attributes) writer.entry(5, key, (entry) => entry.message(2, write))
+}
+
+function xlaAttributes({ xla }: GraphOptions): GraphNode['attributes'] {
+  return xla ? [['_XlaMustCompile', (value) => value.bool(5, true)]] : []
+}
+
+function stringAttribute(name: string, text: string): readonly [string, AttributeValue] {
+  return [name, (value) => value.string(2, text)]
+}
+
+function typeAttribute(name: string, type: number): readonly [string, AttributeValue] {
+  return [name, (value) => value.int(6, type)]
+}
+
+function typeListAttribute(name: string, types: readonly number[]): readonly [string, AttributeValue] {
+  return [name, (value) => value.message(1, (list) => types.forEach((type) => list.int(6, type)))]
+}
+
+function shapeAttribute(name: string, shape: readonly number[]): readonly [string, AttributeValue] {
+  return [name, (value) => value.message(7, (writer) => writeShape(writer, shape))]
+}
+
+function recordedAttribute({ name, kind, value }: Attribute): readonly [string, AttributeValue] {
+  if (kind === 'shape') return shapeAttribute(name, value as readonly number[])
+  const write = (writer: ProtoWriter, item: string | number | boolean): void => {
+    if (kind === 'string') writer.string(2, item as string)
+    else if (kind === 'int') writer.int(3, Math.trunc(Number(item)))
+    else if (kind === 'float') writer.float(4, item as number)
+    else if (kind === 'bool') writer.bool(5, item as boolean)
+    else writer.int(6, item as number)
+  }
+  if (!Array.isArray(value)) return [name, (writer) => write(writer, value as string | number | boolean)]
+  // A list's fields carry the same numbers as the single values'.
+  return [name, (writer) => writer.message(1, (list) => (value as (number | boolean)[]).forEach((item) => write(list, item)))]
+}
+
+function constantAttributes(constant: Constant): GraphNode['attributes'] {
+  const type = DATA_TYPES[constant.dtype]
+  return [
+    ['value', (value) => value.message(8, (tensor) => writeTensor(tensor, constant, type))],
+    typeAttribute('dtype', type),
+  ]
+}
+
+/** Values all alike are written once, which TensorFlow repeats: gradients are full of large tensors of ones and zeros. */
+function writeTensor(tensor: ProtoWriter, { shape, values }: Constant, type: number): void {
+  tensor.int(1, type).message(2, (writer) => writeShape(writer, shape))
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
+  if (values.length > 1 && isUniform(values)) {
+    if (values instanceof Float32Array) tensor.float(5, values[0]!)
+    else tensor.int(values instanceof Int32Array ? 7 : 11, values[0]!)
+  } else tensor.bytes(4, bytes)
+}
+
+function isUniform(values: Constant['values']): boolean {
+  // As bits: −0 is not 0, and NaN equals itself.
+  const words = values instanceof Uint8Array ? values : new Uint32Array(values.buffer, values.byteOffset, values.length)
+  return words.every((word) => word === words[0])
+}
+
+function writeShape(writer: ProtoWriter, shape: readonly number[]): void {
+  for (const size of shape) writer.message(2, (dimension) => dimension.int(1, size))
+}
+
+/** Names for other readers of the file; the lab itself feeds and fetches by `graphNames`. */
+function writeSignatures(metaGraph: ProtoWriter, { inputs, variables, outputs, ...recording }: Recording): void {
+  type Named = readonly (readonly [string, string, number, readonly number[]])[]
+  const info = (writer: ProtoWriter, field: number, named: Named): void => {
+    for (const [key, tensor, type, shape] of named)
+      writer.entry(field, key, (entry) => entry.message(2, (value) => value.string(1, tensor).int(2, type).message(3, (s) => writeShape(s, shape))))
+  }
+  const signature = (name: string, given: Named, got: Named): void =>
+    void metaGraph.entry(5, name, (entry) =>
+      entry.message(2, (writer) => {
+        info(writer, 1, given)
+        info(writer, 2, got)
+        writer.string(3, 'tensorflow/serving/predict')
+      }),
+    )
+  const spec = (name: (index: number) => string, specs: readonly TensorSpec[]): Named =>
+    specs.map((entry, index) => [entry.name, name(index), DATA_TYPES[entry.dtype], entry.shape])
+  const whole = { inputs, variables, outputs, ...recording }
+  signature(
+    'step',
+    spec(graphNames.input, inputs),
+    outputs.map(({ name, source }, index) => [name, graphNames.output(index), typeOf(whole, source), []]),
+  )
+  signature(
+    'set_state',
+    spec(graphNames.placeholder, variables),
+    variables.map(({ name }, index) => [name, graphNames.assigned(index), DATA_TYPES.int32, []]),
+  )
+  signature('get_state', [], spec(graphNames.read, variables))
+}
