@@ -8,8 +8,7 @@ import { packagesFolder } from './places.mjs'
 import { SetupFault, step } from './report.mjs'
 import { installSystemPackages } from './system-packages.mjs'
 
-export async function compileAddon({ packageFolder, libraries, target }) {
-  const compiler = await ensureCompiler()
+export async function compileAddon({ compiler, packageFolder, libraries, target }) {
   const sources = join(packageFolder, 'binding')
   await step(`native engine: compiling its addon with ${compiler}`, async () => {
     const result = await capture(compiler, [
@@ -25,7 +24,8 @@ export async function compileAddon({ packageFolder, libraries, target }) {
   })
 }
 
-async function ensureCompiler() {
+/** The C++ compiler to use, installed if need be. @throws SetupFault with the command that installs one */
+export async function ensureCompiler() {
   const find = () => firstWorking([process.env.CXX, 'g++', 'c++', 'clang++'].filter(Boolean), ['--version'])
   if (find() === null) await installSystemPackages('a C++ compiler (it builds the native engine)', [['g++']])
   return find() ?? 'g++'

@@ -45,7 +45,7 @@ export async function ensureElectronLibraries() {
   if ((await missingLibraries()).length === 0) return
   await oneAtATime(async () => {
     const missing = await missingLibraries()
-    if (missing.length > 0) await installSystemPackages(`Electron (${missing.join(', ')})`, packagesFor(missing))
+    if (missing.length > 0) await installSystemPackages(`Electron (${missing.length} shared libraries)`, packagesFor(missing))
   })
 }
 

@@ -4,7 +4,7 @@
 
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { compileAddon } from './compile-addon.mjs'
+import { compileAddon, ensureCompiler } from './compile-addon.mjs'
 import { capture, tailOf } from './commands.mjs'
 import { chosenVariant } from './engine-choice.mjs'
 import { oneAtATime } from './one-at-a-time.mjs'
@@ -32,7 +32,7 @@ export async function ensureNativeEngine() {
     await buildNativeEngine(variant)
   } catch (fault) {
     sayFault('native engine', fault)
-    say('  going on with WebAssembly: the same results, several times slower')
+    say('  going on with WebAssembly: the same computation, several times slower')
   }
 }
 
@@ -43,8 +43,10 @@ export async function buildNativeEngine(variant) {
   await oneAtATime(async () => {
     if (isProved(variant) || (await keepWorkingAddon(variant))) return
     try {
+      // Before the download: without a compiler that would be for nothing.
+      const compiler = await ensureCompiler()
       if (!hasTensorflow(variant)) await obtainTensorflow(variant)
-      await compileAndProve(variant)
+      await compileAndProve(variant, compiler)
       rmSync(failureFile(), { force: true })
     } catch (fault) {
       rememberFailure(variant, fault)
@@ -89,12 +91,12 @@ async function keepWorkingAddon(variant) {
   }
 }
 
-async function compileAndProve(variant) {
+async function compileAndProve(variant, compiler) {
   // In the same folder, so that taking its place is one rename: whoever is computing keeps the old one.
   const candidate = join(addonFolder, `candidate-${process.pid}.node`)
   mkdirSync(addonFolder, { recursive: true })
   try {
-    await compileAddon({ packageFolder, libraries: join(tensorflowFolder(variant), 'tensorflow'), target: candidate })
+    await compileAddon({ compiler, packageFolder, libraries: join(tensorflowFolder(variant), 'tensorflow'), target: candidate })
     const found = await step('native engine: proving it by a multiplication', () => prove(candidate))
     rmSync(proofFile, { force: true })
     renameSync(candidate, addon)

@@ -2,7 +2,7 @@
 // anyone else is told the one command. Nothing else in the project changes the system.
 
 import { capture, tailOf } from './commands.mjs'
-import { SetupFault, step } from './report.mjs'
+import { SetupFault, say, step } from './report.mjs'
 
 /**
  * @param {string} purpose what the packages are for, for people
@@ -14,9 +14,10 @@ export async function installSystemPackages(purpose, wanted) {
   if (!hasApt || process.getuid?.() !== 0) {
     throw new SetupFault(`${purpose}: missing on this machine`, manualRemedy(hasApt, await Promise.all(wanted.map(nameHere))))
   }
-  await step(`system packages for ${purpose}: apt-get install ${wanted.map((names) => names[0]).join(' ')}`, async () => {
+  await step(`system packages for ${purpose}: apt-get install`, async () => {
     const update = await apt(['update'])
     const names = await Promise.all(wanted.map(nameHere))
+    say(`  ${names.join(' ')}`)
     const install = await apt(['install', '--yes', '--no-install-recommends', ...names])
     if (install.status === 0) return
     throw new SetupFault(`apt-get install failed\n${tailOf(update.status === 0 ? install.output : update.output + install.output)}`,
