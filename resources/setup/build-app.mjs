@@ -7,7 +7,15 @@ import { packagesFolder, projectFolder } from './places.mjs'
 import { SetupFault, step } from './report.mjs'
 import { runTimeNode } from './run-time-node.mjs'
 
-const sources = ['src-main', 'src-preload', 'src-renderer', 'electron.vite.config.ts', 'tsconfig.base.json', 'package.json', 'package-lock.json']
+const sources = [
+  'src-main',
+  'src-preload',
+  'src-renderer',
+  'electron.vite.config.ts',
+  'tsconfig.base.json',
+  'package.json',
+  'package-lock.json',
+]
 const stamp = join(projectFolder, 'out', 'built-from.txt')
 
 export async function ensureBuilt() {
@@ -16,7 +24,11 @@ export async function ensureBuilt() {
   await step('the app: electron-vite build', async () => {
     const electronVite = join(packagesFolder, 'electron-vite', 'bin', 'electron-vite.js')
     const build = await capture(runTimeNode(), [electronVite, 'build'], { cwd: projectFolder, env: environmentWithPackages() })
-    if (build.status !== 0) throw new SetupFault(`electron-vite build failed\n${tailOf(build.output, 30)}`, 'mend the source named above; `npm run build` shows all of it')
+    if (build.status !== 0)
+      throw new SetupFault(
+        `electron-vite build failed\n${tailOf(build.output, 30)}`,
+        'mend the source named above; `npm run build` shows all of it',
+      )
   })
   // The stamp carries the sources' time and not its own: a source saved during the build makes the next build.
   writeFileSync(stamp, 'The time of this file is that of the newest source in this build.\n')

@@ -16,10 +16,12 @@ export function capture(program, args, { cwd, env = process.env, timeoutMs } = {
       output += chunk
     })
     child.stderr.on('data', (chunk) => (output += chunk))
-    const timer = timeoutMs && setTimeout(() => {
-      timedOut = true
-      child.kill('SIGKILL')
-    }, timeoutMs)
+    const timer =
+      timeoutMs &&
+      setTimeout(() => {
+        timedOut = true
+        child.kill('SIGKILL')
+      }, timeoutMs)
     const end = (status, missing) => {
       clearTimeout(timer)
       resolve({ status, missing, timedOut, stdout, output })
@@ -63,13 +65,24 @@ export function runInTerminal(program, args, options = {}) {
 
 /** The last lines of a long output, indented: where compilers and installers say what went wrong. */
 export function tailOf(output, lines = 12) {
-  return output.trimEnd().split('\n').slice(-lines).map((line) => `    ${line}`).join('\n')
+  return output
+    .trimEnd()
+    .split('\n')
+    .slice(-lines)
+    .map((line) => `    ${line}`)
+    .join('\n')
 }
 
 /** The environment without the project's own programs first in PATH: for npm while it replaces them. */
 export function environmentWithoutPackages() {
   const own = join(packagesFolder, '.bin')
-  return { ...process.env, PATH: (process.env.PATH ?? '').split(delimiter).filter((entry) => entry !== own).join(delimiter) }
+  return {
+    ...process.env,
+    PATH: (process.env.PATH ?? '')
+      .split(delimiter)
+      .filter((entry) => entry !== own)
+      .join(delimiter),
+  }
 }
 
 /** The environment with the project's own programs first in PATH, as under `npm run`. */

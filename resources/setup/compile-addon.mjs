@@ -12,15 +12,32 @@ export async function compileAddon({ compiler, packageFolder, libraries, target 
   const sources = join(packageFolder, 'binding')
   await step(`native engine: compiling its addon with ${compiler}`, async () => {
     const result = await capture(compiler, [
-      '-std=c++17', '-O2', '-fPIC', '-shared', '-DNAPI_VERSION=8',
-      '-I', join(packagesFolder, 'node-api-headers', 'include'), '-I', join(libraries, 'include'), '-I', sources,
-      ...readdirSync(sources).filter((name) => name.endsWith('.cc')).map((name) => join(sources, name)),
-      join(libraries, 'libtensorflow_cc.so.2'), join(libraries, 'libtensorflow_framework.so.2'),
+      '-std=c++17',
+      '-O2',
+      '-fPIC',
+      '-shared',
+      '-DNAPI_VERSION=8',
+      '-I',
+      join(packagesFolder, 'node-api-headers', 'include'),
+      '-I',
+      join(libraries, 'include'),
+      '-I',
+      sources,
+      ...readdirSync(sources)
+        .filter((name) => name.endsWith('.cc'))
+        .map((name) => join(sources, name)),
+      join(libraries, 'libtensorflow_cc.so.2'),
+      join(libraries, 'libtensorflow_framework.so.2'),
       // NVIDIA's libraries need no path of ours: TensorFlow's own run path finds them in the sibling folder nvidia/.
-      `-Wl,-rpath,${libraries}`, '-o', target,
+      `-Wl,-rpath,${libraries}`,
+      '-o',
+      target,
     ])
     if (result.status === 0) return
-    throw new SetupFault(`${compiler} could not compile the addon\n${tailOf(result.output)}`, 'g++ 9 or later is needed; name another compiler with CXX=...')
+    throw new SetupFault(
+      `${compiler} could not compile the addon\n${tailOf(result.output)}`,
+      'g++ 9 or later is needed; name another compiler with CXX=...',
+    )
   })
 }
 

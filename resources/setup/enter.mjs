@@ -58,7 +58,8 @@ async function setup() {
 }
 
 async function setupEngine(variant) {
-  if (variant === 'gpu') say('The GPU engine needs an NVIDIA driver for CUDA 12; its set-up is checked up to linking but untested on a card.')
+  if (variant === 'gpu')
+    say('The GPU engine needs an NVIDIA driver for CUDA 12; its set-up is checked up to linking but untested on a card.')
   await buildNativeEngine(variant)
   // Only what works is chosen: after a failure the engine stays what it was.
   chooseVariant(variant)

@@ -61,10 +61,16 @@ export function forgetFailure() {
 
 export function refuseOtherPlatforms(platform, hasPackage) {
   if (platform !== 'linux-x64') {
-    throw new SetupFault(`the native engine is built on linux-x64 only, this is ${platform}`, 'none needed: WebAssembly serves on every platform')
+    throw new SetupFault(
+      `the native engine is built on linux-x64 only, this is ${platform}`,
+      'none needed: WebAssembly serves on every platform',
+    )
   }
   if (!hasPackage) {
-    throw new SetupFault('the optional package @tensorflow/tfjs-node-gpu is not installed', 'run `npm ci` without --omit=optional')
+    throw new SetupFault(
+      'the optional package @tensorflow/tfjs-node-gpu is not installed',
+      'run `npm ci` without --omit=optional',
+    )
   }
 }
 
@@ -73,7 +79,9 @@ function isProved(variant) {
   if (!existsSync(proofFile) || !existsSync(addon)) return false
   const proof = JSON.parse(readFileSync(proofFile, 'utf8'))
   if (proof.addonMtimeMs !== statSync(addon).mtimeMs) return false
-  return proof.variant === 'published' ? variant === 'cpu' : proof.variant === variant && existsSync(join(proof.libraries, 'tensorflow'))
+  return proof.variant === 'published'
+    ? variant === 'cpu'
+    : proof.variant === variant && existsSync(join(proof.libraries, 'tensorflow'))
 }
 
 /** An addon that came from elsewhere and works is kept: a published binary, or one linked with this variant by hand. */
@@ -83,7 +91,9 @@ async function keepWorkingAddon(variant) {
   const isOurs = stdout.includes(join(tensorflowFolder(variant), 'tensorflow'))
   if (variant === 'gpu' && !isOurs) return false
   try {
-    await step('native engine: trying the addon that is there', async () => writeProof(isOurs ? variant : 'published', variant, await prove(addon)))
+    await step('native engine: trying the addon that is there', async () =>
+      writeProof(isOurs ? variant : 'published', variant, await prove(addon)),
+    )
     return true
   } catch {
     say('  it does not work; building another')
@@ -112,13 +122,18 @@ async function prove(addonFile) {
   const script = join(projectFolder, 'resources', 'setup', 'prove-addon.cjs')
   const result = await capture(runTimeNode(), [script, addonFile], { cwd: projectFolder, env, timeoutMs: 120_000 })
   if (result.status === 0) return JSON.parse(result.stdout.trim().split('\n').at(-1))
-  throw new SetupFault(`the native engine does not compute\n${tailOf(result.output)}`,
-    `remove ${tensorflowFolder(chosenVariant())} and run \`npm run setup\`; \`ldd ${addonFile}\` shows what is missing`)
+  throw new SetupFault(
+    `the native engine does not compute\n${tailOf(result.output)}`,
+    `remove ${tensorflowFolder(chosenVariant())} and run \`npm run setup\`; \`ldd ${addonFile}\` shows what is missing`,
+  )
 }
 
 function writeProof(variant, chosen, found) {
   const libraries = variant === 'published' ? null : tensorflowFolder(chosen)
-  writeFileSync(proofFile, `${JSON.stringify({ variant, libraries, ...found, addonMtimeMs: statSync(addon).mtimeMs }, null, 2)}\n`)
+  writeFileSync(
+    proofFile,
+    `${JSON.stringify({ variant, libraries, ...found, addonMtimeMs: statSync(addon).mtimeMs }, null, 2)}\n`,
+  )
 }
 
 function recentFailure(variant) {
@@ -130,5 +145,6 @@ function recentFailure(variant) {
 /** What is quick to check (no compiler, no pip, no space) is not kept: the reader may mend it the next minute. */
 function rememberFailure(variant, fault) {
   const isQuick = /missing on this machine|free disk/.test(fault.message)
-  if (!isQuick) writeFileSync(failureFile(), `${JSON.stringify({ variant, cause: fault.message.split('\n')[0], at: Date.now() })}\n`)
+  if (!isQuick)
+    writeFileSync(failureFile(), `${JSON.stringify({ variant, cause: fault.message.split('\n')[0], at: Date.now() })}\n`)
 }

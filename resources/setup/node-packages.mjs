@@ -44,6 +44,8 @@ export function isInstalled(locked, installed) {
   return Object.entries(locked).every(([path, wanted]) => {
     if (path === '') return true
     const found = installed[path]
-    return found === undefined ? wanted.optional === true : found.version === wanted.version && found.integrity === wanted.integrity
+    return found === undefined
+      ? wanted.optional === true
+      : found.version === wanted.version && found.integrity === wanted.integrity
   })
 }

@@ -38,8 +38,10 @@ function makeFolder(folder) {
   try {
     mkdirSync(folder, { recursive: true })
   } catch (error) {
-    throw new SetupFault(`the cache folder ${folder} cannot be made (${error.message})`,
-      'make it writable, or name another place: XDG_CACHE_HOME=/some/writable/folder')
+    throw new SetupFault(
+      `the cache folder ${folder} cannot be made (${error.message})`,
+      'make it writable, or name another place: XDG_CACHE_HOME=/some/writable/folder',
+    )
   }
 }
 
@@ -51,8 +53,10 @@ function take(lockFile) {
     return true
   } catch (error) {
     if (error.code === 'EEXIST') return false
-    throw new SetupFault(`the lock ${lockFile} cannot be written (${error.message})`,
-      'make its folder writable, or name another place: XDG_CACHE_HOME=/some/writable/folder')
+    throw new SetupFault(
+      `the lock ${lockFile} cannot be written (${error.message})`,
+      'make its folder writable, or name another place: XDG_CACHE_HOME=/some/writable/folder',
+    )
   }
 }
 

@@ -12,7 +12,19 @@ try {
   const packageFile = require.resolve('@tensorflow/tfjs-node-gpu')
   require(require.resolve('@mapbox/node-pre-gyp/lib/pre-binding', { paths: [packageFile] })).find = () => process.argv[2]
   const tf = require(packageFile)
-  const product = tf.matMul([[1, 2], [3, 4]], [[5, 6], [7, 8]]).dataSync().join()
+  const product = tf
+    .matMul(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [
+        [5, 6],
+        [7, 8],
+      ],
+    )
+    .dataSync()
+    .join()
   if (product !== '19,22,43,50') throw new Error(`expected the product 19,22,43,50, got ${product}`)
   const { binding, isUsingGpuDevice } = tf.backend()
   console.log(JSON.stringify({ tensorflow: binding.TF_Version, usesGpu: isUsingGpuDevice }))

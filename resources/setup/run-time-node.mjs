@@ -16,6 +16,8 @@ export function chooseNode(pinned, system) {
   if (pinned) return pinned
   const [major = 0, minor = 0] = system.version.split('.').map(Number)
   if (major > 22 || (major === 22 && minor >= 18)) return system.path
-  throw new SetupFault(`Node 22.18 or later is needed, this is ${system.version}, and no pinned Node exists for this platform`,
-    'install Node 24 (https://nodejs.org) and run the same command again')
+  throw new SetupFault(
+    `Node 22.18 or later is needed, this is ${system.version}, and no pinned Node exists for this platform`,
+    'install Node 24 (https://nodejs.org) and run the same command again',
+  )
 }

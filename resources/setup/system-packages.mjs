@@ -20,8 +20,10 @@ export async function installSystemPackages(purpose, wanted) {
     say(`  ${names.join(' ')}`)
     const install = await apt(['install', '--yes', '--no-install-recommends', ...names])
     if (install.status === 0) return
-    throw new SetupFault(`apt-get install failed\n${tailOf(update.status === 0 ? install.output : update.output + install.output)}`,
-      manualRemedy(true, names))
+    throw new SetupFault(
+      `apt-get install failed\n${tailOf(update.status === 0 ? install.output : update.output + install.output)}`,
+      manualRemedy(true, names),
+    )
   })
 }
 

@@ -4,7 +4,9 @@
 /** @param {{ status: number | null, report: object | null }} run vitest's exit status, and its report if it wrote one */
 export function countTests({ status, report }) {
   if (!report) return { passed: 0, failed: 1, skipped: 0 }
-  const files = report.testResults.filter((file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'))
+  const files = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
+  )
   const failed = report.numFailedTests + files.length
   return {
     passed: report.numPassedTests,

@@ -18,7 +18,14 @@ import { ensureXvfb, withVirtualDisplay } from './virtual-display.mjs'
 
 /** Runs all tests, or, with arguments, vitest alone with those. Returns the exit status. */
 export async function test(args) {
-  const parts = args.length > 0 ? [['tests', () => unitTests(args)]] : [['tests', () => unitTests([])], ['types', typecheck], ['window', windowTests]]
+  const parts =
+    args.length > 0
+      ? [['tests', () => unitTests(args)]]
+      : [
+          ['tests', () => unitTests([])],
+          ['types', typecheck],
+          ['window', windowTests],
+        ]
   const counts = []
   for (const [name, run] of parts) {
     say(`\n— ${name} —`)
@@ -56,10 +63,19 @@ async function vitest(args, env) {
   const folder = mkdtempSync(join(tmpdir(), 'pivot-lab-tests-'))
   const reportFile = join(folder, 'report.json')
   try {
-    const status = await runInTerminal(runTimeNode(), [
-      join(packagesFolder, 'vitest', 'vitest.mjs'), 'run', '--passWithNoTests',
-      '--reporter=default', '--reporter=json', `--outputFile.json=${reportFile}`, ...args,
-    ], { cwd: projectFolder, env })
+    const status = await runInTerminal(
+      runTimeNode(),
+      [
+        join(packagesFolder, 'vitest', 'vitest.mjs'),
+        'run',
+        '--passWithNoTests',
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile.json=${reportFile}`,
+        ...args,
+      ],
+      { cwd: projectFolder, env },
+    )
     return countTests({ status, report: existsSync(reportFile) ? JSON.parse(readFileSync(reportFile, 'utf8')) : null })
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -13,7 +13,8 @@ export async function typecheck() {
   const waiting = rooms(projectFolder)
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const worker = async () => {
-    for (let room = waiting.shift(); room !== undefined; room = waiting.shift()) counts[(await check(room)) ? 'passed' : 'failed'] += 1
+    for (let room = waiting.shift(); room !== undefined; room = waiting.shift())
+      counts[(await check(room)) ? 'passed' : 'failed'] += 1
   }
   await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, worker))
   return counts
@@ -22,7 +23,10 @@ export async function typecheck() {
 async function check(tsconfig) {
   const startedAt = performance.now()
   const vueTsc = join(packagesFolder, 'vue-tsc', 'bin', 'vue-tsc.js')
-  const result = await capture(runTimeNode(), [vueTsc, '--noEmit', '--pretty', 'false', '-p', tsconfig], { cwd: projectFolder, env: environmentWithPackages() })
+  const result = await capture(runTimeNode(), [vueTsc, '--noEmit', '--pretty', 'false', '-p', tsconfig], {
+    cwd: projectFolder,
+    env: environmentWithPackages(),
+  })
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   say(`${result.status === 0 ? '✓' : '✗'} types of ${relative(projectFolder, tsconfig)} (${seconds} s)`)
   if (result.status !== 0) say(result.output.trimEnd())

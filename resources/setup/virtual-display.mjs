@@ -18,8 +18,9 @@ export async function ensureXvfb() {
 /** Runs `work` with the name of a display of its own, which ends with it. */
 export async function withVirtualDisplay(work) {
   // Descriptor 3: Xvfb writes there which number it took, once it accepts clients.
-  const server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1600x1000x24', '-nolisten', 'tcp', '-noreset'],
-    { stdio: ['ignore', 'ignore', 'pipe', 'pipe'] })
+  const server = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1600x1000x24', '-nolisten', 'tcp', '-noreset'], {
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  })
   const stop = () => server.kill()
   process.once('exit', stop)
   try {

@@ -41,7 +41,9 @@ describe('the source of Electron', () => {
   })
 
   it('is none when the official download has the wrong checksum', async () => {
-    const both = sources(fails(downloadFault({ output: 'Generated checksum for "electron.zip" did not match expected checksum.', timedOut: false })))
+    const both = sources(
+      fails(downloadFault({ output: 'Generated checksum for "electron.zip" did not match expected checksum.', timedOut: false })),
+    )
     await expect(obtainElectron(both)).rejects.toThrow('checksum')
     expect(both.asked).toEqual(['official'])
   })
@@ -63,8 +65,12 @@ describe('the source of Electron', () => {
 })
 
 describe('a failed download', () => {
-  it.each(['TypeError: fetch failed', 'getaddrinfo ENOTFOUND github.com', 'connect ECONNREFUSED', 'Response code 403 (Forbidden)'])(
-    'counts as unreachable: %s', (output) => expect(downloadFault({ output, timedOut: false })).toBeInstanceOf(UnreachableFault))
+  it.each([
+    'TypeError: fetch failed',
+    'getaddrinfo ENOTFOUND github.com',
+    'connect ECONNREFUSED',
+    'Response code 403 (Forbidden)',
+  ])('counts as unreachable: %s', (output) => expect(downloadFault({ output, timedOut: false })).toBeInstanceOf(UnreachableFault))
 
   it('counts as unreachable when it does not end in time', () => {
     expect(downloadFault({ output: '', timedOut: true })).toBeInstanceOf(UnreachableFault)

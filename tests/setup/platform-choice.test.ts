@@ -15,14 +15,17 @@ describe('the Node of the lab', () => {
     expect(chooseNode('/pinned/node', system('26.0.0'))).toBe('/pinned/node')
   })
 
-  it('is the machine\'s own without a pinned one, from 22.18 on', () => {
+  it("is the machine's own without a pinned one, from 22.18 on", () => {
     expect(chooseNode(null, system('22.18.0'))).toBe('/usr/bin/node')
     expect(chooseNode(null, system('24.0.0'))).toBe('/usr/bin/node')
   })
 
-  it.each(['22.17.9', '20.20.2', '18.0.0'])('is never %s, which would die in the SQLite addon or not read TypeScript', (version) => {
-    expect(() => chooseNode(null, system(version))).toThrow(`this is ${version}`)
-  })
+  it.each(['22.17.9', '20.20.2', '18.0.0'])(
+    'is never %s, which would die in the SQLite addon or not read TypeScript',
+    (version) => {
+      expect(() => chooseNode(null, system(version))).toThrow(`this is ${version}`)
+    },
+  )
 })
 
 describe('installed packages', () => {
@@ -30,8 +33,12 @@ describe('installed packages', () => {
 
   it('are what the lockfile says, to the hash', () => {
     expect(isInstalled({ 'node_modules/electron': electron }, { 'node_modules/electron': electron })).toBe(true)
-    expect(isInstalled({ 'node_modules/electron': electron }, { 'node_modules/electron': { ...electron, version: '41.0.0' } })).toBe(false)
-    expect(isInstalled({ 'node_modules/electron': electron }, { 'node_modules/electron': { ...electron, integrity: 'sha512-b' } })).toBe(false)
+    expect(
+      isInstalled({ 'node_modules/electron': electron }, { 'node_modules/electron': { ...electron, version: '41.0.0' } }),
+    ).toBe(false)
+    expect(
+      isInstalled({ 'node_modules/electron': electron }, { 'node_modules/electron': { ...electron, integrity: 'sha512-b' } }),
+    ).toBe(false)
   })
 
   it('may lack what is optional and nothing else', () => {
@@ -39,7 +46,7 @@ describe('installed packages', () => {
     expect(isInstalled({ 'node_modules/electron': electron }, {})).toBe(false)
   })
 
-  it('are not judged by the project\'s own entry', () => {
+  it("are not judged by the project's own entry", () => {
     expect(isInstalled({ '': { version: '0.2.0' } }, {})).toBe(true)
   })
 })
@@ -47,8 +54,12 @@ describe('installed packages', () => {
 describe('the platform', () => {
   it('gets a native engine on linux-x64 and elsewhere a fault that names WebAssembly', () => {
     expect(() => refuseOtherPlatforms('linux-x64', true)).not.toThrow()
-    expect(() => refuseOtherPlatforms('darwin-arm64', true)).toThrow(expect.objectContaining({ remedy: expect.stringContaining('WebAssembly') }))
-    expect(() => refuseOtherPlatforms('linux-x64', false)).toThrow(expect.objectContaining({ remedy: expect.stringContaining('npm ci') }))
+    expect(() => refuseOtherPlatforms('darwin-arm64', true)).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining('WebAssembly') }),
+    )
+    expect(() => refuseOtherPlatforms('linux-x64', false)).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining('npm ci') }),
+    )
   })
 
   it('asks for each system package once, and for GTK when a library is unknown', () => {

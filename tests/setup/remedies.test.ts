@@ -36,7 +36,8 @@ describe('the remedy', () => {
 describe('every pinned wheel', () => {
   it('has a version and a SHA-256, so that pip refuses all others', () => {
     for (const { wheels } of Object.values(tensorflowVariants)) {
-      for (const line of requirementsFile(wheels).trimEnd().split('\n')) expect(line).toMatch(/^[a-z0-9-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}$/)
+      for (const line of requirementsFile(wheels).trimEnd().split('\n'))
+        expect(line).toMatch(/^[a-z0-9-]+==[\d.]+ --hash=sha256:[0-9a-f]{64}$/)
     }
   })
 })

@@ -22,7 +22,11 @@ describe('counting tests', () => {
   })
 
   it('counts a file with failed tests by its tests alone', () => {
-    const report = { ...green, numFailedTests: 2, testResults: [{ status: 'failed', assertionResults: [{ status: 'failed' }, { status: 'failed' }] }] }
+    const report = {
+      ...green,
+      numFailedTests: 2,
+      testResults: [{ status: 'failed', assertionResults: [{ status: 'failed' }, { status: 'failed' }] }],
+    }
     expect(countTests({ status: 1, report }).failed).toBe(2)
   })
 
@@ -32,7 +36,10 @@ describe('counting tests', () => {
   })
 
   it('sums the parts into the closing line', () => {
-    const parts = [{ passed: 3, failed: 0, skipped: 1 }, { passed: 2, failed: 1, skipped: 0 }]
+    const parts = [
+      { passed: 3, failed: 0, skipped: 1 },
+      { passed: 2, failed: 1, skipped: 0 },
+    ]
     expect(closingLine(sumCounts(parts))).toBe('5 passed, 1 failed')
   })
 })
