@@ -8,7 +8,7 @@ import { environmentWithPackages, runInTerminal } from './commands.mjs'
 import { ensureElectronLibraries } from './electron-libraries.mjs'
 import { chooseVariant } from './engine-choice.mjs'
 import { ensureElectron } from './ensure-electron.mjs'
-import { buildNativeEngine, ensureNativeEngine, forgetFailure } from './native-engine.mjs'
+import { buildNativeEngine, ensureNativeEngine, forgetFailure, readProof } from './native-engine.mjs'
 import { ensureNodePackages } from './node-packages.mjs'
 import { packagesFolder, projectFolder } from './places.mjs'
 import { say, sayFault } from './report.mjs'
@@ -58,12 +58,13 @@ async function setup() {
 }
 
 async function setupEngine(variant) {
-  if (variant === 'gpu')
-    say('The GPU engine needs an NVIDIA driver for CUDA 12; its set-up is checked up to linking but untested on a card.')
+  if (variant === 'gpu') say('the GPU engine is untested on a card; it needs an NVIDIA driver for CUDA 12')
   await buildNativeEngine(variant)
   // Only what works is chosen: after a failure the engine stays what it was.
   chooseVariant(variant)
-  say(`the native engine is TensorFlow for ${variant}; \`npm run doctor\` shows what it computes on`)
+  const { tensorflow, usesGpu } = readProof()
+  say(`the native engine is TensorFlow ${tensorflow} for ${variant}, computing on the ${usesGpu ? 'GPU' : 'processor'}`)
+  if (variant === 'gpu' && !usesGpu) say('  TensorFlow finds no card: `npm run doctor` shows what is missing, `npm run setup:cpu` returns')
   return 0
 }
 

@@ -74,10 +74,15 @@ export function refuseOtherPlatforms(platform, hasPackage) {
   }
 }
 
+/** What was found when the addon in place was proved: { variant, libraries, tensorflow, usesGpu, addonMtimeMs }. */
+export function readProof() {
+  return JSON.parse(readFileSync(proofFile, 'utf8'))
+}
+
 /** Built and proved for this variant, and neither the addon nor its libraries were touched since. */
 function isProved(variant) {
   if (!existsSync(proofFile) || !existsSync(addon)) return false
-  const proof = JSON.parse(readFileSync(proofFile, 'utf8'))
+  const proof = readProof()
   if (proof.addonMtimeMs !== statSync(addon).mtimeMs) return false
   return proof.variant === 'published'
     ? variant === 'cpu'
