@@ -1,0 +1,182 @@
+// A Runner over a forked process, whichever way it is forked: relays events, asks it to cancel and kills it when it does
+// not, keeps it warm between jobs, and turns its death into an error that says how it died.
+
+import type { BackendPreference } from '../domain/device.ts'
+import type { DoctorReport } from '../domain/doctor-report.ts'
+import { fromFailure, LabError } from '../domain/errors.ts'
+import type { AbortSignalLike, Job, JobEvent, Runner } from '../domain/job.ts'
+import type { Examination } from './doctor.ts'
+import type { FromProcess, ToProcess } from './process-messages.ts'
+
+/** A forked process as the runner needs it. `ended` gives the exit code and the signal that killed it. */
+export interface JobProcess {
+  post(message: ToProcess): void
+  kill(): void
+  /** Each may be given once. */
+  onMessage(listener: (message: FromProcess) => void): void
+  onEnd(listener: (end: { readonly code: number | null; readonly signal: string | null }) => void): void
+  /** What it last wrote to its standard error. */
+  lastWords(): string
+}
+
+export interface ProcessRunner {
+  readonly run: Runner
+  diagnose(examination: Examination): Promise<DoctorReport>
+  /** Ends the process. */
+  close(): void
+}
+
+export interface RunnerTimes {
+  /** How long a cancelled job may take to stop by itself, ms. */
+  readonly patienceMs: number
+}
+
+/** The environment of a job process. TF_ENABLE_ONEDNN_OPTS is left as the person set it. */
+export const JOB_ENVIRONMENT: Readonly<Record<string, string>> = { TF_FORCE_GPU_ALLOW_GROWTH: 'true', TF_CPP_MIN_LOG_LEVEL: '2' }
+
+export function createProcessRunner(fork: () => JobProcess, { patienceMs }: RunnerTimes = { patienceMs: 10_000 }): ProcessRunner {
+  let warm: Live | null = null
+  let lastId = 0
+
+  function processFor(backend: BackendPreference): Live {
+    // A process computes on one engine for its life; another preference needs another process.
+    if (warm !== null && !warm.isDead && warm.backend === backend) return warm
+    warm?.process.post({ kind: 'close' })
+    const live = listenTo(fork(), backend, () => {
+      if (warm === live) warm = null
+    })
+    warm = live
+    return live
+  }
+
+  async function* run(job: Job, signal: AbortSignalLike, options: { readonly backend?: BackendPreference } = {}): AsyncGenerator<JobEvent> {
+    if (signal.aborted) throw new LabError('cancelled', 'cancelled before it began')
+    const backend = options.backend ?? 'auto'
+    const live = processFor(backend)
+    const id = ++lastId
+    const messages = live.expect(id)
+    let impatience: NodeJS.Timeout | undefined
+    const cancel = () => {
+      live.post({ kind: 'cancel', id })
+      impatience = setTimeout(() => live.process.kill(), patienceMs)
+    }
+    signal.addEventListener?.('abort', cancel, { once: true })
+    live.post({ kind: 'job', id, job, backend })
+    let isOver = false
+    try {
+      for await (const message of messages) {
+        if (message.kind === 'event') yield message.event
+        else {
+          isOver = true
+          if (message.kind === 'failed') throw fromFailure(message.failure)
+          return
+        }
+      }
+      isOver = true
+      // Killed on request ends with any code (a utility process: 0), so what was asked decides.
+      if (signal.aborted) throw new LabError('cancelled', 'cancelled; the job did not stop by itself and was ended')
+      throw deathError(live)
+    } finally {
+      clearTimeout(impatience)
+      // The caller left its loop early: the job must not go on unseen.
+      if (!isOver) {
+        live.post({ kind: 'cancel', id })
+        live.process.kill()
+      }
+    }
+  }
+
+  return {
+    run,
+    async diagnose(examination) {
+      const live = listenTo(fork(), 'auto', () => {})
+      const id = ++lastId
+      const messages = live.expect(id)
+      live.post({ kind: 'diagnose', id, examination })
+      try {
+        for await (const message of messages) {
+          if (message.kind === 'diagnosed') return message.report
+          if (message.kind === 'failed') throw fromFailure(message.failure)
+        }
+        throw deathError(live)
+      } finally {
+        live.post({ kind: 'close' })
+      }
+    },
+    close() {
+      warm?.process.kill()
+      warm = null
+    },
+  }
+}
+
+interface Live {
+  readonly process: JobProcess
+  readonly backend: BackendPreference
+  readonly isDead: boolean
+  readonly end: { readonly code: number | null; readonly signal: string | null } | null
+  post(message: ToProcess): void
+  /** Messages about one request, until the process ends. */
+  expect(id: number): AsyncIterable<Extract<FromProcess, { id: number }>>
+}
+
+function listenTo(process: JobProcess, backend: BackendPreference, ended: () => void): Live {
+  type Numbered = Extract<FromProcess, { id: number }>
+  let end: Live['end'] = null
+  let expected = -1
+  let waiting: Numbered[] = []
+  let wake = () => {}
+  process.onMessage((message) => {
+    if (message.kind === 'ready' || message.id !== expected) return
+    waiting.push(message)
+    wake()
+  })
+  process.onEnd((how) => {
+    end = how
+    ended()
+    wake()
+  })
+  return {
+    process,
+    backend,
+    get isDead() {
+      return end !== null
+    },
+    get end() {
+      return end
+    },
+    post(message) {
+      if (end === null) process.post(message)
+    },
+    expect(id) {
+      expected = id
+      waiting = []
+      return {
+        async *[Symbol.asyncIterator]() {
+          while (true) {
+            const next = waiting.shift()
+            if (next !== undefined) yield next
+            else if (end !== null) return
+            else await new Promise<void>((resolve) => (wake = resolve))
+          }
+        },
+      }
+    },
+  }
+}
+
+const SMALLER = 'Lower batchSize (and raise gradientAccumulation by the same factor), or switch on gradientCheckpointing; then resume.'
+
+function deathError(live: Live): LabError {
+  const { code, signal } = live.end ?? { code: null, signal: null }
+  const lastWords = live.process.lastWords().trim()
+  const details = { code, signal, lastWords }
+  const said = lastWords === '' ? '' : ` Its last words: ${lastWords.split('\n').slice(-3).join(' | ')}`
+  if (/\bOOM\b|out of memory|bad_alloc|heap limit|Cannot allocate memory/i.test(lastWords))
+    return new LabError('out-of-memory', `the job process ran out of memory. ${SMALLER}${said}`, details)
+  // Nobody here sends SIGKILL without having been asked to: on Linux this is the kernel making room.
+  if (signal === 'SIGKILL' || code === 137)
+    return new LabError('process-died', `the job process was killed (SIGKILL), most likely because the machine ran out of memory. ${SMALLER}${said}`, details)
+  const how = signal === null ? `ended with exit code ${code ?? 'unknown'}` : `was ended by ${signal}`
+  return new LabError('process-died', `the job process ${how} before its job was done. Resume continues from the last checkpoint.${said}`, details)
+}
