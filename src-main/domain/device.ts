@@ -1,7 +1,16 @@
-// Which engine a job may run on. `auto` takes the native TensorFlow library when it loads, WebAssembly otherwise.
+// Which engine a job may run on, and how its steps are executed. `auto` takes the native TensorFlow library when it
+// loads, WebAssembly otherwise; and compiles steps where that can be done and pays.
 
 import { z } from 'zod'
 
 export const BACKENDS = ['auto', 'native', 'wasm', 'cpu'] as const
 export const backendPreferenceSchema = z.enum(BACKENDS)
 export type BackendPreference = z.output<typeof backendPreferenceSchema>
+
+/** eager: op by op; graph: one recorded TensorFlow graph; xla: the same, compiled by XLA. */
+export const EXECUTION_MODES = ['eager', 'graph', 'xla'] as const
+export const executionModeSchema = z.enum(EXECUTION_MODES)
+export type ExecutionMode = z.output<typeof executionModeSchema>
+
+export const executionPreferenceSchema = z.enum(['auto', ...EXECUTION_MODES])
+export type ExecutionPreference = z.output<typeof executionPreferenceSchema>

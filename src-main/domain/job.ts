@@ -2,7 +2,7 @@
 // structuredClone; no tensor, function or class instance is in them. Paths in a job are absolute.
 
 import { z } from 'zod'
-import type { BackendPreference } from './device.ts'
+import { executionModeSchema, executionPreferenceSchema, type BackendPreference } from './device.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { runConfigSchema } from './run-config.ts'
 
@@ -14,6 +14,8 @@ const trainJob = z.strictObject({
   /** Where checkpoints of this run are written. */
   folder: z.string(),
   config: runConfigSchema,
+  /** How steps run; stored with each checkpoint, because resuming is bit-exact within a mode only. */
+  execution: executionPreferenceSchema.default('auto'),
 })
 
 /** How a checkpoint is measured. Every number that decides a result is here and stored with it. */
@@ -159,6 +161,8 @@ export const checkpointSchema = z.strictObject({
   config: runConfigSchema.nullable(),
   /** SHA-256 of model.safetensors. */
   sha256: z.string(),
+  /** How the steps so far were run; null before the first. */
+  execution: executionModeSchema.nullable().default(null),
   /** Tokens seen so far, so that num_tokens continues after a resume. */
   numTokens: z.number().default(0),
 })

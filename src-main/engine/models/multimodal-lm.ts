@@ -1,0 +1,90 @@
+// Vision encoder, projector and language model joined the LLaVA way (arXiv 2304.08485): image tokens take the places of
+// the `<image>` placeholders among the text embeddings. Features of an image are computed once, however many rows of
+// text look at it: the two answers of a preference pair share them, and gradients of both meet there.
+
+import * as tf from '@tensorflow/tfjs'
+import type { Module, MultimodalLmSpec } from '../../domain/model-spec.ts'
+import { withGradient } from '../nn/with-gradient.ts'
+import type { Weights } from '../shapes.ts'
+import { decoderHiddenStates, embedTokens, languageHead } from './language-model.ts'
+import { projector } from './projector.ts'
+import { visionHiddenStates } from './vision-encoder.ts'
+
+export interface MultimodalLm {
+  readonly spec: MultimodalLmSpec
+  readonly weights: Readonly<Record<Module, Weights>>
+  readonly gradientCheckpointing: Readonly<Record<Module, boolean>>
+}
+
+/**
+ * Rows of text over a batch of images, at fixed shapes. Row r looks at image r mod B.
+ * `collate.ts` makes it; every index is into the rows laid end to end (row r, position t ↦ r·T + t).
+ */
+export interface TextRows {
+  /** (R, T) int32; padding on the right. */
+  readonly ids: tf.Tensor2D
+  /** (R·T) int32: where each position's embedding comes from in [rows' text embeddings; images' tokens]. */
+  readonly sources: tf.Tensor1D
+  /** (R·T, 1) float: 1 where an image token stands. */
+  readonly isImage: tf.Tensor2D
+  /** (R·I) int32: where image token i of row r stands; any text position for a row without an image. */
+  readonly imagePositions: tf.Tensor1D
+  /** (R·A) int32: the position whose hidden state predicts each answer token. */
+  readonly answerPositions: tf.Tensor1D
+}
+
+/** How many blocks of the encoder feed the projector. */
+export function encoderLayersUsed(spec: MultimodalLmSpec): number {
+  return spec.visionEncoder.numHiddenLayers + 1 + spec.visionFeatureLayer
+}
+
+/** The selected hidden state: what an encoder is measured by. @param patches (B, P, C·patch²) @returns (B, P, D_vision) */
+export function imageFeatures(model: MultimodalLm, patches: tf.Tensor): tf.Tensor {
+  const { spec, weights, gradientCheckpointing } = model
+  const layers = encoderLayersUsed(spec)
+  return visionHiddenStates(spec.visionEncoder, weights.visionEncoder, patches, layers, gradientCheckpointing.visionEncoder)[layers]!
+}
+
+/** @param features (B, P, D_vision)   @returns (B, I, D) */
+export function imageTokens(model: MultimodalLm, features: tf.Tensor): tf.Tensor {
+  return projector(model.weights.projector, features)
+}
+
+/** Text embeddings with image tokens in their places. @param tokens (B, I, D) @returns (R, T, D) */
+export function joinedEmbeddings(model: MultimodalLm, rows: TextRows, tokens: tf.Tensor): tf.Tensor {
+  const [R, T] = rows.ids.shape
+  const D = model.spec.languageModel.hiddenSize
+  const text = tf.reshape(embedTokens(model.weights.languageModel, rows.ids), [R * T, D])
+  return tf.reshape(placeImageTokens(text, tokens, rows), [R, T, D])
+}
+
+/** Logits that predict each answer token. @param tokens (B, I, D) @returns (R·A, V) */
+export function answerLogits(model: MultimodalLm, rows: TextRows, tokens: tf.Tensor): tf.Tensor2D {
+  const { languageModel: spec } = model.spec
+  const states = decoderHiddenStates(spec, model.weights.languageModel, joinedEmbeddings(model, rows, tokens), {
+    gradientCheckpointing: model.gradientCheckpointing.languageModel,
+  })
+  const hidden = tf.reshape(states.at(-1)!, [-1, spec.hiddenSize]) // (R·T, D)
+  // The head is the widest product of all; it runs on answer positions only.
+  return languageHead(spec, model.weights.languageModel, tf.gather(hidden, rows.answerPositions)) as tf.Tensor2D
+}
+
+/**
+ * Replaces placeholder embeddings by image tokens. Every image token has a known place in every row, so the gradient
+ * gathers where automatic differentiation would scatter.
+ * @param text (R·T, D)   @param tokens (B, I, D)   @returns (R·T, D)
+ */
+function placeImageTokens(text: tf.Tensor, tokens: tf.Tensor, rows: TextRows): tf.Tensor {
+  const [B, I, D] = tokens.shape as [number, number, number]
+  const perImage = rows.ids.shape[0]! / B
+  return withGradient([text, tokens], (words: tf.Tensor, images: tf.Tensor) => ({
+    value: tf.gather(tf.concat([words, tf.reshape(images, [B * I, D])], 0), rows.sources),
+    saved: [],
+    gradient: (dy) => {
+      const atImages = tf.mul(dy, rows.isImage) // (R·T, D)
+      const gathered = tf.gather(atImages, rows.imagePositions) // (R·I, D)
+      const dTokens = perImage === 1 ? gathered : tf.sum(tf.reshape(gathered, [perImage, B * I, D]), 0)
+      return [tf.sub(dy, atImages), tf.reshape(dTokens, [B, I, D])]
+    },
+  }))
+}

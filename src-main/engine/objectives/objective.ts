@@ -1,0 +1,41 @@
+// What is minimised. SFT and DPO differ here and nowhere else: the training loop, the optimiser, the data and the
+// order are given to both alike.
+
+import type * as tf from '@tensorflow/tfjs'
+import type { ObjectiveConfig } from '../../domain/run-config.ts'
+import type { MultimodalLm, TextRows } from '../models/multimodal-lm.ts'
+import { dpo } from './dpo.ts'
+import { sft } from './sft.ts'
+
+/** The tensors of one forward pass; fixed shapes, so that a step can be recorded. */
+export interface Batch extends TextRows {
+  /** (B, P, C·patch²) */
+  readonly patches: tf.Tensor3D
+  /** (R, A) int32: the answer's tokens, padded. */
+  readonly answerIds: tf.Tensor2D
+  /** (R, A): 1 on answer tokens. */
+  readonly answerMask: tf.Tensor2D
+  /**
+   * (R): the weight of each row in the loss; zero for rows that only fill the batch. SFT weighs tokens alike, so a row
+   * weighs 1 / (answer tokens of the optimiser step); DPO weighs pairs alike, so a row weighs 1 / (pairs of the step).
+   */
+  readonly rowWeights: tf.Tensor1D
+  /** (R): log π_reference of each answer, in nats; zeros where the objective has no reference. */
+  readonly referenceLogProbs: tf.Tensor1D
+}
+
+export interface Objective {
+  readonly kind: ObjectiveConfig['kind']
+  /** Rows of text an image carries: 1, or 2 for chosen and rejected (all chosen first, then all rejected). */
+  readonly rowsPerImage: 1 | 2
+  /** Whether rows are weighed by their answer tokens (true) or one by one. */
+  readonly weighsTokens: boolean
+  readonly needsReference: boolean
+  readonly metricNames: readonly string[]
+  /** Under a gradient tape: synchronous, pure, reads nothing back. Metrics are weighted like the loss, so that micro-batches add up. */
+  loss(model: MultimodalLm, batch: Batch): { readonly loss: tf.Scalar; readonly metrics: Readonly<Record<string, tf.Scalar>> }
+}
+
+export function createObjective(config: ObjectiveConfig): Objective {
+  return config.kind === 'sft' ? sft() : dpo(config)
+}

@@ -1,0 +1,178 @@
+// One optimiser step as a pure function of tensors: (weights and moments, batch, scalars) → (weights and moments,
+// metrics). Nothing inside is read back into JavaScript and every per-step number is an input, so a step can be recorded
+// once and run as a compiled program; run as it is, it is the eager engine. A loss or gradient that is not finite
+// leaves weights and moments untouched, bit for bit.
+
+import * as tf from '@tensorflow/tfjs'
+import { MODULES, type Module, type MultimodalLmSpec } from '../domain/model-spec.ts'
+import type { Training } from '../domain/run-config.ts'
+import type { MultimodalLm } from './models/multimodal-lm.ts'
+import type { Batch, Objective } from './objectives/objective.ts'
+import { adamWUpdate, clipCoefficient, globalNorm, type Trained } from './optim/adamw.ts'
+import { scheduleFactor } from './optim/schedule.ts'
+import type { NamedArrays } from './weights/initial.ts'
+
+/** Tensors by name. A step's batch holds `0/ids`, `0/patches`, … and, with gradient accumulation, `1/ids`, … */
+export type NamedTensors = Readonly<Record<string, tf.Tensor>>
+
+/** What a step is made of: it reads and assigns `variables` and nothing else. */
+export interface TrainStep {
+  readonly variables: Readonly<Record<string, tf.Variable>>
+  /** Names of the outputs: loss, grad_norm, then the objective's metrics. All (). */
+  readonly outputs: readonly string[]
+  run(batch: NamedTensors, scalars: NamedTensors): Record<string, tf.Tensor>
+}
+
+/** A model whose weights are variables, named `visionEncoder/encoder.layers.0…`; moments are `first/…`, `second/…`. */
+export interface TrainableModel {
+  readonly model: MultimodalLm
+  readonly trained: readonly Trained[]
+  readonly variables: Readonly<Record<string, tf.Variable>>
+  dispose(): void
+}
+
+/** Puts weights into variables, and moments (zero unless given) beside those that are trained. The caller disposes. */
+export function trainableModel(
+  spec: MultimodalLmSpec,
+  weights: Readonly<Record<Module, NamedArrays>>,
+  training: Training,
+  moments: NamedArrays = {},
+): TrainableModel {
+  const variables: Record<string, tf.Variable> = {}
+  const trained: Trained[] = []
+  const variable = (name: string, shape: readonly number[], values: Float32Array) => {
+    const initial = tf.tensor(values, [...shape], 'float32')
+    // tfjs keeps one registry of variable names a process: the name given to it is made unique, ours is the key.
+    const made = tf.variable(initial)
+    initial.dispose()
+    variables[name] = made
+    return made
+  }
+  const held = Object.fromEntries(
+    MODULES.map((module) => [
+      module,
+      Object.fromEntries(
+        Object.entries(weights[module]).map(([name, { shape, values }]) => {
+          const key = `${module}/${name}`
+          const weight = variable(key, shape, values)
+          if (training.modules[module].train) {
+            const moment = (order: string) =>
+              variable(`${order}/${key}`, shape, moments[`${order}/${key}`]?.values ?? new Float32Array(values.length))
+            trained.push({ module, weight, first: moment('first'), second: moment('second'), decays: isDecayed(name) })
+          }
+          return [name, weight]
+        }),
+      ),
+    ]),
+  ) as unknown as Record<Module, Record<string, tf.Variable>>
+  const gradientCheckpointing = Object.fromEntries(
+    MODULES.map((module) => [module, training.modules[module].gradientCheckpointing]),
+  ) as Record<Module, boolean>
+  return {
+    model: { spec, weights: held, gradientCheckpointing },
+    trained,
+    variables,
+    dispose: () => tf.dispose(variables),
+  }
+}
+
+/** Hugging Face's rule: weight decay on everything but biases and norms. */
+function isDecayed(name: string): boolean {
+  return !name.endsWith('bias') && !/norm/.test(name)
+}
+
+export function createTrainStep({ model, trained, variables }: TrainableModel, objective: Objective, training: Training): TrainStep {
+  const settings = {
+    beta1: training.adamBeta1,
+    beta2: training.adamBeta2,
+    epsilon: training.adamEpsilon,
+    weightDecay: training.weightDecay,
+  }
+  const outputs = ['loss', 'grad_norm', ...objective.metricNames]
+  return {
+    variables,
+    outputs,
+    run: (batch, scalars) =>
+      tf.tidy(() => {
+        let sums: Sums | null = null
+        for (let i = 0; i < training.gradientAccumulation; i++) {
+          const next = tf.tidy(() => gradientsOf(model, trained, objective, microBatch(batch, i)))
+          if (sums === null) sums = next
+          else {
+            const before: Sums = sums
+            sums = {
+              metrics: Object.fromEntries(Object.entries(next.metrics).map(([name, value]) => [name, tf.add(value, before.metrics[name]!)])),
+              gradients: next.gradients.map((gradient, j) => {
+                const sum = tf.add(gradient, before.gradients[j]!)
+                tf.dispose([gradient, before.gradients[j]!])
+                return sum
+              }),
+            }
+          }
+        }
+        const { metrics, gradients } = sums!
+        const norm = globalNorm(gradients)
+        // A norm is finite only if every gradient is; isFinite of the sum covers loss and norm alike.
+        const healthy = tf.isFinite(tf.add(norm, metrics['loss']!)) as tf.Scalar
+        const learningRates = Object.fromEntries(MODULES.map((module) => [module, scalars[`learning_rate/${module}`]!]))
+        adamWUpdate(
+          trained,
+          gradients,
+          settings,
+          {
+            learningRates: learningRates as Record<Module, tf.Scalar>,
+            correction1: scalars['correction1'] as tf.Scalar,
+            correction2: scalars['correction2'] as tf.Scalar,
+          },
+          clipCoefficient(norm, training.maxGradientNorm),
+          healthy,
+        )
+        return { ...metrics, grad_norm: norm }
+      }),
+  }
+}
+
+/** The numbers of optimiser step `step` (from 1), to be given to `TrainStep.run` as scalars. */
+export function stepNumbers(training: Training, step: number): Record<string, number> {
+  const factor = scheduleFactor(training, step - 1)
+  return {
+    ...Object.fromEntries(
+      MODULES.map((module) => [`learning_rate/${module}`, factor * (training.modules[module].learningRate ?? training.learningRate)]),
+    ),
+    correction1: 1 - training.adamBeta1 ** step,
+    correction2: 1 - training.adamBeta2 ** step,
+  }
+}
+
+type Sums = {
+  readonly metrics: Record<string, tf.Tensor>
+  readonly gradients: tf.Tensor[]
+}
+
+function gradientsOf(model: MultimodalLm, trained: readonly Trained[], objective: Objective, batch: Batch): Sums {
+  let metrics: NamedTensors = {}
+  const { value, grads } = tf.variableGrads(
+    () => {
+      const { loss, metrics: logged } = objective.loss(model, batch)
+      // The gradient's own tidy would dispose what it does not return.
+      for (const metric of Object.values(logged)) tf.keep(metric)
+      metrics = logged
+      return loss
+    },
+    trained.map(({ weight }) => weight),
+  )
+  const released = Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, tf.clone(metric)]))
+  tf.dispose(metrics as tf.NamedTensorMap)
+  return {
+    metrics: { loss: value as tf.Tensor, ...released },
+    // A weight above the selected feature layer has no part in the loss: its gradient is zero.
+    gradients: trained.map(({ weight }) => grads[weight.name] ?? tf.zerosLike(weight)),
+  }
+}
+
+function microBatch(batch: NamedTensors, index: number): Batch {
+  const prefix = `${index}/`
+  return Object.fromEntries(
+    Object.entries(batch).flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])),
+  ) as unknown as Batch
+}

@@ -1,0 +1,110 @@
+// The weights of a model: which tensors of which shape there are, and what they are before any training.
+
+import type { LanguageModelSpec, Module, MultimodalLmSpec, VisionEncoderSpec } from '../../domain/model-spec.ts'
+import { createRandom } from '../../domain/random.ts'
+import type { Weights } from '../shapes.ts'
+
+/** A tensor outside the engine's backend: what files hold. Row-major, in PyTorch's layout. */
+export interface NamedArray {
+  readonly shape: readonly number[]
+  readonly values: Float32Array
+}
+export type NamedArrays = Readonly<Record<string, NamedArray>>
+
+/** How a tensor begins. Normal deviates have the standard deviation given. */
+type Initial = { readonly shape: readonly number[]; readonly fill: 0 | 1 } | { readonly shape: readonly number[]; readonly std: number }
+
+/** The members of `weights` whose names begin with `prefix`, without it. */
+export function subset(weights: Weights, prefix: string): Weights {
+  const found: Record<string, Weights[string]> = {}
+  for (const name in weights) if (name.startsWith(prefix)) found[name.slice(prefix.length)] = weights[name]!
+  return found
+}
+
+/**
+ * Fresh weights of the three modules: normal deviates of standard deviation 0.02 (Qwen2, GPT-2) and √(1/D_in) in the
+ * encoder and projector (SigLIP's Lecun normal), zero biases, unit norms. Each tensor draws from its own stream of `seed`.
+ */
+export function initialWeights(spec: MultimodalLmSpec, seed: number): Record<Module, NamedArrays> {
+  const draw = (layout: Record<string, Initial>): NamedArrays =>
+    Object.fromEntries(
+      Object.entries(layout).map(([name, initial]) => {
+        const values = new Float32Array(initial.shape.reduce((product, size) => product * size, 1))
+        if ('fill' in initial) values.fill(initial.fill)
+        else {
+          const random = createRandom(seed, 'initial weights', name)
+          for (let i = 0; i < values.length; i++) values[i] = initial.std * random.normal()
+        }
+        return [name, { shape: initial.shape, values }]
+      }),
+    )
+  return {
+    visionEncoder: draw(visionEncoderLayout(spec.visionEncoder)),
+    projector: draw(projectorLayout(spec)),
+    languageModel: draw(languageModelLayout(spec.languageModel)),
+  }
+}
+
+export function visionEncoderLayout(spec: VisionEncoderSpec): Record<string, Initial> {
+  const [D, inner, patch] = [spec.hiddenSize, spec.intermediateSize, spec.patchSize]
+  const layout: Record<string, Initial> = {
+    'embeddings.patch_embedding.weight': { shape: [D, spec.numChannels, patch, patch], std: Math.sqrt(1 / (spec.numChannels * patch * patch)) },
+    'embeddings.patch_embedding.bias': { shape: [D], fill: 0 },
+    'embeddings.position_embedding.weight': { shape: [(spec.imageSize / patch) ** 2, D], std: Math.sqrt(1 / D) },
+  }
+  for (let i = 0; i < spec.numHiddenLayers; i++) {
+    const at = `encoder.layers.${i}.`
+    for (const norm of ['layer_norm1', 'layer_norm2']) Object.assign(layout, normLayout(`${at}${norm}`, D))
+    for (const name of ['q_proj', 'k_proj', 'v_proj', 'out_proj']) Object.assign(layout, linearLayout(`${at}self_attn.${name}`, D, D))
+    Object.assign(layout, linearLayout(`${at}mlp.fc1`, D, inner), linearLayout(`${at}mlp.fc2`, inner, D))
+  }
+  Object.assign(layout, normLayout('post_layernorm', D))
+  if (spec.visionUseHead) {
+    layout['head.probe'] = { shape: [1, 1, D], std: Math.sqrt(1 / D) }
+    layout['head.attention.in_proj_weight'] = { shape: [3 * D, D], std: Math.sqrt(1 / D) }
+    layout['head.attention.in_proj_bias'] = { shape: [3 * D], fill: 0 }
+    Object.assign(layout, linearLayout('head.attention.out_proj', D, D), normLayout('head.layernorm', D))
+    Object.assign(layout, linearLayout('head.mlp.fc1', D, inner), linearLayout('head.mlp.fc2', inner, D))
+  }
+  return layout
+}
+
+export function projectorLayout(spec: MultimodalLmSpec): Record<string, Initial> {
+  const [from, to] = [spec.visionEncoder.hiddenSize, spec.languageModel.hiddenSize]
+  return { ...linearLayout('linear_1', from, to), ...linearLayout('linear_2', to, to) }
+}
+
+export function languageModelLayout(spec: LanguageModelSpec): Record<string, Initial> {
+  const D = spec.hiddenSize
+  const keyValueWidth = (D / spec.numAttentionHeads) * spec.numKeyValueHeads
+  const std = 0.02
+  const layout: Record<string, Initial> = { 'model.embed_tokens.weight': { shape: [spec.vocabSize, D], std } }
+  for (let i = 0; i < spec.numHiddenLayers; i++) {
+    const at = `model.layers.${i}.`
+    layout[`${at}input_layernorm.weight`] = { shape: [D], fill: 1 }
+    layout[`${at}post_attention_layernorm.weight`] = { shape: [D], fill: 1 }
+    for (const [name, width] of [
+      ['q_proj', D],
+      ['k_proj', keyValueWidth],
+      ['v_proj', keyValueWidth],
+    ] as const) {
+      layout[`${at}self_attn.${name}.weight`] = { shape: [width, D], std }
+      layout[`${at}self_attn.${name}.bias`] = { shape: [width], fill: 0 }
+    }
+    layout[`${at}self_attn.o_proj.weight`] = { shape: [D, D], std }
+    layout[`${at}mlp.gate_proj.weight`] = { shape: [spec.intermediateSize, D], std }
+    layout[`${at}mlp.up_proj.weight`] = { shape: [spec.intermediateSize, D], std }
+    layout[`${at}mlp.down_proj.weight`] = { shape: [D, spec.intermediateSize], std }
+  }
+  layout['model.norm.weight'] = { shape: [D], fill: 1 }
+  if (!spec.tieWordEmbeddings) layout['lm_head.weight'] = { shape: [spec.vocabSize, D], std }
+  return layout
+}
+
+function linearLayout(name: string, from: number, to: number): Record<string, Initial> {
+  return { [`${name}.weight`]: { shape: [to, from], std: Math.sqrt(1 / from) }, [`${name}.bias`]: { shape: [to], fill: 0 } }
+}
+
+function normLayout(name: string, width: number): Record<string, Initial> {
+  return { [`${name}.weight`]: { shape: [width], fill: 1 }, [`${name}.bias`]: { shape: [width], fill: 0 } }
+}

@@ -1,0 +1,54 @@
+// Our names of weights ⇄ those in files. Inside the lab a name is local to its module (`encoder.layers.0.…`,
+// `linear_1.weight`, `model.layers.0.…`); published checkpoints put several generations of prefixes before it.
+
+import { MODULES, type Module } from '../../domain/model-spec.ts'
+import type { NamedArrays } from './initial.ts'
+
+/** What stands before a module's names in a file, all generations; the local name follows. */
+const PREFIXES: readonly (readonly [RegExp, Module, string])[] = [
+  [/^(?:model\.)?vision_tower\.(?:vision_tower\.)?(?:vision_model\.)?/, 'visionEncoder', ''],
+  [/^(?:model\.)?vision_model\./, 'visionEncoder', ''],
+  [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\.0\./, 'projector', 'linear_1.'],
+  [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\.2\./, 'projector', 'linear_2.'],
+  [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\./, 'projector', ''],
+  [/^(?:model\.)?language_model\.lm_head\./, 'languageModel', 'lm_head.'],
+  [/^(?:model\.)?language_model\.(?:model\.)?/, 'languageModel', 'model.'],
+  [/^lm_head\./, 'languageModel', 'lm_head.'],
+  [/^model\./, 'languageModel', 'model.'],
+  [/^(?=(?:embeddings|encoder|post_layernorm|head)\.)/, 'visionEncoder', ''],
+]
+
+/** The module and local name of a tensor in a file; null for a name of no known form. */
+export function localName(fileName: string): { readonly module: Module; readonly name: string } | null {
+  for (const [prefix, module, replacement] of PREFIXES) {
+    const match = prefix.exec(fileName)
+    if (match) return { module, name: replacement + fileName.slice(match[0].length) }
+  }
+  return null
+}
+
+/** The name of a tensor in a multimodal checkpoint, as transformers 5 saves LLaVA. */
+export function multimodalName(module: Module, name: string): string {
+  const prefix = { visionEncoder: 'vision_tower.', projector: 'multi_modal_projector.', languageModel: 'language_model.' }[module]
+  return prefix + name
+}
+
+/** The name of a tensor in an exported encoder: the form of the published SigLIP checkpoints, which every release of transformers loads. */
+export function visionEncoderName(name: string): string {
+  return `vision_model.${name}`
+}
+
+/** Sorts a file's tensors by module; names of no known form are returned beside. */
+export function splitByModule(tensors: NamedArrays): {
+  readonly modules: Record<Module, Record<string, NamedArrays[string]>>
+  readonly unknown: readonly string[]
+} {
+  const modules = Object.fromEntries(MODULES.map((module) => [module, {}])) as Record<Module, Record<string, NamedArrays[string]>>
+  const unknown: string[] = []
+  for (const [fileName, tensor] of Object.entries(tensors)) {
+    const local = localName(fileName)
+    if (local === null) unknown.push(fileName)
+    else modules[local.module][local.name] = tensor
+  }
+  return { modules, unknown }
+}

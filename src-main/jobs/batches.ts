@@ -1,0 +1,229 @@
+// Samples → batches, in an order that depends on the data and the seed and on nothing else: not on the objective (SFT and
+// DPO meet the same pairs in the same order), not on when a run was interrupted. Lengths fall into a few buckets of fixed
+// shape, chosen so that padding adds little; each batch is of one bucket and always full.
+
+import * as tf from '@tensorflow/tfjs'
+import { LabError } from '../domain/errors.ts'
+import { createRandom } from '../domain/random.ts'
+import type { Training } from '../domain/run-config.ts'
+import type { ImageRef, Sample, Turn } from '../domain/sample.ts'
+import type { Objective } from '../engine/objectives/objective.ts'
+import { bucketAnswer, bucketLength, collateRows, encodeRow, type CollatedRows, type EncodedRow } from '../engine/text/collate.ts'
+import type { ChatTokenizer } from '../engine/text/tokenizer.ts'
+import type { StepBatch } from '../engine/train.ts'
+import type { ImageSource } from './samples.ts'
+
+/** A sample as tokens: one row for a conversation, two (chosen, rejected) for a pair, whatever the objective. */
+export interface EncodedSample {
+  readonly id: string
+  readonly image: ImageRef | null
+  readonly rows: readonly EncodedRow[]
+}
+
+export interface EncodedData {
+  readonly samples: readonly EncodedSample[]
+  /** Left out because a row is longer than maxLength. */
+  readonly tooLong: readonly string[]
+}
+
+/**
+ * Samples as tokens.
+ * @throws LabError 'invalid-input' when nothing is left, or a sample is of another kind than the objective needs
+ */
+export function encodeSamples(
+  samples: readonly Sample[],
+  tokenizer: ChatTokenizer,
+  numImageTokens: number,
+  maxLength: number,
+  needsPairs: boolean,
+): EncodedData {
+  const encoded: EncodedSample[] = []
+  const tooLong: string[] = []
+  for (const sample of samples) {
+    if (needsPairs && sample.content.kind !== 'preferences')
+      throw new LabError('invalid-input', `the objective needs preference pairs, found ${sample.content.kind}; choose a dataset of preferences`)
+    const rows = conversationsOf(sample).map((turns) => encodeRow(tokenizer, turns, numImageTokens))
+    if (rows.some((row) => row.ids.length > maxLength)) tooLong.push(sample.id)
+    else encoded.push({ id: sample.id, image: sample.image, rows })
+  }
+  if (encoded.length === 0)
+    throw new LabError(
+      'invalid-input',
+      samples.length === 0
+        ? 'the dataset is empty; import samples into it'
+        : `all ${samples.length} samples are longer than maxLength (${maxLength} tokens); raise it`,
+    )
+  return { samples: encoded, tooLong }
+}
+
+/** The texts that a sample teaches: its conversation, a question with its answer, or a prompt with either answer. */
+function conversationsOf({ content, image }: Sample): readonly (readonly Turn[])[] {
+  const exchange = (prompt: string, answer: string): Turn[] => [
+    { from: 'human', text: withImage(prompt, image !== null) },
+    { from: 'assistant', text: answer },
+  ]
+  switch (content.kind) {
+    case 'conversations':
+      return [content.turns.map((turn, i) => (i === 0 ? { ...turn, text: withImage(turn.text, image !== null) } : turn))]
+    case 'preferences':
+      return [exchange(content.prompt, content.chosen), exchange(content.prompt, content.rejected)]
+    case 'questions':
+      return [exchange(content.question, content.answer)]
+    case 'objects':
+      throw new LabError('invalid-input', 'a dataset of objects has no text to train on; choose conversations or preferences')
+  }
+}
+
+/** LLaVA's convention: the image stands before the text of the first turn, unless the text says where. */
+export function withImage(prompt: string, hasImage: boolean): string {
+  return !hasImage || prompt.includes('<image>') ? prompt : `<image>\n${prompt}`
+}
+
+/** Fixed shapes; a sample belongs to the first whose T and A hold all of its rows. */
+export interface Bucket {
+  readonly T: number
+  readonly A: number
+}
+
+/** Share of positions that merging two buckets may waste: a further shape costs a compilation. */
+const MAX_WASTE = 0.2
+
+/** Buckets that hold every sample, shortest first. */
+export function chooseBuckets(samples: readonly EncodedSample[]): readonly Bucket[] {
+  const needs = samples.map(shapeOf).sort((a, b) => a.T - b.T)
+  const merged: { T: number; A: number; count: number; positions: number }[] = []
+  for (const { T, A } of needs) {
+    const last = merged.at(-1)
+    if (last && last.T === T) Object.assign(last, { A: Math.max(last.A, A), count: last.count + 1, positions: last.positions + T })
+    else merged.push({ T, A, count: 1, positions: T })
+  }
+  // From the longest down: take the next shorter one in as long as the padding stays within bounds.
+  const buckets: typeof merged = []
+  for (const next of merged.reverse()) {
+    const open = buckets.at(-1)
+    const count = (open?.count ?? 0) + next.count
+    const positions = (open?.positions ?? 0) + next.positions
+    if (open && open.T * count <= positions * (1 + MAX_WASTE)) Object.assign(open, { A: Math.max(open.A, next.A), count, positions })
+    else buckets.push({ ...next })
+  }
+  // A shorter bucket may hold longer answers than a longer one; a sample goes where both fit.
+  let A = 0
+  return buckets.reverse().map((bucket) => ({ T: bucket.T, A: (A = Math.max(A, bucket.A)) }))
+}
+
+function shapeOf({ rows }: EncodedSample): Bucket {
+  return {
+    T: bucketLength(Math.max(...rows.map((row) => row.ids.length))),
+    A: bucketAnswer(Math.max(...rows.map((row) => row.isAnswer.filter(Boolean).length))),
+  }
+}
+
+/** Which samples make up the batch of a step: indices, their bucket, and the epoch begun. */
+export interface Plan {
+  readonly indices: readonly number[]
+  readonly bucket: Bucket
+  readonly epoch: number
+}
+
+/** The endless order of batches: every epoch is a fresh permutation, dealt into buckets; a bucket that is full is a batch. */
+export function* batchOrder(samples: readonly EncodedSample[], buckets: readonly Bucket[], perStep: number, seed: number): Generator<Plan, never> {
+  const bucketOf = samples.map((sample) => {
+    const { T, A } = shapeOf(sample)
+    return buckets.findIndex((bucket) => T <= bucket.T && A <= bucket.A)
+  })
+  const waiting = buckets.map((): number[] => [])
+  let drawn = 0
+  for (let epoch = 0; ; epoch++)
+    for (const index of createRandom(seed, 'order', epoch).shuffle(samples.map((_, i) => i))) {
+      const queue = waiting[bucketOf[index]!]!
+      queue.push(index)
+      drawn += 1
+      if (queue.length === perStep) yield { indices: queue.splice(0), bucket: buckets[bucketOf[index]!]!, epoch: drawn / samples.length }
+    }
+}
+
+export interface BatchSource {
+  readonly samples: readonly EncodedSample[]
+  readonly images: ImageSource
+  readonly tokenizer: ChatTokenizer
+  readonly numImageTokens: number
+  readonly patchWidth: number
+  readonly objective: Objective
+  readonly training: Training
+  /** log π_reference of each sample's rows, where the objective needs it. */
+  readonly reference: ReadonlyMap<string, readonly number[]> | null
+}
+
+/** The batches of steps `stepsDone` + 1, … */
+export async function* stepBatches(source: BatchSource, stepsDone: number): AsyncGenerator<StepBatch> {
+  const { samples, training } = source
+  const buckets = chooseBuckets(samples)
+  let step = 0
+  for (const plan of batchOrder(samples, buckets, training.batchSize * training.gradientAccumulation, training.seed)) {
+    if (++step <= stepsDone) continue
+    yield await stepBatch(source, plan)
+  }
+}
+
+async function stepBatch(source: BatchSource, { indices, bucket, epoch }: Plan): Promise<StepBatch> {
+  const { training, samples } = source
+  const micro: { rows: CollatedRows; chosen: readonly EncodedSample[] }[] = []
+  for (let i = 0; i < training.gradientAccumulation; i++) {
+    const chosen = indices.slice(i * training.batchSize, (i + 1) * training.batchSize).map((index) => samples[index]!)
+    micro.push({ chosen, rows: collateSamples(source, chosen, source.objective.rowsPerImage, bucket) })
+  }
+  const answerTokens = micro.reduce((sum, { rows }) => sum + rows.answerTokens.reduce((a, b) => a + b, 0), 0)
+  const weight = 1 / (source.objective.weighsTokens ? answerTokens : indices.length)
+  const tensors: Record<string, tf.Tensor> = {}
+  for (const [i, { rows, chosen }] of micro.entries()) {
+    const patches = await patchesTensor(source, chosen.map(({ image }) => image))
+    const reference = Float32Array.from({ length: rows.R }, (_, r) => {
+      const sample = chosen[r % chosen.length]!
+      return source.reference?.get(sample.id)?.[Math.floor(r / chosen.length)] ?? 0
+    })
+    const made = { ...rowTensors(rows), patches, rowWeights: tf.fill([rows.R], weight), referenceLogProbs: tf.tensor1d(reference) }
+    for (const [name, tensor] of Object.entries(made)) tensors[`${i}/${name}`] = tensor
+  }
+  return {
+    tensors,
+    numTokens: micro.reduce((sum, { rows }) => sum + rows.numTokens, 0),
+    epoch,
+    samples: indices.map((index) => samples[index]!.id),
+  }
+}
+
+/** All first rows (chosen), then, where two are wanted, all second rows (rejected). */
+export function collateSamples(
+  { tokenizer, numImageTokens }: Pick<BatchSource, 'tokenizer' | 'numImageTokens'>,
+  samples: readonly (EncodedSample | null)[],
+  rowsPerImage: 1 | 2,
+  bucket: Bucket,
+): CollatedRows {
+  const rows = Array.from({ length: rowsPerImage }, (_, which) => samples.map((sample) => sample?.rows[which] ?? null)).flat()
+  return collateRows(tokenizer, rows, samples.length, numImageTokens, bucket)
+}
+
+/** The tensors of collated rows, as TextRows and Batch name them. The caller disposes. */
+export function rowTensors(rows: CollatedRows) {
+  const { R, T, A } = rows
+  return {
+    ids: tf.tensor2d(rows.ids, [R, T], 'int32'),
+    sources: tf.tensor1d(rows.sources, 'int32'),
+    isImage: tf.tensor2d(rows.isImage, [R * T, 1]),
+    imagePositions: tf.tensor1d(rows.imagePositions, 'int32'),
+    answerPositions: tf.tensor1d(rows.answerPositions, 'int32'),
+    answerIds: tf.tensor2d(rows.answerIds, [R, A], 'int32'),
+    answerMask: tf.tensor2d(rows.answerMask, [R, A]),
+  }
+}
+
+/** Patches of a batch of images, (B, P, C·patch²); zeros where a sample has no image. The caller disposes. */
+export async function patchesTensor(
+  { images, numImageTokens, patchWidth }: Pick<BatchSource, 'images' | 'numImageTokens' | 'patchWidth'>,
+  refs: readonly (ImageRef | null)[],
+): Promise<tf.Tensor3D> {
+  const size = numImageTokens * patchWidth
+  const values = new Float32Array(refs.length * size)
+  for (const [i, ref] of refs.entries()) if (ref !== null) values.set(await images.patches(ref), i * size)
+  return tf.tensor3d(values, [refs.length, numImageTokens, patchWidth])
+}

@@ -1,0 +1,157 @@
+// A checkpoint is a folder in Hugging Face's layout (LLaVA): model.safetensors, config.json, tokenizer.json,
+// tokenizer_config.json, preprocessor_config.json; beside them optimizer.safetensors (AdamW's moments) and, written
+// last, lab.json: a folder without it is not a checkpoint.
+
+import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from '../domain/errors.ts'
+import { checkpointSchema, type Checkpoint } from '../domain/job.ts'
+import { MODULES, type Module } from '../domain/model-spec.ts'
+import { parse } from '../domain/parse.ts'
+import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
+import { specFromHuggingFace, specToHuggingFace } from '../engine/preprocess/hugging-face.ts'
+import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '../engine/text/tokenizer.ts'
+import { multimodalLmConfig } from '../engine/weights/hugging-face-config.ts'
+import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
+import { multimodalName, splitByModule } from '../engine/weights/names.ts'
+import { headerLength, parseHeader, toFloat32, writeSafetensors } from '../engine/weights/safetensors.ts'
+import { readJson, sha256, sha256OfFile, writeFolderWhole } from './files.ts'
+
+export interface LoadedCheckpoint {
+  readonly folder: string
+  readonly checkpoint: Checkpoint
+  readonly weights: Readonly<Record<Module, NamedArrays>>
+  readonly tokenizerFiles: TokenizerFiles
+  readonly tokenizer: ChatTokenizer
+  readonly preprocess: PreprocessSpec
+}
+
+/** Everything of a checkpoint but AdamW's moments. @throws LabError 'not-found', 'corrupt-artifact' naming the file */
+export async function readCheckpoint(folder: string): Promise<LoadedCheckpoint> {
+  const checkpoint = parse(checkpointSchema, await readJson(join(folder, 'lab.json')), 'corrupt-artifact', join(folder, 'lab.json'))
+  const { modules, unknown } = splitByModule(await readTensors(join(folder, 'model.safetensors')))
+  if (unknown.length > 0) throw new LabError('corrupt-artifact', `${folder}: unknown tensors ${unknown.slice(0, 5).join(', ')}`)
+  const tokenizerFiles = await readTokenizerFiles(folder)
+  return {
+    folder,
+    checkpoint,
+    weights: modules,
+    tokenizerFiles,
+    tokenizer: createChatTokenizer(tokenizerFiles),
+    preprocess: specFromHuggingFace(await readJson(join(folder, 'preprocessor_config.json'))),
+  }
+}
+
+/** AdamW's moments, named `first/visionEncoder/…`; none for a checkpoint that is not to be continued. */
+export async function readMoments(folder: string): Promise<NamedArrays> {
+  return readTensors(join(folder, 'optimizer.safetensors'))
+}
+
+export interface CheckpointParts {
+  readonly weights: Readonly<Record<Module, NamedArrays>>
+  /** null: a model that will not be trained on. */
+  readonly moments: NamedArrays | null
+  readonly tokenizerFiles: TokenizerFiles
+  readonly preprocess: PreprocessSpec
+  readonly describe: Omit<Checkpoint, 'formatVersion' | 'sha256'>
+}
+
+/** Writes the folder whole or not at all. @returns SHA-256 of model.safetensors: the model's identity */
+export async function writeCheckpoint(folder: string, { weights, moments, tokenizerFiles, preprocess, describe }: CheckpointParts): Promise<string> {
+  const named = Object.fromEntries(
+    MODULES.flatMap((module) => Object.entries(weights[module]).map(([name, tensor]): [string, NamedArray] => [multimodalName(module, name), tensor])),
+  )
+  const model = writeSafetensors(named)
+  const identity = sha256(model)
+  const { imageId } = createChatTokenizer(tokenizerFiles)
+  await writeFolderWhole(folder, async (temporary) => {
+    const write = (name: string, content: unknown) =>
+      flushed(join(temporary, name), content instanceof Uint8Array ? content : `${JSON.stringify(content, null, 2)}\n`)
+    await write('model.safetensors', model)
+    if (moments !== null) await write('optimizer.safetensors', writeSafetensors(moments))
+    await write('config.json', multimodalLmConfig(describe.model, imageId))
+    await write('tokenizer.json', tokenizerFiles.tokenizer)
+    await write('tokenizer_config.json', tokenizerFiles.config)
+    await write('preprocessor_config.json', specToHuggingFace(preprocess))
+    await write('lab.json', parse(checkpointSchema, { formatVersion: 1, sha256: identity, ...describe }))
+  })
+  return identity
+}
+
+/** The newest complete checkpoint of a run's folder; null when there is none. */
+export async function newestCheckpoint(runFolder: string): Promise<string | null> {
+  let names: string[]
+  try {
+    names = await readdir(runFolder)
+  } catch {
+    return null
+  }
+  const folders = names.filter((name) => /^step-\d+$/.test(name)).sort((a, b) => stepOf(b) - stepOf(a))
+  for (const name of folders) {
+    const folder = join(runFolder, name)
+    if ((await readdir(folder)).includes('lab.json')) return folder
+  }
+  return null
+}
+
+export function checkpointFolder(runFolder: string, step: number): string {
+  return join(runFolder, `step-${String(step).padStart(8, '0')}`)
+}
+
+/** Removes what an interrupted write left, and all checkpoints but `keep`. */
+export async function tidyRunFolder(runFolder: string, keep: string): Promise<void> {
+  for (const name of await readdir(runFolder)) {
+    const path = join(runFolder, name)
+    if ((/^step-\d+$/.test(name) && path !== keep) || name.endsWith('.partial')) await rm(path, { recursive: true, force: true })
+  }
+}
+
+/** tokenizer.json and tokenizer_config.json, with chat_template.jinja taken into the latter as transformers does. */
+export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
+  const tokenizer = (await readJson(join(folder, 'tokenizer.json'))) as object
+  const config = (await readJson(join(folder, 'tokenizer_config.json'))) as Record<string, unknown>
+  if (config['chat_template'] !== undefined) return { tokenizer, config }
+  const template = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => undefined)
+  return { tokenizer, config: template === undefined ? config : { ...config, chat_template: template } }
+}
+
+/** All tensors of a safetensors file, read one by one: never more in memory than the tensors and one tensor's bytes. */
+export async function readTensors(path: string): Promise<Record<string, NamedArray>> {
+  const file = await open(path).catch((thrown: unknown) => {
+    throw new LabError('not-found', `${path} does not exist or cannot be read`, { path }, thrown)
+  })
+  try {
+    const { size } = await file.stat()
+    const first = new Uint8Array(8)
+    await file.read(first, 0, 8, 0)
+    const header = new Uint8Array(headerLength(first, size, path))
+    await file.read(header, 0, header.length, 8)
+    const { entries, dataOffset } = parseHeader(header, size, path)
+    const tensors: Record<string, NamedArray> = {}
+    for (const [name, entry] of entries) {
+      const bytes = new Uint8Array(entry.end - entry.begin)
+      if (bytes.length > 0) await file.read(bytes, 0, bytes.length, dataOffset + entry.begin)
+      tensors[name] = toFloat32(entry, bytes)
+    }
+    return tensors
+  } finally {
+    await file.close()
+  }
+}
+
+/** @throws LabError 'corrupt-artifact' when the weights are not those that lab.json names */
+export async function verifyCheckpoint(folder: string): Promise<void> {
+  const { sha256: expected } = parse(checkpointSchema, await readJson(join(folder, 'lab.json')), 'corrupt-artifact')
+  const found = await sha256OfFile(join(folder, 'model.safetensors'))
+  if (found !== expected)
+    throw new LabError('corrupt-artifact', `${folder}/model.safetensors: expected SHA-256 ${expected}, found ${found}; restore it from a backup or train again`)
+}
+
+async function flushed(path: string, content: Uint8Array | string): Promise<void> {
+  await mkdir(join(path, '..'), { recursive: true })
+  await writeFile(path, content, { flush: true })
+}
+
+function stepOf(name: string): number {
+  return Number(name.slice('step-'.length))
+}

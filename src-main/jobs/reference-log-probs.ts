@@ -1,0 +1,80 @@
+// log π_reference of every pair's two answers, computed once by the model that training starts from and kept on disk
+// under a key of everything that decides it: weights, pairs with their images, tokenizer and template, preprocessing.
+// The policy of step 0 is the reference, so no second model is ever held.
+
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs'
+import { z } from 'zod'
+import { LabError } from '../domain/errors.ts'
+import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
+import { parse } from '../domain/parse.ts'
+import { answerLogits, imageFeatures, imageTokens, type MultimodalLm } from '../engine/models/multimodal-lm.ts'
+import { answerLogProbs, tokenLogProbs } from '../engine/objectives/log-probs.ts'
+import { chooseBuckets, collateSamples, patchesTensor, rowTensors, type BatchSource, type EncodedSample } from './batches.ts'
+import { readJson, sha256, writeWhole } from './files.ts'
+
+const cacheSchema = z.record(z.string(), z.tuple([z.number(), z.number()]))
+/** Chosen and rejected, by sample. */
+export type ReferenceLogProbs = ReadonlyMap<string, readonly number[]>
+
+export type ReferenceSource = Pick<BatchSource, 'samples' | 'images' | 'tokenizer' | 'numImageTokens' | 'patchWidth'>
+
+/** The cached values, or null. A cache file that cannot be read is as good as none: it is computed again. */
+export async function cachedReference(project: string, key: string, samples: readonly EncodedSample[]): Promise<ReferenceLogProbs | null> {
+  try {
+    const values = parse(cacheSchema, await readJson(cachePath(project, key)), 'corrupt-artifact')
+    const map = new Map(Object.entries(values))
+    return samples.every(({ id }) => map.has(id)) ? map : null
+  } catch {
+    return null
+  }
+}
+
+export function referenceKey(parts: { readonly model: string; readonly snapshot: string; readonly tokenizer: unknown; readonly preprocess: unknown }): string {
+  return sha256(JSON.stringify(parts))
+}
+
+/** Computes and stores the values, yielding progress. @throws LabError 'cancelled' */
+export async function* computeReference(
+  project: string,
+  key: string,
+  model: MultimodalLm,
+  source: ReferenceSource,
+  batchSize: number,
+  signal: AbortSignalLike,
+): AsyncGenerator<JobEvent, ReferenceLogProbs> {
+  const { samples } = source
+  yield { kind: 'part', name: 'reference log-probabilities', of: samples.length }
+  const values = new Map<string, readonly [number, number]>()
+  for (let at = 0; at < samples.length; at += batchSize) {
+    const group = samples.slice(at, at + batchSize)
+    const [chosen, rejected] = await pairLogProbs(model, source, group)
+    group.forEach(({ id }, i) => values.set(id, [chosen[i]!, rejected[i]!]))
+    yield { kind: 'progress', done: Math.min(at + batchSize, samples.length), of: samples.length }
+    if (signal.aborted) throw new LabError('cancelled', 'cancelled while computing reference log-probabilities')
+  }
+  await writeWhole(cachePath(project, key), JSON.stringify(Object.fromEntries(values)))
+  return values
+}
+
+/** Summed log-probabilities of both answers of each pair, in nats: [chosen, rejected], each as long as `group`. */
+export async function pairLogProbs(
+  model: MultimodalLm,
+  source: Omit<ReferenceSource, 'samples'>,
+  group: readonly EncodedSample[],
+): Promise<readonly [Float32Array, Float32Array]> {
+  const rows = collateSamples(source, group, 2, chooseBuckets(group).at(-1)!)
+  const patches = await patchesTensor(source, group.map(({ image }) => image))
+  const tensors = rowTensors(rows)
+  const result = tf.tidy(() => {
+    const logits = answerLogits(model, tensors, imageTokens(model, imageFeatures(model, patches)))
+    return answerLogProbs(tokenLogProbs(logits, tf.reshape(tensors.answerIds, [-1]) as tf.Tensor1D), tensors.answerMask)
+  })
+  const values = result.dataSync() as Float32Array
+  tf.dispose([result, patches, tensors as unknown as tf.NamedTensorMap])
+  return [values.slice(0, group.length), values.slice(group.length)]
+}
+
+function cachePath(project: string, key: string): string {
+  return join(project, 'cache', 'reference-log-probs', `${key}.json`)
+}

@@ -1,0 +1,178 @@
+// One training run from its configuration: start, data, steps, checkpoints. It continues by itself from the newest
+// checkpoint in its folder, bit-exactly within one execution mode: the order of the data is a function of the seed and
+// the step, and weights, moments and counters are all there is to a state.
+
+import { createRequire } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs'
+import type { ExecutionMode } from '../domain/device.ts'
+import { LabError } from '../domain/errors.ts'
+import type { AbortSignalLike, JobEvent, TrainJob } from '../domain/job.ts'
+import { MODULES, numImageTokens, type Module } from '../domain/model-spec.ts'
+import { SharedState } from '../engine/compile/shared-state.ts'
+import { createObjective } from '../engine/objectives/objective.ts'
+import { createTrainStep, trainableModel, type TrainableModel } from '../engine/train-step.ts'
+import { train } from '../engine/train.ts'
+import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
+import { encodeSamples, stepBatches, type BatchSource } from './batches.ts'
+import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRunFolder, writeCheckpoint } from './checkpoint.ts'
+import { compileStep } from './compile/compile-step.ts'
+import { cachedReference, computeReference, referenceKey } from './reference-log-probs.ts'
+import { createImageSource, readSnapshot } from './samples.ts'
+import { parameterCounts, startModel } from './start-model.ts'
+
+/**
+ * @throws LabError 'cancelled' (the step that was done is in a checkpoint), 'loss-not-finite', 'invalid-input',
+ *   'not-found', 'corrupt-artifact'; out of disk and out of memory as the system throws them
+ */
+export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  const { training, snapshot } = job.config
+  const objective = createObjective(training.objective)
+  const start = await startModel(job.config.start)
+  const { spec, tokenizer, tokenizerFiles, preprocess } = start
+  const counts = parameterCounts(start.weights)
+  const ledger = MODULES.map((module) => `${module} ${counts[module].toLocaleString('en')} ${training.modules[module].train ? 'trained' : 'frozen'}`)
+  yield { kind: 'log', level: 'info', message: `parameters: ${ledger.join(', ')}` }
+  if (!MODULES.some((module) => training.modules[module].train))
+    throw new LabError('invalid-input', 'modules: expected at least one module to train, found all frozen')
+
+  const samples = await readSnapshot(job.project, snapshot)
+  const needsPairs = objective.needsReference
+  const data = encodeSamples(samples, tokenizer, numImageTokens(spec.visionEncoder), training.maxLength, needsPairs)
+  if (data.tooLong.length > 0)
+    yield { kind: 'log', level: 'warning', message: `${data.tooLong.length} of ${samples.length} samples are longer than maxLength (${training.maxLength} tokens) and are left out` }
+
+  const source = {
+    samples: data.samples,
+    images: createImageSource(job.project, preprocess, spec.visionEncoder.patchSize),
+    tokenizer,
+    numImageTokens: numImageTokens(spec.visionEncoder),
+    patchWidth: spec.visionEncoder.numChannels * spec.visionEncoder.patchSize ** 2,
+  }
+  let reference: BatchSource['reference'] = null
+  if (objective.needsReference) {
+    const key = referenceKey({ model: start.identity, snapshot, tokenizer: tokenizerFiles, preprocess })
+    reference = await cachedReference(job.project, key, data.samples)
+    if (reference === null) {
+      const held = trainableModel(spec, start.weights, frozen(training))
+      try {
+        reference = yield* computeReference(job.project, key, held.model, source, training.batchSize, signal)
+      } finally {
+        held.dispose()
+      }
+    }
+  }
+
+  const resumed = await newestCheckpoint(job.folder)
+  const from = resumed === null ? null : await readCheckpoint(resumed)
+  const stepsDone = from?.checkpoint.step ?? 0
+  if (from !== null) yield { kind: 'log', level: 'info', message: `continuing after step ${stepsDone}` }
+  if (stepsDone >= training.steps) {
+    yield { kind: 'checkpoint', step: stepsDone, folder: resumed!, sha256: from!.checkpoint.sha256 }
+    return
+  }
+  const trainable = trainableModel(spec, from?.weights ?? start.weights, training, resumed === null ? {} : await readMoments(resumed))
+  const step = createTrainStep(trainable, objective, training)
+  const state = new SharedState(step.variables)
+  const warnings: string[] = []
+  const program = compileStep((batch, scalars) => step.run(batch, scalars), {
+    state,
+    prefer: from?.checkpoint.execution ?? executionFor(job, training.steps - stepsDone),
+    cacheFolder: join(programCacheFolder(), 'programs'),
+    warn: (message) => warnings.push(message),
+  })
+  try {
+    yield { kind: 'part', name: 'training', of: training.steps }
+    let numTokens = from?.checkpoint.numTokens ?? 0
+    const batches = stepBatches({ ...source, objective, training, reference }, stepsDone)
+    const save = async (at: number): Promise<JobEvent> => {
+      state.settle()
+      const folder = checkpointFolder(job.folder, at)
+      const { weights, moments } = readBack(trainable)
+      const sha256 = await writeCheckpoint(folder, {
+        weights,
+        // A finished run is a model; its moments serve nobody.
+        moments: at === training.steps ? null : moments,
+        tokenizerFiles,
+        preprocess,
+        describe: { step: at, model: spec, config: job.config, execution: program.mode, numTokens },
+      })
+      await tidyRunFolder(job.folder, folder)
+      return { kind: 'checkpoint', step: at, folder, sha256 }
+    }
+    let announced: ExecutionMode | null = null
+    let saved = stepsDone
+    let at = stepsDone
+    try {
+      for await (const event of train(program, batches, training, { stepsDone, numTokens, signal })) {
+        at = event.step
+        numTokens = event.metrics['num_tokens']!
+        if (announced !== program.mode) {
+          announced = program.mode
+          yield { kind: 'log', level: 'info', message: `steps run ${announced === 'eager' ? 'eagerly' : `compiled (${announced})`}` }
+        }
+        for (const message of warnings.splice(0)) yield { kind: 'log', level: 'warning', message }
+        yield { kind: 'step', step: at, of: training.steps, metrics: event.metrics }
+        if (at % training.checkpointEverySteps === 0 || at === training.steps) {
+          yield await save(at)
+          saved = at
+        }
+      }
+    } catch (thrown) {
+      // Steps that were taken are kept, whatever ended them; a loss that is not finite left the weights of the step before.
+      if (thrown instanceof LabError && (thrown.code === 'cancelled' || thrown.code === 'loss-not-finite') && at > saved) yield await save(at)
+      throw thrown
+    }
+  } finally {
+    program.dispose()
+    trainable.dispose()
+  }
+}
+
+/** The same settings with nothing to train: no moments are made. */
+function frozen(training: TrainJob['config']['training']): TrainJob['config']['training'] {
+  const modules = Object.fromEntries(MODULES.map((module) => [module, { ...training.modules[module], train: false }]))
+  return { ...training, modules: modules as typeof training.modules }
+}
+
+/** Compiling by XLA costs seconds, recording a graph about one; neither pays for a handful of steps. */
+function executionFor({ execution }: TrainJob, steps: number): ExecutionMode {
+  if (execution !== 'auto') return execution
+  if (tf.getBackend() !== 'tensorflow' || steps < 10) return 'eager'
+  return steps < 150 ? 'graph' : 'xla'
+}
+
+/** Weights and moments as arrays that no longer belong to a tensor. */
+function readBack({ variables }: TrainableModel): { weights: Record<Module, Record<string, NamedArray>>; moments: NamedArrays } {
+  const weights = Object.fromEntries(MODULES.map((module) => [module, {}])) as Record<Module, Record<string, NamedArray>>
+  const moments: Record<string, NamedArray> = {}
+  for (const [name, variable] of Object.entries(variables)) {
+    const array: NamedArray = { shape: variable.shape, values: Float32Array.from(variable.dataSync()) }
+    const slash = name.indexOf('/')
+    const first = name.slice(0, slash)
+    if (first === 'first' || first === 'second') moments[name] = array
+    else weights[first as Module][name.slice(slash + 1)] = array
+  }
+  return { weights, moments }
+}
+
+/** Per user, beside what set-up keeps: programs depend on the machine and the TensorFlow build, not on a project. */
+function programCacheFolder(): string {
+  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'pivot-lab')
+}
+
+/** Versions of what computes, for the run's record. */
+export function engineVersions(): Readonly<Record<string, string>> {
+  const require = createRequire(import.meta.url)
+  const versionOf = (name: string) => (require(`${name}/package.json`) as { version: string }).version
+  return { node: process.versions.node, '@tensorflow/tfjs': tf.version_core, '@huggingface/tokenizers': safely(() => versionOf('@huggingface/tokenizers')) }
+}
+
+function safely(read: () => string): string {
+  try {
+    return read()
+  } catch {
+    return 'unknown'
+  }
+}
