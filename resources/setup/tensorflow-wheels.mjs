@@ -22,7 +22,7 @@ export const tensorflowVariants = {
   cpu: {
     folderName: `tensorflow-cpu-${tensorflowVersion}`,
     downloadMb: 274,
-    unpackedMb: 1050,
+    unpackedMb: 1100,
     wheels: [
       {
         name: 'tensorflow-cpu',
@@ -34,7 +34,7 @@ export const tensorflowVariants = {
   gpu: {
     folderName: `tensorflow-${tensorflowVersion}`,
     downloadMb: 3380,
-    unpackedMb: 8000,
+    unpackedMb: 6200,
     wheels: [
       {
         name: 'tensorflow',
