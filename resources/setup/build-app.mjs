@@ -20,7 +20,8 @@ const stamp = join(projectFolder, 'out', 'built-from.txt')
 
 export async function ensureBuilt() {
   const newest = Math.max(...sources.map((source) => newestChange(join(projectFolder, source))))
-  if (statSync(stamp, { throwIfNoEntry: false })?.mtimeMs === newest) return
+  // Rounded: a file system keeps times in other fractions than a double.
+  if (Math.round(statSync(stamp, { throwIfNoEntry: false })?.mtimeMs ?? 0) === newest) return
   await step('the app: electron-vite build', async () => {
     const electronVite = join(packagesFolder, 'electron-vite', 'bin', 'electron-vite.js')
     const build = await capture(runTimeNode(), [electronVite, 'build'], { cwd: projectFolder, env: environmentWithPackages() })

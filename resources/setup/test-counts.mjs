@@ -15,6 +15,12 @@ export function countTests({ status, report }) {
   }
 }
 
+/** The full names of the tests that were not run: what a green line does not vouch for. */
+export function skippedTests(report) {
+  const tests = report?.testResults.flatMap((file) => file.assertionResults) ?? []
+  return tests.filter(({ status }) => !['passed', 'failed'].includes(status)).map(({ fullName }) => fullName)
+}
+
 export function sumCounts(counts) {
   const sum = (key) => counts.reduce((total, count) => total + count[key], 0)
   return { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }

@@ -12,7 +12,7 @@ import { ensureElectron } from './ensure-electron.mjs'
 import { packagesFolder, projectFolder } from './places.mjs'
 import { say, sayFault } from './report.mjs'
 import { runTimeNode } from './run-time-node.mjs'
-import { closingLine, countTests, sumCounts } from './test-counts.mjs'
+import { closingLine, countTests, skippedTests, sumCounts } from './test-counts.mjs'
 import { typecheck } from './typecheck.mjs'
 import { ensureXvfb, withVirtualDisplay } from './virtual-display.mjs'
 
@@ -34,7 +34,7 @@ export async function test(args) {
       return { passed: 0, failed: 1, skipped: 0 }
     })
     counts.push(count)
-    say(`${name}: ${closingLine(count)}${count.skipped > 0 ? `, ${count.skipped} skipped (each says why)` : ''}`)
+    say(`${name}: ${closingLine(count)}${count.skipped > 0 ? `, ${count.skipped} skipped` : ''}`)
   }
   const total = sumCounts(counts)
   process.stdout.write(`${closingLine(total)}\n`)
@@ -76,7 +76,9 @@ async function vitest(args, env) {
       ],
       { cwd: projectFolder, env },
     )
-    return countTests({ status, report: existsSync(reportFile) ? JSON.parse(readFileSync(reportFile, 'utf8')) : null })
+    const report = existsSync(reportFile) ? JSON.parse(readFileSync(reportFile, 'utf8')) : null
+    for (const name of skippedTests(report)) say(`skipped: ${name}`)
+    return countTests({ status, report })
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

@@ -1,7 +1,7 @@
 // The closing line must not be greener than the run.
 
 import { describe, expect, it } from 'vitest'
-import { closingLine, countTests, sumCounts } from '../../resources/setup/test-counts.mjs'
+import { closingLine, countTests, skippedTests, sumCounts } from '../../resources/setup/test-counts.mjs'
 
 const green = {
   numPassedTests: 3,
@@ -33,6 +33,12 @@ describe('counting tests', () => {
   it('counts an error outside every test, and a run without a report', () => {
     expect(countTests({ status: 1, report: green }).failed).toBe(1)
     expect(countTests({ status: null, report: null }).failed).toBe(1)
+  })
+
+  it('names what was not run', () => {
+    const assertionResults = ['passed', 'skipped', 'pending', 'todo', 'failed'].map((status) => ({ status, fullName: status }))
+    expect(skippedTests({ testResults: [{ assertionResults }] })).toEqual(['skipped', 'pending', 'todo'])
+    expect(skippedTests(null)).toEqual([])
   })
 
   it('sums the parts into the closing line', () => {
