@@ -14,6 +14,7 @@ import { createStudyPhaseStore, type StudyPhaseStore } from './study-phases.ts'
 
 export interface Store {
   readonly access: 'write' | 'read'
+  readonly sqliteVersion: string
   readonly datasets: DatasetStore
   readonly runs: RunStore
   readonly runMetrics: RunMetricStore
@@ -32,6 +33,7 @@ export interface Store {
 export function createStore({ db, access, close }: OpenDatabase): Store {
   return {
     access,
+    sqliteVersion: db.prepare('SELECT sqlite_version()').pluck().get() as string,
     datasets: createDatasetStore(db),
     runs: createRunStore(db),
     runMetrics: createRunMetricStore(db),

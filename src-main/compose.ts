@@ -1,0 +1,91 @@
+// The one place where services meet store and jobs. The app, the command line and the tests differ only in what they
+// pass here.
+
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import type { DoctorCheck, DoctorReport } from './domain/doctor-report.ts'
+import type { Runner } from './domain/job.ts'
+import { createDatasetService } from './services/datasets.ts'
+import { createEvaluationService } from './services/evaluations.ts'
+import type { Announcement, Parts, ReadDataset } from './services/parts.ts'
+import { createPresetService } from './services/presets.ts'
+import { createReportService } from './services/reports.ts'
+import { createResultService } from './services/results.ts'
+import { createRunService } from './services/runs.ts'
+import { createSightTestService } from './services/sight-test.ts'
+import { createStudyService } from './services/studies.ts'
+import { createWorkQueue } from './services/work-queue.ts'
+import { openForReading, openForWriting } from './store/database.ts'
+import { createStore } from './store/store.ts'
+
+export const DATABASE_NAME = 'lab.sqlite'
+
+export interface LabParts {
+  /** The project's folder; made when missing. */
+  readonly project: string
+  /** A reader asks beside the writer; nothing that it is asked to do may write. */
+  readonly access: 'write' | 'read'
+  /** ':memory:' for tests; null: lab.sqlite in the project. */
+  readonly database?: string | null
+  /** Told to a second writer. */
+  readonly program: string
+  readonly presetFolder: string
+  readonly runner: Runner
+  readonly readDataset: ReadDataset
+  readonly diagnose: (examination: { readonly folder: string; readonly others: readonly DoctorCheck[] }) => Promise<DoctorReport>
+  readonly now: () => number
+  readonly newId: Parts['newId']
+  readonly announce: (announcement: Announcement) => void
+}
+
+export type Lab = ReturnType<typeof composeLab>
+
+export function composeLab(given: LabParts) {
+  const project = resolve(given.project)
+  if (given.access === 'write') mkdirSync(project, { recursive: true })
+  const file = given.database ?? join(project, DATABASE_NAME)
+  const store = createStore(given.access === 'write' ? openForWriting(file, given.program) : openForReading(file))
+  const queue = createWorkQueue()
+  const parts: Parts = { ...given, project, store, queue }
+
+  const datasets = createDatasetService(parts)
+  const presets = createPresetService(parts)
+  const runs = createRunService(parts, datasets)
+  const sightTest = createSightTestService(parts, datasets)
+  const studies = createStudyService(parts, { datasets, presets, runs, sightTest })
+  const results = createResultService(parts)
+  const reports = createReportService(parts, { runs, studies, results })
+  const evaluations = createEvaluationService(parts, datasets, runs)
+  if (given.access === 'write') {
+    runs.recover()
+    studies.recover()
+  }
+
+  return {
+    project,
+    database: file,
+    datasets,
+    presets,
+    runs,
+    sightTest,
+    studies,
+    results,
+    reports,
+    evaluations,
+    artifacts: store.artifacts,
+    findImage: store.datasets.findImage,
+    settings: store.settings,
+    doctor: (): Promise<DoctorReport> =>
+      given.diagnose({
+        folder: project,
+        others: [{ id: 'sqlite', title: 'Database', state: 'ok', found: `${file}, SQLite ${store.sqliteVersion}`, remedy: null }],
+      }),
+    /** Pauses what is under way, waits for it to stop, and closes the database. */
+    async close(): Promise<void> {
+      runs.stopAll('pause')
+      studies.stopAll('pause')
+      await queue.idle()
+      store.close()
+    },
+  }
+}

@@ -1,0 +1,31 @@
+// What every service is given: the store, the project's folder, a runner, and time, ids and announcements from outside,
+// so that a test's run is reproducible to the bit.
+
+import type { ImportEvent, ImportOptions } from '../domain/import-event.ts'
+import type { Runner } from '../domain/job.ts'
+import type { JobProgress } from '../domain/progress.ts'
+import type { Store } from '../store/store.ts'
+import type { WorkQueue } from './work-queue.ts'
+
+/** The same announcements as the contract's events; services do not know who listens. */
+export type Announcement =
+  | { readonly name: 'run.changed'; readonly value: { readonly runId: string } }
+  | { readonly name: 'study.changed'; readonly value: { readonly studyId: string } }
+  | { readonly name: 'dataset.changed'; readonly value: { readonly datasetId: string | null } }
+  | { readonly name: 'job.progress'; readonly value: JobProgress }
+
+export type ReadDataset = (path: string, options?: ImportOptions) => AsyncIterable<ImportEvent>
+
+export interface Parts {
+  readonly store: Store
+  /** Absolute; holds lab.sqlite, images, snapshots, runs, studies and exports. */
+  readonly project: string
+  /** Where the presets' JSON files lie. */
+  readonly presetFolder: string
+  readonly runner: Runner
+  readonly readDataset: ReadDataset
+  readonly queue: WorkQueue
+  readonly now: () => number
+  readonly newId: (kind: 'run' | 'study' | 'dataset' | 'evaluation' | 'artifact') => string
+  readonly announce: (announcement: Announcement) => void
+}

@@ -1,0 +1,57 @@
+// Gradient maps over the image, as SVG: the image once per example, one rectangle a patch, the deciding region outlined.
+
+import type { Box } from '../../domain/sample.ts'
+import type { Example, ItemDetail, PatchMap } from '../../domain/study-results.ts'
+import { html, type Markup } from './html.ts'
+
+const MAP_TITLES = { sft: 'SFT loss', chosen: 'chosen', rejected: 'rejected', dpo: 'contrast (DPO)' } as const
+
+export interface ImageData {
+  readonly uri: string
+  readonly width: number
+  readonly height: number
+}
+
+/** One example: every encoder a row, every map a column. */
+export function mapExample(example: Example, image: ImageData, id: string): Markup {
+  const details = example.encoders.flatMap(({ encoder, detail }) => (detail?.kind === 'maps' ? [{ encoder, detail }] : []))
+  const first = details[0]?.detail
+  if (first === undefined) return html``
+  return html`<article class="example">
+    <svg width="0" height="0" aria-hidden="true"><symbol id="${id}" viewBox="0 0 ${image.width} ${image.height}"><image href="${image.uri}" width="${image.width}" height="${image.height}" /></symbol></svg>
+    <div class="sample">
+      ${picture(id, image, null, first.region)}
+      <dl>
+        <dt>Prompt</dt><dd>${first.prompt}</dd>
+        <dt>Chosen</dt><dd>${first.chosen}</dd>
+        <dt>Rejected</dt><dd>${first.rejected}</dd>
+      </dl>
+    </div>
+    <table class="maps">
+      <thead><tr><th></th>${Object.values(MAP_TITLES).map((title) => html`<th scope="col">${title}</th>`)}</tr></thead>
+      <tbody>${details.map(({ encoder, detail }) => mapRow(encoder, detail, id, image))}</tbody>
+    </table>
+  </article>`
+}
+
+function mapRow(encoder: string, detail: Extract<ItemDetail, { kind: 'maps' }>, id: string, image: ImageData): Markup {
+  const names = Object.keys(MAP_TITLES) as (keyof typeof MAP_TITLES)[]
+  return html`<tr><th scope="row">${encoder}</th>${names.map((name) => html`<td>${picture(id, image, detail.maps[name], detail.region)}</td>`)}</tr>`
+}
+
+function picture(id: string, image: ImageData, map: PatchMap | null, region: readonly Box[]): Markup {
+  const { width, height } = image
+  return html`<svg class="picture" viewBox="0 0 ${width} ${height}"><use href="#${id}" width="${width}" height="${height}" />${map && patches(map, width, height)}${region.map(([x, y, w, h]) => html`<rect class="region" x="${x}" y="${y}" width="${w}" height="${h}" />`)}</svg>`
+}
+
+/** Opacity is the patch's value over the map's largest: each map has its own scale, as its gradient has. */
+function patches(map: PatchMap, width: number, height: number): readonly Markup[] {
+  const largest = map.values.reduce((most, value) => Math.max(most, value), 0)
+  const [w, h] = [width / map.columns, height / map.rows]
+  return map.values.flatMap((value, i) => {
+    const opacity = largest > 0 ? value / largest : 0
+    if (opacity < 0.02) return []
+    const [column, row] = [i % map.columns, Math.floor(i / map.columns)]
+    return [html`<rect class="heat" x="${(column * w).toFixed(2)}" y="${(row * h).toFixed(2)}" width="${w.toFixed(2)}" height="${h.toFixed(2)}" opacity="${(0.85 * opacity).toFixed(2)}" />`]
+  })
+}

@@ -1,0 +1,268 @@
+// What a study found: rows of the store put through domain/statistics. Nothing is left out and nothing is chosen: every
+// metric that both arms have gets its paired difference, and Holm's correction counts them all.
+
+import { LabError } from '../domain/errors.ts'
+import { EVALUATION_METRICS, metricNamed } from '../domain/metric.ts'
+import { createRandom } from '../domain/random.ts'
+import { pairedBootstrap } from '../domain/statistics/bootstrap.ts'
+import { mean } from '../domain/statistics/description.ts'
+import { holm, signFlipTest } from '../domain/statistics/hypothesis-tests.ts'
+import { oneSampleT, pairedT, wilsonInterval } from '../domain/statistics/intervals.ts'
+import { seedsAndItems } from '../domain/statistics/seeds-and-items.ts'
+import type { Difference, EncoderResult, Example, MetricResult, StudyResults } from '../domain/study-results.ts'
+import { ENCODERS, type EncoderName } from '../domain/study.ts'
+import type { Evaluator } from '../domain/job.ts'
+import type { ItemRow, ResultRow } from '../store/evaluations.ts'
+import type { Parts } from './parts.ts'
+
+export const CONFIDENCE = 0.95
+
+/** Under which metrics an evaluator's items stand. */
+const ITEMS_OF: Readonly<Record<Evaluator, string>> = {
+  questions: 'vqa/',
+  preferences: 'preference/',
+  probe: 'probe/',
+  segmentation: 'segmentation/',
+  localisation: 'localisation/',
+  alignment: 'alignment/',
+}
+
+export type ResultService = ReturnType<typeof createResultService>
+
+export function createResultService({ store }: Pick<Parts, 'store'>) {
+  return {
+    /** @throws LabError 'not-found' */
+    of(studyId: string): StudyResults {
+      const study = store.studies.find(studyId)
+      if (study === null) throw new LabError('not-found', `there is no study "${studyId}"`, { studyId })
+      const finished = study.status === 'finished'
+      const quick = study.config.seeds.length < 3
+      return summarise(
+        { studyId, name: study.config.name, seeds: study.config.seeds, isComplete: finished, isQuick: quick },
+        store.evaluations.resultsOfStudy(studyId),
+        store.evaluations.itemsOfStudy(studyId),
+      )
+    },
+    /** Items that carry something to look at, seen by every encoder, side by side. */
+    examples(studyId: string, seed: number, evaluator: Evaluator, limit: number): readonly Example[] {
+      const items = new Map<string, Example>()
+      for (const item of store.evaluations.detailedItems(studyId, seed, ITEMS_OF[evaluator])) {
+        const key = `${item.metric}\n${item.itemId}`
+        const sha256 = item.detail?.image ?? null
+        const image = sha256 === null ? null : store.datasets.findImage(sha256)
+        const known = items.get(key)
+        const seen = { encoder: item.encoder, value: item.value, detail: item.detail }
+        items.set(key, {
+          itemId: item.itemId,
+          metric: item.metric,
+          group: item.group,
+          image: image && { sha256: image.sha256, width: image.width, height: image.height },
+          encoders: [...(known?.encoders ?? []), seen],
+        })
+      }
+      const byEncoder = (a: { encoder: EncoderName }, b: { encoder: EncoderName }) => ENCODERS.indexOf(a.encoder) - ENCODERS.indexOf(b.encoder)
+      return [...items.values()].slice(0, limit).map((each) => ({ ...each, encoders: each.encoders.toSorted(byEncoder) }))
+    },
+  }
+}
+
+export interface StudyFacts {
+  readonly studyId: string
+  readonly name: string
+  readonly seeds: readonly number[]
+  readonly isComplete: boolean
+  readonly isQuick: boolean
+}
+
+/** All numbers of a study from its rows: pure, so that it can be checked by hand. */
+export function summarise(facts: StudyFacts, results: readonly ResultRow[], items: readonly ItemRow[]): StudyResults {
+  const names = metricsInOrder(results)
+  const itemsOf = groupItems(items)
+  const undecided = names.map((metric) => {
+    const rows = results.filter((row) => row.metric === metric)
+    const encoders = ENCODERS.flatMap((encoder) => encoderResult(encoder, rows, itemsOf(metric)))
+    return { metric, encoders, difference: pairedDifference(metric, encoders, itemsOf(metric)) }
+  })
+  const tested = undecided.filter(({ difference }) => difference?.pValue != null)
+  const adjusted = tested.length === 0 ? [] : holm(tested.map(({ difference }) => difference!.pValue!)).adjusted
+  const metrics = undecided.map(({ metric, encoders, difference }): MetricResult => {
+    const { label, meaning, unit, better } = metricNamed(metric)
+    const at = tested.findIndex((each) => each.metric === metric)
+    return { metric, label, meaning, unit, better, encoders, difference: difference && decide(difference, at < 0 ? null : adjusted[at]!, better) }
+  })
+  return {
+    studyId: facts.studyId,
+    name: facts.name,
+    seeds: [...facts.seeds],
+    confidence: CONFIDENCE,
+    verdict: [...verdict(facts, metrics)],
+    metrics,
+  }
+}
+
+function metricsInOrder(results: readonly ResultRow[]): readonly string[] {
+  const measured = new Set(results.map(({ metric }) => metric))
+  const known: readonly string[] = EVALUATION_METRICS.map(({ name }) => name)
+  return [...known.filter((name) => measured.has(name)), ...[...measured].filter((name) => !known.includes(name)).toSorted()]
+}
+
+/** Items of a metric; a question group's items are those of the whole that belong to the group. */
+function groupItems(items: readonly ItemRow[]): (metric: string) => readonly ItemRow[] {
+  const byMetric = Map.groupBy(items, ({ metric }) => metric)
+  return (metric) => {
+    const own = byMetric.get(metric)
+    if (own !== undefined) return own
+    const [family, group] = [metric.slice(0, metric.indexOf('/')), metric.slice(metric.indexOf('/') + 1)]
+    return (byMetric.get(`${family}/all`) ?? []).filter((item) => item.group === group)
+  }
+}
+
+function encoderResult(encoder: EncoderName, rows: readonly ResultRow[], items: readonly ItemRow[]): readonly EncoderResult[] {
+  const perSeed = rows.filter((row) => row.encoder === encoder).map(({ seed, value, n }) => ({ seed, value, n }))
+  if (perSeed.length === 0) return []
+  const interval = encoderInterval(
+    perSeed,
+    items.filter((item) => item.encoder === encoder),
+  )
+  return [
+    {
+      encoder,
+      mean: mean(perSeed.map(({ value }) => value)),
+      low: interval?.low ?? null,
+      high: interval?.high ?? null,
+      perSeed,
+      n: perSeed.reduce((sum, { n }) => sum + n, 0),
+    },
+  ]
+}
+
+/** Over seeds (Student's t) where there are several; else over items (Wilson) where each is right or wrong. */
+function encoderInterval(perSeed: EncoderResult['perSeed'], items: readonly ItemRow[]): { readonly low: number; readonly high: number } | null {
+  if (perSeed.length >= 2) return oneSampleT(perSeed.map(({ value }) => value), CONFIDENCE).interval
+  const { value } = perSeed[0]!
+  const isShare = items.length > 0 && items.every((item) => item.value === 0 || item.value === 1)
+  if (!isShare || Math.abs(mean(items.map((item) => item.value)) - value) > 1e-6) return null
+  return wilsonInterval(
+    items.reduce((sum, item) => sum + item.value, 0),
+    items.length,
+    CONFIDENCE,
+  )
+}
+
+type Undecided = Omit<Difference, 'holmPValue' | 'winner' | 'verdict'>
+
+/**
+ * DPO − SFT, paired by the strongest basis that the rows allow: seeds and items, items of one seed, seeds alone.
+ * Items count only where their mean is the number that was reported; a macro average is paired over seeds.
+ */
+function pairedDifference(metric: string, encoders: readonly EncoderResult[], items: readonly ItemRow[]): Undecided | null {
+  const [sft, dpo] = [encoders.find(({ encoder }) => encoder === 'sft'), encoders.find(({ encoder }) => encoder === 'dpo')]
+  if (sft === undefined || dpo === undefined) return null
+  const seeds = sft.perSeed.map(({ seed }) => seed).filter((seed) => dpo.perSeed.some((each) => each.seed === seed))
+  if (seeds.length === 0) return null
+  const valueAt = (of: EncoderResult) => seeds.map((seed) => of.perSeed.find((each) => each.seed === seed)!.value)
+  const [a, b] = [valueAt(sft), valueAt(dpo)]
+  const paired = pairItems(seeds, items, a, b)
+
+  if (paired !== null && seeds.length >= 2) {
+    const found = seedsAndItems(paired.columnsA, paired.columnsB, CONFIDENCE)
+    return {
+      mean: found.difference,
+      low: found.interval.low,
+      high: found.interval.high,
+      pValue: found.p,
+      basis: `${paired.items} items${paired.clusters < paired.items ? ` in ${paired.clusters} images` : ''} × ${seeds.length} seeds`,
+      method: 'seeds and items both random: variance components, Student t with Satterthwaite’s degrees of freedom',
+    }
+  }
+  if (paired !== null) {
+    const [scoresA, scoresB] = [paired.scoresA[0]!, paired.scoresB[0]!]
+    const clusters = paired.clusterNames
+    const bootstrap = pairedBootstrap(scoresA, scoresB, { random: createRandom(0, 'bootstrap', metric), clusters, level: CONFIDENCE, resamples: 4000 })
+    const test = signFlipTest(scoresA, scoresB, { random: createRandom(0, 'sign flips', metric), clusters, flips: 4000 })
+    return {
+      mean: bootstrap.difference,
+      low: bootstrap.interval.low,
+      high: bootstrap.interval.high,
+      pValue: test.p,
+      basis: `${paired.items} items${paired.clusters < paired.items ? ` in ${paired.clusters} images` : ''}, one seed`,
+      method: 'paired bootstrap and sign-flip test over images: it speaks of new images, not of new seeds',
+    }
+  }
+  if (seeds.length >= 2) {
+    const found = pairedT(a, b, CONFIDENCE)
+    return {
+      mean: found.difference,
+      low: found.interval.low,
+      high: found.interval.high,
+      pValue: found.p,
+      basis: `${seeds.length} seeds`,
+      method: 'paired Student t over seeds',
+    }
+  }
+  return { mean: b[0]! - a[0]!, low: null, high: null, pValue: null, basis: 'one seed, no items', method: 'none: one number a side has no spread' }
+}
+
+/** The items that every seed has in both arms, by seed, as scores and summed by image; null where they are not the metric. */
+function pairItems(seeds: readonly number[], items: readonly ItemRow[], a: readonly number[], b: readonly number[]) {
+  const table = new Map<string, ItemRow>()
+  for (const item of items) table.set(`${item.encoder}\n${item.seed}\n${item.itemId}`, item)
+  const at = (encoder: EncoderName, seed: number, id: string) => table.get(`${encoder}\n${seed}\n${id}`)
+  const ids = [...new Set(items.map(({ itemId }) => itemId))].filter((id) => seeds.every((seed) => at('sft', seed, id) && at('dpo', seed, id)))
+  if (ids.length < 2) return null
+  const scores = (encoder: EncoderName) => seeds.map((seed) => ids.map((id) => at(encoder, seed, id)!.value))
+  const [scoresA, scoresB] = [scores('sft'), scores('dpo')]
+  const isTheMetric = seeds.every((_, s) => Math.abs(mean(scoresA[s]!) - a[s]!) < 1e-6 && Math.abs(mean(scoresB[s]!) - b[s]!) < 1e-6)
+  if (!isTheMetric) return null
+  const clusterNames = ids.map((id) => at('sft', seeds[0]!, id)!.cluster)
+  const clusters = [...new Set(clusterNames)]
+  if (clusters.length < 2) return null
+  // One column a cluster, scaled so that the mean over columns is the mean over items.
+  const columns = (all: readonly (readonly number[])[]) =>
+    all.map((row) => {
+      const sums = new Map(clusters.map((cluster) => [cluster, 0]))
+      row.forEach((value, i) => sums.set(clusterNames[i]!, sums.get(clusterNames[i]!)! + value))
+      return clusters.map((cluster) => (sums.get(cluster)! * clusters.length) / ids.length)
+    })
+  return { items: ids.length, clusters: clusters.length, clusterNames, scoresA, scoresB, columnsA: columns(scoresA), columnsB: columns(scoresB) }
+}
+
+function decide(difference: Undecided, holmPValue: number | null, better: MetricResult['better']): Difference {
+  const isClear = holmPValue !== null && holmPValue <= 1 - CONFIDENCE
+  const favoursDpo = better === 'higher' ? difference.mean > 0 : difference.mean < 0
+  const winner = !isClear || better === 'neither' || difference.mean === 0 ? 'neither' : favoursDpo ? 'dpo' : 'sft'
+  return { ...difference, holmPValue, winner, verdict: inWords(difference, holmPValue, isClear, better, favoursDpo) }
+}
+
+function inWords(difference: Undecided, holmPValue: number | null, isClear: boolean, better: MetricResult['better'], favoursDpo: boolean): string {
+  if (difference.pValue === null) return 'not tested: one seed and no items to pair'
+  if (difference.mean === 0 && difference.pValue === 1) return 'no difference at all'
+  if (isClear) return better === 'neither' ? 'the arms differ; neither direction is better' : `${favoursDpo ? 'DPO' : 'SFT'} is better`
+  const leaning = better === 'neither' ? '' : `, leaning to ${favoursDpo ? 'DPO' : 'SFT'}`
+  return difference.pValue <= 1 - CONFIDENCE && holmPValue !== null ? `not clear after Holm’s correction${leaning}` : `not told apart${leaning}`
+}
+
+function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly string[] {
+  const compared = metrics.filter(({ difference, better }) => difference !== null && better !== 'neither')
+  const won = (arm: 'sft' | 'dpo') => compared.filter(({ difference }) => difference!.winner === arm)
+  const list = (of: readonly MetricResult[]) => of.map(({ label }) => label).join('; ')
+  const lines: string[] = []
+  if (!facts.isComplete) lines.push('The study has not finished: these numbers are what has been measured so far.')
+  if (compared.length === 0) return [...lines, 'Nothing has been measured on both arms yet.']
+  const [dpo, sft] = [won('dpo'), won('sft')]
+  const leaning = compared.filter(({ difference, better }) => (better === 'higher' ? difference!.mean > 0 : difference!.mean < 0)).length
+  if (dpo.length === 0 && sft.length === 0)
+    lines.push(
+      `No metric of ${compared.length} tells the two arms apart after Holm’s correction. On this scale neither “DPO sees better” nor “SFT sees better” is shown.`,
+    )
+  else {
+    if (dpo.length > 0) lines.push(`DPO is better on ${dpo.length} of ${compared.length} metrics: ${list(dpo)}.`)
+    if (sft.length > 0) lines.push(`SFT is better on ${sft.length} of ${compared.length} metrics: ${list(sft)}.`)
+    const rest = compared.length - dpo.length - sft.length
+    if (rest > 0) lines.push(`The other ${rest} do not tell the arms apart.`)
+  }
+  lines.push(`By sign alone the mean favours DPO on ${leaning} of ${compared.length}; that is a description, not a test.`)
+  if (facts.isQuick)
+    lines.push(`${facts.seeds.length === 1 ? 'One seed' : `${facts.seeds.length} seeds`} cannot show how much training by another seed would change; run at least three before concluding anything.`)
+  return lines
+}

@@ -1,0 +1,230 @@
+// Runs that a person starts: a request becomes a RunConfig (snapshot, tokenizer and folders filled in), waits its turn,
+// and is followed to its end. Phases of a study are runs too, but the study's service drives them.
+
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { LabError } from '../domain/errors.ts'
+import type { JobEvent, TokenizerJob, TrainJob } from '../domain/job.ts'
+import { TRAINING_METRICS } from '../domain/metric.ts'
+import { parse } from '../domain/parse.ts'
+import { runConfigSchema, type Start } from '../domain/run-config.ts'
+import type { LogLine, RunRequest, RunRow, RunView, Series } from '../domain/run-view.ts'
+import type { StoredRun } from '../store/runs.ts'
+import type { DatasetService } from './datasets.ts'
+import { followRun } from './follow-run.ts'
+import type { Parts } from './parts.ts'
+import { createStopRequest, endingOf, type StopRequest } from './stop-request.ts'
+
+export type RunService = ReturnType<typeof createRunService>
+
+/** An announcement of progress carries an estimate that is read from the database: five a second are enough for a bar. */
+const MIN_MS_BETWEEN_PROGRESS = 200
+
+export function createRunService(parts: Parts, datasets: DatasetService) {
+  const { store, project, runner, queue, now, newId, announce } = parts
+  const underWay = new Map<string, { readonly stop: StopRequest; readonly ended: Promise<void> }>()
+
+  /** Runs the row's job when its turn comes; ends with the run, however it ends. */
+  function work(runId: string, prepare: (stop: StopRequest) => Promise<void> = async () => {}): void {
+    const stop = createStopRequest()
+    const ended = queue.add(async () => {
+      try {
+        await prepare(stop)
+      } catch (thrown) {
+        const ending = endingOf(thrown, stop)
+        store.runs.begin(runId, now())
+        store.runs.end(runId, ending.status, now(), ending.status === 'failed' ? ending.failure : null)
+        announce({ name: 'run.changed', value: { runId } })
+        return
+      }
+      const run = found(runId)
+      const job: TrainJob = { kind: 'train', project, folder: run.folder, config: run.config, execution: 'auto' }
+      const backend = store.settings.get().backend
+      await followRun(parts, runId, (signal) => runner(job, signal, { backend }), stop, progressAnnouncer(runId))
+    })
+    underWay.set(runId, { stop, ended })
+    void ended.finally(() => underWay.delete(runId)).catch(() => {})
+    announce({ name: 'run.changed', value: { runId } })
+  }
+
+  function progressAnnouncer(runId: string): (event: JobEvent) => void {
+    let lastMs = -Infinity
+    return (event) => {
+      if (event.kind !== 'step' && event.kind !== 'progress' && event.kind !== 'part') return
+      if (now() - lastMs < MIN_MS_BETWEEN_PROGRESS && event.kind !== 'part') return
+      lastMs = now()
+      const row = withClock(found(runId), now())
+      announce({
+        name: 'job.progress',
+        value: {
+          studyId: null,
+          runId,
+          phaseId: null,
+          title: row.name,
+          part: row.progress?.part ?? '',
+          done: row.progress?.done ?? 0,
+          of: row.progress?.of ?? 0,
+          elapsedMs: row.workedMs,
+          leftMs: row.leftMs,
+          share: row.steps === 0 ? 0 : row.step / row.steps,
+          totalLeftMs: row.leftMs,
+        },
+      })
+    }
+  }
+
+  /** @throws LabError 'not-found' */
+  function found(runId: string): StoredRun {
+    const run = store.runs.find(runId)
+    if (run === null) throw new LabError('not-found', `there is no run "${runId}"`, { runId })
+    return run
+  }
+
+  function newestCheckpoint(runId: string): string {
+    const run = found(runId)
+    const checkpoint = store.checkpoints.newest(runId)
+    if (checkpoint === null)
+      throw new LabError('not-found', `run "${run.row.name}" (${run.row.status}) has no checkpoint yet. Let it reach its first, or choose another run.`, { runId })
+    return checkpoint.folder
+  }
+
+  /** @throws LabError 'conflict' for the phase of a study: the study is what can be stopped */
+  function assertOwn(run: StoredRun): void {
+    if (run.row.studyId !== null && store.studies.find(run.row.studyId) !== null)
+      throw new LabError('conflict', `run "${run.row.name}" is a phase of a study: pause, resume or delete the study`, { studyId: run.row.studyId })
+  }
+
+  async function resolveStart(request: RunRequest, folder: string): Promise<Start> {
+    const { start, training } = request
+    switch (start.kind) {
+      case 'scratch':
+        return { kind: 'scratch', model: start.model, tokenizerFolder: join(folder, 'tokenizer'), seed: training.seed }
+      case 'run':
+        return { kind: 'checkpoint', folder: newestCheckpoint(start.runId) }
+      case 'folder':
+        if (!existsSync(join(start.folder, 'config.json')))
+          throw new LabError('not-found', `${start.folder} holds no model: config.json is missing`, { folder: start.folder })
+        return { kind: 'checkpoint', folder: start.folder }
+      case 'transplant':
+        return { kind: 'transplant', folder: newestCheckpoint(start.runId), projectorLayers: start.projectorLayers, languageModelFolder: null, seed: training.seed }
+    }
+  }
+
+  /** A model from random weights needs a tokenizer first: trained on the run's own data. */
+  function prepareTokenizer(config: StoredRun['config']): (stop: StopRequest) => Promise<void> {
+    return async (stop) => {
+      if (config.start.kind !== 'scratch' || existsSync(join(config.start.tokenizerFolder, 'tokenizer.json'))) return
+      const job: TokenizerJob = {
+        kind: 'tokenizer',
+        project,
+        folder: config.start.tokenizerFolder,
+        snapshots: [config.snapshot],
+        vocabSize: config.start.model.languageModel.vocabSize,
+      }
+      for await (const _ of runner(job, stop.signal));
+    }
+  }
+
+  function requestStop(runId: string, what: 'pause' | 'cancel'): void {
+    const run = found(runId)
+    assertOwn(run)
+    const active = underWay.get(runId)
+    if (active !== undefined) return active.stop.ask(what)
+    if (what === 'cancel' && run.row.status === 'paused') {
+      store.runs.end(runId, 'cancelled', now())
+      return announce({ name: 'run.changed', value: { runId } })
+    }
+    throw new LabError('conflict', `run "${run.row.name}" is ${run.row.status}: there is nothing to ${what}`, { runId })
+  }
+
+  return {
+    async start(request: RunRequest): Promise<{ runId: string }> {
+      const dataset = datasets.named(request.dataset)
+      const expected = request.training.objective.kind === 'dpo' ? ['preferences'] : ['conversations', 'preferences']
+      if (!expected.includes(dataset.kind))
+        throw new LabError(
+          'invalid-input',
+          `dataset: ${request.training.objective.kind} needs ${expected.join(' or ')}, "${dataset.name}" holds ${dataset.kind}`,
+          { dataset: dataset.name },
+        )
+      const runId = newId('run')
+      const folder = join(project, 'runs', runId)
+      const config = parse(runConfigSchema, {
+        training: request.training,
+        snapshot: await datasets.snapshotOf(dataset.name),
+        start: await resolveStart(request, folder),
+      })
+      store.runs.insert({ id: runId, name: request.name, studyId: null, phaseId: null, dataset: dataset.name, config, folder, createdAtMs: now() })
+      work(runId, prepareTokenizer(config))
+      return { runId }
+    },
+    pause: (runId: string): void => requestStop(runId, 'pause'),
+    cancel: (runId: string): void => requestStop(runId, 'cancel'),
+    resume(runId: string): void {
+      const run = found(runId)
+      assertOwn(run)
+      store.runs.queue(runId)
+      work(runId, prepareTokenizer(run.config))
+    },
+    async delete(runId: string): Promise<void> {
+      const run = found(runId)
+      assertOwn(run)
+      if (underWay.has(runId)) throw new LabError('conflict', `run "${run.row.name}" is ${run.row.status}: cancel it first`, { runId })
+      store.runs.delete(runId)
+      await rm(run.folder, { recursive: true, force: true })
+      announce({ name: 'run.changed', value: { runId } })
+    },
+    list: (): readonly RunRow[] => store.runs.list().map((run) => withClock(run, now())),
+    ofStudy: (studyId: string): readonly RunRow[] => store.runs.ofStudy(studyId).map((run) => withClock(run, now())),
+    get(runId: string): RunView {
+      const run = found(runId)
+      const logged = new Set(store.runMetrics.names(runId))
+      const known = TRAINING_METRICS.map(({ name }) => name as string)
+      return {
+        row: withClock(run, now()),
+        config: run.config,
+        versions: run.versions,
+        folder: run.folder,
+        metrics: [...known.filter((name) => logged.has(name)), ...[...logged].filter((name) => !known.includes(name)).toSorted()],
+        latest: store.runMetrics.latest(runId),
+        checkpoints: [...store.checkpoints.list(runId)],
+        artifacts: [...store.artifacts.ofRun(runId)],
+      }
+    },
+    log: (runId: string, afterId: number, limit: number): readonly LogLine[] => {
+      found(runId)
+      return store.runLog.after(runId, afterId, limit)
+    },
+    series(runId: string, names: readonly string[], points: number): readonly Series[] {
+      found(runId)
+      const wanted = names.length === 0 ? store.runMetrics.names(runId) : names
+      return wanted.map((name) => store.runMetrics.series(runId, name, points))
+    },
+    newestCheckpoint,
+    /** Resolves when the run is no longer waiting or working. */
+    async ended(runId: string): Promise<RunRow> {
+      await underWay.get(runId)?.ended
+      return withClock(found(runId), now())
+    },
+    /** Asks everything under way to stop at its next step. */
+    stopAll(what: 'pause' | 'cancel'): void {
+      for (const { stop } of underWay.values()) stop.ask(what)
+    },
+    /** Runs that a process left behind when it died: failed, resumable. For the only writer, at its start. */
+    recover(): void {
+      for (const run of store.runs.underWay()) {
+        const message = 'the lab was closed while this run was under way; resume continues from its last checkpoint'
+        store.runs.end(run.row.id, 'failed', now(), { code: 'process-died', message, details: {} })
+        store.runLog.append(run.row.id, now(), 'error', message)
+      }
+    },
+  }
+}
+
+/** The row at this moment: time worked and, from the pace of its steps, time left. */
+export function withClock(run: StoredRun, nowMs: number): RunRow {
+  const workedMs = run.row.workedMs + (run.runningSinceMs === null ? 0 : Math.max(0, nowMs - run.runningSinceMs))
+  const leftMs = run.row.status === 'running' && run.row.step > 0 ? (workedMs / run.row.step) * (run.row.steps - run.row.step) : null
+  return { ...run.row, workedMs, leftMs }
+}

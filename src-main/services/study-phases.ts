@@ -1,0 +1,110 @@
+// From a study to its phases as stored, and from a phase to its job: the places where names become paths. The plan itself
+// is domain/study.ts; what comes before it (data, tokenizer) is added here.
+
+import { join } from 'node:path'
+import { LabError } from '../domain/errors.ts'
+import type { EvaluateJob, ExportJob, SightTest, TokenizerJob } from '../domain/job.ts'
+import { parse } from '../domain/parse.ts'
+import { runConfigSchema, type RunConfig, type Start } from '../domain/run-config.ts'
+import { studyPlan, type DataRole, type Phase, type StudyConfig } from '../domain/study.ts'
+import type { NewPhase } from '../store/study-phases.ts'
+
+const SIGHT_TEST_PHASE = 'prepare/sight-test'
+export const TOKENIZER_PHASE = 'prepare/tokenizer'
+/** Roles whose text the tokenizer learns from: training data only. */
+const TOKENIZER_ROLES: readonly DataRole[] = ['captions', 'instructions', 'preferences']
+
+/** @throws LabError 'conflict' when the arms differ in what they must share */
+export function plannedPhases(config: StudyConfig, sightTest: SightTest | null): readonly NewPhase[] {
+  const nothing = { seed: null, stage: null, encoder: null }
+  const preparation: NewPhase[] = []
+  if (sightTest !== null) {
+    const { train, validation, test } = sightTest.scenes
+    preparation.push({ id: SIGHT_TEST_PHASE, kind: 'sight-test', title: 'Making the sight test', ...nothing, paceKey: 'sight-test', units: train + validation + test })
+  }
+  preparation.push({ id: TOKENIZER_PHASE, kind: 'tokenizer', title: 'Training the tokenizer', ...nothing, paceKey: 'tokenizer', units: 1 })
+  return [...preparation, ...studyPlan(config).map(toNewPhase)]
+}
+
+function toNewPhase(phase: Phase): NewPhase {
+  const { id, kind, title, seed } = phase
+  switch (phase.kind) {
+    case 'train': {
+      const { steps, batchSize, gradientAccumulation } = phase.training
+      return { id, kind, title, seed, stage: phase.stage, encoder: null, paceKey: `train/${phase.stage}`, units: steps * batchSize * gradientAccumulation }
+    }
+    case 'evaluate':
+      return { id, kind, title, seed, stage: null, encoder: phase.encoder, paceKey: phase.metricPrefix === null ? 'evaluate' : `evaluate/${phase.metricPrefix}`, units: 1 }
+    case 'export':
+      return { id, kind, title, seed, stage: null, encoder: phase.encoder, paceKey: 'export', units: 1 }
+  }
+}
+
+/** What a study's jobs need to know of the project. */
+export interface StudyPlaces {
+  readonly project: string
+  /** The study's own folder. */
+  readonly folder: string
+  readonly snapshots: Readonly<Record<string, string>>
+  /** Newest checkpoint folder of an earlier training phase. */
+  readonly checkpointOf: (phaseId: string) => string
+}
+
+export function tokenizerJob(config: StudyConfig, places: StudyPlaces): TokenizerJob {
+  return {
+    kind: 'tokenizer',
+    project: places.project,
+    folder: join(places.folder, 'tokenizer'),
+    snapshots: [...new Set(TOKENIZER_ROLES.map((role) => snapshotOf(places, role)))],
+    vocabSize: config.model.languageModel.vocabSize,
+  }
+}
+
+export function phaseRunConfig(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfig, places: StudyPlaces): RunConfig {
+  return parse(runConfigSchema, { training: phase.training, snapshot: snapshotOf(places, phase.data), start: phaseStart(phase, config, places) })
+}
+
+function phaseStart(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfig, places: StudyPlaces): Start {
+  const { start, seed } = phase
+  switch (start.kind) {
+    case 'scratch':
+      return { kind: 'scratch', model: config.model, tokenizerFolder: join(places.folder, 'tokenizer'), seed }
+    case 'checkpoint':
+      return { kind: 'checkpoint', folder: places.checkpointOf(start.of) }
+    case 'transplant':
+      return { kind: 'transplant', folder: places.checkpointOf(start.of), projectorLayers: start.projectorLayers, languageModelFolder: null, seed }
+  }
+}
+
+export function evaluateJob(phase: Extract<Phase, { kind: 'evaluate' }>, config: StudyConfig, places: StudyPlaces): EvaluateJob {
+  return {
+    kind: 'evaluate',
+    project: places.project,
+    checkpoint: places.checkpointOf(phase.checkpointOf),
+    baseline: phase.baselineOf === null ? null : places.checkpointOf(phase.baselineOf),
+    evaluators: [...phase.evaluators],
+    settings: config.evaluation,
+    snapshots: {
+      questions: snapshotOf(places, 'questions'),
+      preferences: snapshotOf(places, 'heldOutPreferences'),
+      objects: snapshotOf(places, 'objects'),
+      captions: snapshotOf(places, 'captions'),
+    },
+  }
+}
+
+export function exportJob(phase: Extract<Phase, { kind: 'export' }>, places: StudyPlaces): ExportJob {
+  return {
+    kind: 'export',
+    project: places.project,
+    checkpoint: places.checkpointOf(phase.checkpointOf),
+    folder: join(places.folder, 'encoders', `seed-${phase.seed}-${phase.encoder}`),
+    part: 'vision-encoder',
+  }
+}
+
+function snapshotOf(places: StudyPlaces, role: DataRole): string {
+  const snapshot = places.snapshots[role]
+  if (snapshot === undefined) throw new LabError('internal', `the study has no snapshot of its ${role}`)
+  return snapshot
+}
