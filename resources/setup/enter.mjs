@@ -64,7 +64,8 @@ async function setupEngine(variant) {
   chooseVariant(variant)
   const { tensorflow, usesGpu } = readProof()
   say(`the native engine is TensorFlow ${tensorflow} for ${variant}, computing on the ${usesGpu ? 'GPU' : 'processor'}`)
-  if (variant === 'gpu' && !usesGpu) say('  TensorFlow finds no card: `npm run doctor` shows what is missing, `npm run setup:cpu` returns')
+  if (variant === 'gpu' && !usesGpu)
+    say('  TensorFlow finds no card: `npm run doctor` shows what is missing, `npm run setup:cpu` returns')
   return 0
 }
 
