@@ -1,0 +1,38 @@
+// The colours a chart is drawn in. They are the window's own tokens, read once per colour scheme, so that an encoder has
+// the same colour in a curve, a table and a map; a chart's function gets them as a value and touches no document.
+
+import type { EncoderName } from '../../src-main/domain/study.ts'
+
+export interface ChartTheme {
+  readonly ink: string
+  readonly muted: string
+  readonly faint: string
+  readonly line: string
+  readonly strong: string
+  readonly surface: string
+  readonly encoders: Readonly<Record<EncoderName, string>>
+  readonly font: string
+}
+
+/** Canvas knows neither var() nor light-dark(): a probe element resolves them to plain colours. */
+export function readChartTheme(root: HTMLElement): ChartTheme {
+  const probe = document.createElement('span')
+  probe.hidden = true
+  root.append(probe)
+  const color = (token: string) => {
+    probe.style.color = `var(${token})`
+    return getComputedStyle(probe).color
+  }
+  const theme: ChartTheme = {
+    ink: color('--ink'),
+    muted: color('--ink-muted'),
+    faint: color('--ink-faint'),
+    line: color('--line'),
+    strong: color('--line-strong'),
+    surface: color('--surface'),
+    encoders: { 'stage-1': color('--encoder-stage-1'), sft: color('--encoder-sft'), dpo: color('--encoder-dpo') },
+    font: getComputedStyle(document.body).fontFamily,
+  }
+  probe.remove()
+  return theme
+}

@@ -1,0 +1,36 @@
+// Colour scales that rise evenly in lightness and are safe under colour blindness: viridis for amounts, and for
+// differences one that is white at zero and runs to each side's own colour.
+
+export type Rgb = readonly [number, number, number]
+
+/** Coefficients of a polynomial of degree 6 through matplotlib's viridis, per channel (greatest error about 1 of 255). */
+const VIRIDIS: readonly Rgb[] = [
+  [0.2777273272234177, 0.005407344544966578, 0.3340998053353061],
+  [0.1050930431085774, 1.404613529898575, 1.384590162594685],
+  [-0.3308618287255563, 0.214847559468213, 0.09509516302823659],
+  [-4.634230498983486, -5.799100973351585, -19.33244095627987],
+  [6.228269936347081, 14.17993336680509, 56.69055260068105],
+  [4.776384997670288, -13.74514537774601, -65.35303263337234],
+  [-5.435455855934631, 4.645852612178535, 26.3124352495832],
+]
+
+/** @param t  0 to 1; beyond is clamped */
+export function viridis(t: number): Rgb {
+  const x = Math.min(1, Math.max(0, t))
+  const channel = (index: 0 | 1 | 2) => Math.round(255 * VIRIDIS.reduceRight((sum, coefficients) => sum * x + coefficients[index], 0))
+  return [channel(0), channel(1), channel(2)]
+}
+
+/** @param t  −1 gives `low`, 0 white, 1 `high`; beyond is clamped */
+export function difference(t: number, low: Rgb, high: Rgb): Rgb {
+  const x = Math.min(1, Math.max(-1, t))
+  const end = x < 0 ? low : high
+  const mix = (index: 0 | 1 | 2) => Math.round(255 + (end[index] - 255) * Math.abs(x))
+  return [mix(0), mix(1), mix(2)]
+}
+
+/** "rgb(10, 102, 181)", as a computed style gives it. */
+export function toRgb(color: string): Rgb {
+  const [r, g, b] = (color.match(/[\d.]+/g) ?? []).map(Number)
+  return [r ?? 0, g ?? 0, b ?? 0]
+}

@@ -1,0 +1,31 @@
+// Which logged metrics are worth a chart, what question each answers, and its line of reference. The words a person
+// reads above a curve are here; what the metric is, is in domain/metric.ts.
+
+import { metricNamed } from '../../src-main/domain/metric.ts'
+
+export interface TrainingChart {
+  readonly metric: string
+  readonly title: string
+  readonly reference?: { readonly value: number; readonly label: string }
+}
+
+/** In the order in which they are shown. */
+export const TRAINING_CHARTS: readonly TrainingChart[] = [
+  { metric: 'loss', title: 'Does the loss fall?' },
+  { metric: 'rewards/margins', title: 'Does the margin of chosen over rejected grow?', reference: { value: 0, label: 'no preference' } },
+  { metric: 'rewards/accuracies', title: 'How often is the chosen answer preferred?', reference: { value: 0.5, label: 'chance' } },
+  { metric: 'grad_norm', title: 'Is the gradient steady?' },
+  { metric: 'learning_rate', title: 'Which learning rate was in force?' },
+  { metric: 'mean_token_accuracy', title: 'How many answer tokens are predicted right?' },
+  { metric: 'logps/chosen', title: 'Does the chosen answer stay likely?' },
+  { metric: 'logps/rejected', title: 'Does the rejected answer become unlikely?' },
+]
+
+/** The five that every run and every study shows. */
+export const MAIN_METRICS: readonly string[] = ['loss', 'rewards/margins', 'rewards/accuracies', 'grad_norm', 'learning_rate']
+
+/** "Loss (nats)". */
+export function axisName(metricName: string): string {
+  const { label, unit } = metricNamed(metricName)
+  return unit === 'nats' ? `${label} (nats)` : unit === 'share' ? `${label} (share)` : label
+}

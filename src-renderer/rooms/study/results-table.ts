@@ -1,0 +1,85 @@
+// The results of a study as lines of a table, grouped by what is measured. Which encoder is best and whether the arms are
+// tied is main's judgement; here it is only arranged.
+
+import type { EncoderResult, MetricResult, StudyResults } from '../../../src-main/domain/study-results.ts'
+import { ENCODERS, type EncoderName } from '../../../src-main/domain/study.ts'
+
+export interface ResultGroup {
+  readonly title: string
+  readonly lines: readonly ResultLine[]
+}
+
+export interface ResultLine {
+  readonly result: MetricResult
+  readonly encoders: Readonly<Record<EncoderName, EncoderResult | null>>
+  /** The encoder with the best mean; null where no direction is better or where the two arms are tied at the top. */
+  readonly best: EncoderName | null
+  readonly outcome: 'sft' | 'dpo' | 'tied' | 'not compared'
+}
+
+const GROUPS: readonly (readonly [prefix: string, title: string])[] = [
+  ['vqa/', 'Questions answered by the whole model'],
+  ['preference/', 'Preferences on held-out pairs'],
+  ['probe/', 'What the frozen encoder separates'],
+  ['segmentation/', 'Where the frozen patches put things'],
+  ['localisation/', 'Where the gradient points'],
+  ['alignment/', 'Nearness to language'],
+  ['change/', 'Distance from the start'],
+  ['transplant/', 'The frozen encoder under a fresh model'],
+]
+
+export function resultGroups(results: StudyResults): readonly ResultGroup[] {
+  const titleOf = (metric: string) => GROUPS.find(([prefix]) => metric.startsWith(prefix))?.[1] ?? 'Other measures'
+  const titles = [...new Set(results.metrics.map((result) => titleOf(result.metric)))]
+  return titles.map((title) => ({ title, lines: results.metrics.filter((result) => titleOf(result.metric) === title).map(lineOf) }))
+}
+
+function lineOf(result: MetricResult): ResultLine {
+  const of = (encoder: EncoderName) => result.encoders.find((each) => each.encoder === encoder) ?? null
+  const encoders = Object.fromEntries(ENCODERS.map((encoder) => [encoder, of(encoder)])) as Record<EncoderName, EncoderResult | null>
+  const outcome = result.difference === null || result.better === 'neither' ? 'not compared' : result.difference.winner === 'neither' ? 'tied' : result.difference.winner
+  return { result, encoders, best: bestOf(result, outcome), outcome }
+}
+
+/** A tie between the arms has no best arm, however the means stand; stage 1 may still be ahead of both. */
+function bestOf(result: MetricResult, outcome: ResultLine['outcome']): EncoderName | null {
+  if (result.better === 'neither' || result.encoders.length < 2) return null
+  const sign = result.better === 'higher' ? 1 : -1
+  const best = [...result.encoders].sort((a, b) => sign * (b.mean - a.mean))[0]!.encoder
+  return outcome === 'tied' && best !== 'stage-1' ? null : best
+}
+
+export interface Tally {
+  readonly dpo: number
+  readonly sft: number
+  readonly tied: number
+}
+
+export function tally(groups: readonly ResultGroup[]): Tally {
+  const lines = groups.flatMap((group) => group.lines)
+  const number = (outcome: ResultLine['outcome']) => lines.filter((line) => line.outcome === outcome).length
+  return { dpo: number('dpo'), sft: number('sft'), tied: number('tied') }
+}
+
+/** One line a measure and encoder, then the differences: what a person takes into another program. */
+export function resultRows(results: StudyResults): readonly (readonly (string | number | null)[])[] {
+  return [
+    ['metric', 'unit', 'better', 'encoder', 'mean', 'low', 'high', 'n', 'dpo_minus_sft', 'difference_low', 'difference_high', 'p', 'p_holm', 'winner', 'basis', 'method'],
+    ...results.metrics.flatMap((result) =>
+      result.encoders.map((each) => {
+        const d = each.encoder === 'dpo' ? result.difference : null
+        return [
+          result.metric,
+          result.unit,
+          result.better,
+          each.encoder,
+          each.mean,
+          each.low,
+          each.high,
+          each.n,
+          ...(d === null ? [null, null, null, null, null, null, null, null] : [d.mean, d.low, d.high, d.pValue, d.holmPValue, d.winner, d.basis, d.method]),
+        ]
+      }),
+    ),
+  ]
+}

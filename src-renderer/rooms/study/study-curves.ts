@@ -1,0 +1,60 @@
+// The training phases of a study as curves: which runs belong to a stage, and how each is drawn. An arm keeps its colour
+// over all seeds; seeds differ in the dash.
+
+import type { Series } from '../../../src-main/domain/run-view.ts'
+import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
+import type { EncoderName } from '../../../src-main/domain/study.ts'
+import type { ChartTheme } from '../../charts/chart-theme.ts'
+import type { Curve } from '../../charts/curve-chart.ts'
+import { encoderLabels } from '../../ui/encoder-labels.ts'
+
+export const STAGES = ['stage-2', 'stage-1', 'transplant'] as const
+export type ShownStage = (typeof STAGES)[number]
+
+export interface StudyRun {
+  readonly runId: string
+  readonly seed: number
+  readonly encoder: EncoderName
+  readonly name: string
+}
+
+const DASHES = ['solid', 'dashed', 'dotted'] as const
+
+/** Runs of a stage that have begun, in the order of the plan; `seed` null: of every seed. */
+export function runsOfStage(phases: readonly PhaseRow[], stage: ShownStage, seed: number | null): readonly StudyRun[] {
+  return phases.flatMap((phase) => {
+    if (phase.kind !== 'train' || phase.runId === null || phase.seed === null || phase.stage === null) return []
+    if (stageOf(phase.stage) !== stage || (seed !== null && phase.seed !== seed)) return []
+    const encoder = encoderOf(phase)
+    const what = phase.stage === 'alignment' ? 'Stage 1a' : phase.stage === 'instruction' ? 'Stage 1b' : encoderLabels[encoder]
+    return [{ runId: phase.runId, seed: phase.seed, encoder, name: `${what}, seed ${phase.seed}` }]
+  })
+}
+
+export function studyCurves(
+  runs: readonly StudyRun[],
+  series: ReadonlyMap<string, readonly Series[]>,
+  metric: string,
+  theme: ChartTheme,
+): readonly Curve[] {
+  const seeds = [...new Set(runs.map((run) => run.seed))]
+  return runs.flatMap((run) => {
+    const points = series.get(run.runId)?.find((each) => each.name === metric)?.points
+    if (points === undefined || points.length === 0) return []
+    // Within stage 1 the two phases share seed and colour: the first is dashed.
+    const dash = run.name.startsWith('Stage 1a') ? 'dashed' : DASHES[seeds.indexOf(run.seed) % DASHES.length]!
+    return [{ name: run.name, color: theme.encoders[run.encoder], points, dash }]
+  })
+}
+
+function stageOf(stage: NonNullable<PhaseRow['stage']>): ShownStage {
+  if (stage === 'alignment' || stage === 'instruction') return 'stage-1'
+  return stage === 'transplant' ? 'transplant' : 'stage-2'
+}
+
+function encoderOf(phase: PhaseRow): EncoderName {
+  if (phase.stage === 'sft' || phase.stage === 'dpo') return phase.stage
+  if (phase.encoder !== null) return phase.encoder
+  const named = /\/(stage-1|sft|dpo)\//.exec(phase.id)?.[1]
+  return (named as EncoderName | undefined) ?? 'stage-1'
+}
