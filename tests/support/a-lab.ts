@@ -1,0 +1,114 @@
+// A lab in a temporary folder, on a runner that computes nothing: training yields falling losses and a checkpoint a step,
+// measuring yields the same small table every time. What it was asked to do is kept in `jobs`.
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { composeLab, type Lab } from '../../src-main/compose.ts'
+import { LabError } from '../../src-main/domain/errors.ts'
+import type { ImportEvent } from '../../src-main/domain/import-event.ts'
+import type { ItemResult, Job, JobEvent, Runner } from '../../src-main/domain/job.ts'
+import type { Announcement, ReadDataset } from '../../src-main/services/parts.ts'
+import { anImportedConversation, anImportedPair, anImportedQuestion, anImportedScene } from './builders.ts'
+
+export interface FakeRunner {
+  readonly run: Runner
+  readonly jobs: Job[]
+  /** Called before each event; throw to fail the job there. */
+  beforeEvent: (job: Job, event: JobEvent) => void | Promise<void>
+}
+
+export function aFakeRunner(): FakeRunner {
+  const fake: FakeRunner = {
+    jobs: [],
+    beforeEvent: () => {},
+    async *run(job, signal) {
+      fake.jobs.push(job)
+      for (const event of eventsOf(job)) {
+        await fake.beforeEvent(job, event)
+        if (signal.aborted) throw new LabError('cancelled', 'cancelled by signal')
+        yield event
+        await nextTurn()
+      }
+    },
+  }
+  return fake
+}
+
+const device: JobEvent = { kind: 'device', engine: 'a fake', device: 'no device', versions: { fake: '1' } }
+
+function eventsOf(job: Job): readonly JobEvent[] {
+  switch (job.kind) {
+    case 'train': {
+      const { steps } = job.config.training
+      return [
+        device,
+        ...Array.from({ length: steps }, (_, i): JobEvent[] => [
+          { kind: 'step', step: i + 1, of: steps, metrics: { loss: 1 / (i + 1), grad_norm: 1 } },
+          { kind: 'checkpoint', step: i + 1, folder: `${job.folder}/step-${i + 1}`, sha256: 'c'.repeat(64) },
+        ]).flat(),
+      ]
+    }
+    case 'evaluate': {
+      const isDpo = job.checkpoint.includes('dpo')
+      const items = Array.from({ length: 6 }, (_, i): ItemResult => ({ itemId: `item ${i}`, cluster: `image ${i >> 1}`, group: i < 3 ? 'text' : 'general', value: isDpo || i % 2 ? 1 : 0, detail: null }))
+      const shareOf = (of: readonly ItemResult[]) => of.reduce((sum, { value }) => sum + value, 0) / of.length
+      return [
+        device,
+        { kind: 'part', name: 'questions', of: 6 },
+        { kind: 'progress', done: 6, of: 6 },
+        { kind: 'items', metric: 'vqa/all', items },
+        { kind: 'result', metric: 'vqa/all', value: shareOf(items), n: 6 },
+        { kind: 'result', metric: 'vqa/text', value: shareOf(items.slice(0, 3)), n: 3 },
+        { kind: 'result', metric: 'segmentation/mean-iou', value: isDpo ? 0.5 : 0.4, n: 100 },
+      ]
+    }
+    case 'export':
+    case 'tokenizer':
+    case 'sight-test':
+      return [{ kind: 'progress', done: 1, of: 1 }]
+  }
+}
+
+/** Reads a dataset whose path says what it holds: "/questions/3" is three questions. */
+export const readFakeDataset: ReadDataset = async function* (path): AsyncGenerator<ImportEvent> {
+  const [kind, count] = path.split('/').slice(-2) as [string, string]
+  const make = { questions: anImportedQuestion, preferences: anImportedPair, conversations: anImportedConversation, objects: anImportedScene }[kind]
+  if (make === undefined) throw new LabError('not-found', `${path} does not exist`)
+  yield { kind: 'file', file: path, format: 'llava', content: kind as 'questions', of: Number(count) }
+  for (let i = 0; i < Number(count); i++) yield make(i)
+}
+
+export interface LabForTests {
+  readonly lab: Lab
+  readonly runner: FakeRunner
+  readonly announcements: Announcement[]
+  /** Moves the clock. */
+  readonly clock: { ms: number }
+}
+
+export function aLab(project: string, overrides: { readonly runner?: FakeRunner; readonly readDataset?: ReadDataset; readonly presetFolder?: string } = {}): LabForTests {
+  const runner = overrides.runner ?? aFakeRunner()
+  const announcements: Announcement[] = []
+  const clock = { ms: 1_700_000_000_000 }
+  let ids = 0
+  const lab = composeLab({
+    project,
+    access: 'write',
+    program: 'a test',
+    presetFolder: overrides.presetFolder ?? `${project}/presets`,
+    runner: runner.run,
+    readDataset: overrides.readDataset ?? readFakeDataset,
+    diagnose: async ({ others }) => ({ healthy: true, checks: [...others] }),
+    now: () => (clock.ms += 10),
+    newId: (kind) => `${kind}-${process.pid}-${++ids}`,
+    announce: (announcement) => void announcements.push(announcement),
+  })
+  return { lab, runner, announcements, clock }
+}
+
+/** A lab with all the data that `aStudyConfig` names. */
+export async function aLabWithData(project: string): Promise<LabForTests> {
+  const made = aLab(project)
+  for (const [name, path] of Object.entries({ captions: 'conversations/4', instructions: 'conversations/5', preferences: 'preferences/6', questions: 'questions/6', objects: 'objects/3' }))
+    await made.lab.datasets.import({ path: `/data/${path}`, name })
+  return made
+}
