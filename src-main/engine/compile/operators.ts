@@ -68,6 +68,18 @@ export function outputReference(operator: string, output: number): string {
   return `${argument.name}:0`
 }
 
+/**
+ * Type attributes that tfjs-node leaves to the eager runtime and a graph must name: the attribute, and the operand (from 0) or
+ * value whose type it is.
+ */
+export const INFERRED_TYPES: Readonly<Record<string, readonly { readonly name: string; readonly of: 'input' | 'output'; readonly index: number }[]>> = {
+  ExpandDims: [
+    { name: 'T', of: 'input', index: 0 },
+    { name: 'Tdim', of: 'input', index: 1 },
+  ],
+  TopKV2: [{ name: 'index_type', of: 'output', index: 1 }],
+}
+
 export function recordableOperators(): readonly string[] {
   return [...OPERATORS.keys()].sort()
 }

@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
 import { nativeBackend, type NativeAttribute, type NativeBackend } from './native-backend.ts'
-import { isRecordable } from './operators.ts'
+import { INFERRED_TYPES, isRecordable } from './operators.ts'
 import { DATA_TYPES, TIE, type Attribute, type Constant, type RecordedNode, type RecordedType, type Recording, type Source, type TensorSpec } from './recording.ts'
 import { withTie } from './tie.ts'
 
@@ -179,7 +179,8 @@ class Recorder {
   #add(operator: string, attributes: readonly Attribute[], inputs: readonly Source[], outputs: readonly tf.Tensor[]): void {
     const index = this.#nodes.length
     const outputTypes = outputs.map((output) => this.#backend.tensorMap.get(output.dataId).dtype)
-    const node: RecordedNode = { operator, attributes: completed(operator, attributes, outputTypes), inputs, outputTypes }
+    const types = { input: inputs.map((source) => this.#typeOf(source)), output: outputTypes }
+    const node: RecordedNode = { operator, attributes: completed(operator, attributes, types), inputs, outputTypes }
     this.#compareNode(index, node)
     this.#nodes.push(node)
     outputs.forEach((tensor, output) => this.#sources.set(tensor.dataId, { kind: 'node', index, output }))
@@ -226,6 +227,13 @@ class Recorder {
     return index
   }
 
+  #typeOf(source: Source): number {
+    if (source.kind === 'input') return DATA_TYPES[this.#inputSpecs[source.index]!.dtype]
+    if (source.kind === 'variable') return DATA_TYPES[this.#variableSpecs[source.index]!.dtype]
+    if (source.kind === 'constant') return DATA_TYPES[this.#constants[source.index]!.dtype]
+    return this.#nodes[source.index]!.outputTypes[source.output]!
+  }
+
   /** Notes which inputs are used as row numbers, through the operators that only move values. */
   #limitRows(operands: readonly Source[], tableShape: readonly number[]): void {
     const [, indices, axis] = operands
@@ -265,10 +273,13 @@ const ATTRIBUTE_KINDS = ['string', 'int', 'float', 'bool', 'type', 'shape'] as c
 
 const MOVES_ALL_VALUES: ReadonlySet<string> = new Set(['Reshape', 'Cast', 'Identity', 'ExpandDims', 'Transpose', 'Pack', 'Unpack', 'ReverseV2', 'Tile'])
 
-/** tfjs-node leaves out one type attribute that the eager runtime infers and a graph does not. */
-function completed(operator: string, attributes: readonly Attribute[], outputTypes: readonly number[]): readonly Attribute[] {
-  if (operator !== 'TopKV2' || attributes.some(({ name }) => name === 'index_type')) return attributes
-  return [...attributes, { name: 'index_type', kind: 'type', value: outputTypes[1]! }]
+function completed(
+  operator: string,
+  attributes: readonly Attribute[],
+  types: { readonly input: readonly number[]; readonly output: readonly number[] },
+): readonly Attribute[] {
+  const inferred = (INFERRED_TYPES[operator] ?? []).filter(({ name }) => !attributes.some((given) => given.name === name))
+  return [...attributes, ...inferred.map(({ name, of, index }): Attribute => ({ name, kind: 'type', value: types[of][index]! }))]
 }
 
 /**

@@ -70,3 +70,26 @@ export function liveParts(recording: Recording): { readonly nodes: readonly bool
   for (let index = recording.nodes.length - 1; index >= 0; index -= 1) if (nodes[index]) recording.nodes[index]!.inputs.forEach(mark)
   return { nodes, constants }
 }
+
+/** The recording without the variables that nothing live reads and nothing assigns: a program holds only what it uses. */
+export function withoutUnusedVariables(recording: Recording): Recording {
+  const live = liveParts(recording)
+  const used = new Set(recording.assigned.map(({ variable }) => variable))
+  const mark = (source: Source): void => {
+    if (source.kind === 'variable') used.add(source.index)
+  }
+  for (const { source } of [...recording.outputs, ...recording.assigned]) mark(source)
+  recording.nodes.forEach((node, index) => {
+    if (live.nodes[index]) node.inputs.forEach(mark)
+  })
+  const positions = new Map([...used].sort((a, b) => a - b).map((variable, position) => [variable, position]))
+  const moved = (source: Source): Source =>
+    source.kind === 'variable' ? { kind: 'variable', index: positions.get(source.index) ?? -1 } : source
+  return {
+    ...recording,
+    variables: [...positions.keys()].map((variable) => recording.variables[variable]!),
+    nodes: recording.nodes.map((node) => ({ ...node, inputs: node.inputs.map(moved) })),
+    outputs: recording.outputs.map(({ name, source }) => ({ name, source: moved(source) })),
+    assigned: recording.assigned.map(({ variable, source }) => ({ variable: positions.get(variable)!, source: moved(source) })),
+  }
+}

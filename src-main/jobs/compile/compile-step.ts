@@ -7,7 +7,7 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError, toFailure } from '../../domain/errors.ts'
 import { hasNativeBackend } from '../../engine/compile/native-backend.ts'
 import { record, recordAgain, type NamedTensors } from '../../engine/compile/recorder.ts'
-import type { Recording } from '../../engine/compile/recording.ts'
+import { withoutUnusedVariables, type Recording } from '../../engine/compile/recording.ts'
 import { writeSavedModel } from '../../engine/compile/saved-model.ts'
 import type { SharedState } from '../../engine/compile/shared-state.ts'
 import { GraphSession } from './graph-session.ts'
@@ -185,13 +185,14 @@ class CompiledProgram implements StepProgram {
     state.settle()
     const step = (given: NamedTensors): NamedTensors => this.#step(...parted(given))
     const recording = record(step, inputs, state.variables)
-    const graph = writeSavedModel(recording, { xla: mode === 'xla', bfloat16Products })
+    const program = withoutUnusedVariables(recording)
+    const graph = writeSavedModel(program, { xla: mode === 'xla', bfloat16Products })
     const key = identityKey ?? programKey('recording', ...writing, graph)
     // What is in the cache under the hash of a recording was recorded twice when it was put there.
     const known = identityKey === undefined ? cache.find(key) : undefined
     if (known !== undefined) return { ...known, origin: 'cache' }
     recordAgain(step, inputs, state.variables, recording)
-    const layout = layoutOf(recording)
+    const layout = layoutOf(program)
     return { folder: cache.store(key, graph, layout), layout, origin: 'recorded' }
   }
 
