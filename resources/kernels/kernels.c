@@ -21,12 +21,21 @@ typedef v128_t v128;
 #endif
 
 #include "gemm.h"
+#include "elementwise.h"
+#include "reduce.h"
+#include "copy.h"
 #include "pool.h"
 
-// The numbers are known to src-main/jobs/backend/wasm-kernels.ts.
+// The numbers are known to src-main/jobs/backend/kernel-context.ts.
 static void run_task(i32 op, const void *args, i32 task, float *scratch) {
   switch (op) {
     case 0: return gemm_task(args, task, scratch);
+    case 1: return unary_task(args, task);
+    case 2: return binary_task(args, task);
+    case 3: return select_task(args, task);
+    case 4: return reduce_task(args, task);
+    case 5: return softmax_task(args, task);
+    case 6: return copy_task(args, task);
   }
 }
 

@@ -1,18 +1,27 @@
-// Two gradients that TensorFlow.js 4.22 gets wrong on every engine: of a product whose batch axes are broadcast (it has the
-// shape of the product, not of the factor), and of a running sum along any axis but the last (it is transposed once too often).
+// Gradients that TensorFlow.js 4.22 gets wrong on every engine: where an operand is broadcast, four of them have the shape of
+// the result and not of the operand; that of a running sum along any axis but the last is transposed once too often.
 
 import * as tf from '@tensorflow/tfjs'
 
+const NOT_SUMMED = ['BatchMatMul', 'SquaredDifference', 'Maximum', 'Minimum'] as const
+
+let repaired = false
+
+/** Once a process, whatever the engine. */
 export function repairGradients() {
-  const published = tf.getGradient('BatchMatMul')
-  tf.registerGradient({
-    ...published,
-    gradFunc: (dy, saved, attributes) => {
-      const gradients = published.gradFunc(dy, saved, attributes)
-      const [a, b] = saved as [tf.Tensor, tf.Tensor]
-      return { a: () => summedTo(gradients.a!(), a.shape), b: () => summedTo(gradients.b!(), b.shape) }
-    },
-  })
+  if (repaired) return
+  repaired = true
+  for (const name of NOT_SUMMED) {
+    const published = tf.getGradient(name)
+    tf.registerGradient({
+      ...published,
+      gradFunc: (dy, saved, attributes) => {
+        const gradients = published.gradFunc(dy, saved, attributes)
+        const [a, b] = saved as [tf.Tensor, tf.Tensor]
+        return { a: () => summedTo(gradients.a!(), a.shape), b: () => summedTo(gradients.b!(), b.shape) }
+      },
+    })
+  }
   tf.registerGradient({
     kernelName: 'Cumsum',
     inputsToSave: ['x'],

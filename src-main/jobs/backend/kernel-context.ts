@@ -17,7 +17,7 @@ export type Inputs = Readonly<Record<string, tf.TensorInfo>>
 export type Kernel = (inputs: Inputs, attributes: Attributes) => tf.TensorInfo | tf.TensorInfo[]
 
 /** The kernels' numbers in resources/kernels/kernels.c. */
-export const OPERATION = { gemm: 0 } as const
+export const OPERATION = { gemm: 0, unary: 1, binary: 2, select: 3, reduce: 4, softmax: 5, copy: 6 } as const
 
 export function addressOf(context: KernelContext, tensor: tf.TensorInfo): number {
   return context.backend.dataIdMap.get(tensor.dataId).memoryOffset!

@@ -67,6 +67,9 @@ export async function startSharedModule(): Promise<{ readonly module: SharedModu
   const factory = require('@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js') as ModuleFactory
   const { promise, resolve, reject } = Promise.withResolvers<{ module: SharedModule; memory: WasmMemory }>()
   let memory: WasmMemory | undefined
+  // The package answers every uncaught error of the process by throwing it again, over the text of its whole source.
+  const foreign = ['uncaughtException', 'unhandledRejection'] as const
+  const before = foreign.map((event) => process.listeners(event as 'uncaughtException'))
   factory({
     instantiateWasm: (imports, started) => {
       webAssembly.instantiate(code, imports).then(({ instance }) => {
@@ -77,6 +80,10 @@ export async function startSharedModule(): Promise<{ readonly module: SharedModu
     },
     onAbort: reject,
   }).then((module) => resolve({ module, memory: memory! }), reject)
+  foreign.forEach((event, i) => {
+    for (const listener of process.listeners(event as 'uncaughtException'))
+      if (!before[i]!.includes(listener)) process.removeListener(event, listener)
+  })
   const started = await promise
   refuseToRunOutSilently(started.module)
   started.module.tfjs = {

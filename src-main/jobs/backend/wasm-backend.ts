@@ -6,8 +6,11 @@ import * as tf from '@tensorflow/tfjs'
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm'
 import { startSharedModule } from './shared-module.ts'
 import { openKernelPool, type KernelPool } from './thread-pool.ts'
+import { registerCopies } from './wasm-copies.ts'
+import { registerElementwise } from './wasm-elementwise.ts'
 import { registerFills } from './wasm-fills.ts'
 import { registerMatmul } from './wasm-matmul.ts'
+import { registerReductions } from './wasm-reductions.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -24,5 +27,8 @@ export async function openWasmBackend(threads: number): Promise<KernelPool> {
   const context = { backend, module, pool }
   registerFills(context)
   registerMatmul(context)
+  registerElementwise(context)
+  registerReductions(context)
+  registerCopies(context)
   return pool
 }

@@ -3,7 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
-import { publishedKernel, replaceKernel, sizeOf, type Inputs, type Kernel, type KernelContext } from './kernel-context.ts'
+import { publishedKernel, replaceKernel, sizeOf, type Kernel, type KernelContext } from './kernel-context.ts'
 
 /** Computed by the plain JavaScript backend on copies: rare in a transformer. As published, the last gives wrong values. */
 const BORROWED = [
@@ -92,20 +92,12 @@ function borrowed(context: KernelContext, name: string): Kernel {
   const { backend } = context
   return (inputs, attributes) => {
     const plain = tf.findBackend('cpu') as unknown as PlainBackend & tf.KernelBackend
-    const copies = mapInputs(inputs, (input) => plain.makeTensorInfo(input.shape, input.dtype, backend.readSync(input.dataId)))
+    const copyOf = (input: tf.TensorInfo) => plain.makeTensorInfo(input.shape, input.dtype, backend.readSync(input.dataId))
+    // Einsum's inputs are an array; every other kernel's are named.
+    const copies = Array.isArray(inputs) ? inputs.map(copyOf) : Object.fromEntries(Object.entries(inputs).map(([key, input]) => [key, copyOf(input)]))
     const results = [kernelFunc({ inputs: copies as tf.NamedTensorInfoMap, attrs: attributes as tf.NamedAttrMap, backend: plain })].flat()
     const outputs = results.map((result) => backend.makeOutput(result.shape, result.dtype, undefined, plain.readSync(result.dataId) as tf.TypedArray))
-    for (const info of [...copiesOf(copies), ...results]) plain.disposeIntermediateTensorInfo(info)
+    for (const info of [...Object.values(copies), ...results]) plain.disposeIntermediateTensorInfo(info)
     return outputs.length === 1 ? outputs[0]! : outputs
   }
 }
-
-function mapInputs(inputs: Inputs, change: (input: tf.TensorInfo) => tf.TensorInfo): Record<string, tf.TensorInfo | tf.TensorInfo[]> {
-  // Einsum's inputs are an array; every other kernel's are named.
-  return Object.fromEntries(Object.entries(inputs).map(([name, input]) => [name, Array.isArray(input) ? input.map(change) : change(input)]))
-}
-
-function copiesOf(inputs: Record<string, tf.TensorInfo | tf.TensorInfo[]>): tf.TensorInfo[] {
-  return Object.values(inputs).flat()
-}
-
