@@ -1,0 +1,82 @@
+// Where in the image does a loss pull? Gradient maps at the visual tokens (the projector's output), as in the released code
+// of arXiv 2510.16333 (section 4.2, appendix E.4): s_t = Σ_d |∂L/∂a_{t,d}|, one number an image token, nothing else done to
+// it. All items of a batch are independent, and so are the two answers of a pair when each row has its own copy of the
+// tokens: one backward pass gives every gradient, and the losses' own gradients follow from them in closed form.
+
+import * as tf from '@tensorflow/tfjs'
+import { answerLogits, type MultimodalLm, type TextRows } from '../models/multimodal-lm.ts'
+import { answerLogProbs, tokenLogProbs } from '../objectives/log-probs.ts'
+
+/** Rows with the answers that they end in. */
+export interface AnswerRows extends TextRows {
+  readonly answerIds: tf.Tensor2D
+  readonly answerMask: tf.Tensor2D
+}
+
+/** Maps of one pair, (I) each. */
+export interface PairMaps {
+  /** Of the mean negative log-likelihood of the chosen answer's tokens. */
+  readonly sft: Float64Array
+  readonly chosen: Float64Array
+  readonly rejected: Float64Array
+  /** Of the DPO loss with image tokens shared by both answers. */
+  readonly dpo: Float64Array
+  /** Summed over each answer's tokens, in nats. */
+  readonly logProbs: { readonly chosen: number; readonly rejected: number }
+}
+
+/**
+ * The four maps of each of B pairs. With g_c and g_r the gradients of log π(chosen) and log π(rejected), n the chosen
+ * answer's tokens and m = β·[(log π_c − log πref_c) − (log π_r − log πref_r)]:
+ *
+ *   SFT: −g_c/n      DPO: −β·σ(−m)·(g_c − g_r)
+ *
+ * What both answers pull at alike cancels in the second. At equal weights SFT's and the chosen map differ by a factor only.
+ * @param rows    2·B rows over 2·B images: all chosen, then all rejected
+ * @param tokens  image tokens of the B images, (B, I, D)
+ * @param reference  log π_reference of each pair's answers, constant; null: the model is its own reference (m = 0)
+ */
+export function pairMaps(
+  model: MultimodalLm,
+  rows: AnswerRows,
+  tokens: tf.Tensor,
+  reference: { readonly chosen: ArrayLike<number>; readonly rejected: ArrayLike<number> } | null,
+  beta: number,
+): readonly PairMaps[] {
+  const [B, I] = tokens.shape as [number, number]
+  const [logProbs, answerTokens, magnitudes] = tf.tidy(() => {
+    const held = tf.concat([tokens, tokens], 0) // (2·B, I, D)
+    // Without a dy of its own the gradient is that of the sum over rows: each row's own, as no row sees another.
+    const { value, grad } = tf.valueAndGrad((images: tf.Tensor) => rowLogProbs(model, rows, images))(held)
+    const chosen = tf.slice(grad, [0, 0, 0], [B, I, -1])
+    const rejected = tf.slice(grad, [B, 0, 0], [B, I, -1])
+    const magnitude = (gradient: tf.Tensor) => tf.sum(tf.abs(gradient), -1) // (B, I)
+    return [
+      value,
+      tf.sum(rows.answerMask, -1),
+      tf.stack([magnitude(chosen), magnitude(rejected), magnitude(tf.sub(chosen, rejected))]),
+    ]
+  }) as [tf.Tensor, tf.Tensor, tf.Tensor]
+  const [logs, counts, values] = [logProbs.dataSync(), answerTokens.dataSync(), magnitudes.dataSync()]
+  tf.dispose([logProbs, answerTokens, magnitudes])
+  return Array.from({ length: B }, (_, i) => {
+    const map = (which: number) => Float64Array.from(values.subarray((which * B + i) * I, (which * B + i + 1) * I))
+    const own = { chosen: logs[i]!, rejected: logs[B + i]! }
+    const margin = reference === null ? 0 : beta * (own.chosen - reference.chosen[i]! - (own.rejected - reference.rejected[i]!))
+    const pull = beta / (1 + Math.exp(margin)) // β·σ(−m), in double: it must not vanish where a margin is large
+    const chosen = map(0)
+    return {
+      sft: chosen.map((value) => value / counts[i]!),
+      chosen,
+      rejected: map(1),
+      dpo: map(2).map((value) => value * pull),
+      logProbs: own,
+    }
+  })
+}
+
+/** log π of each row's answer, in nats. @param tokens (R, I, D) @returns (R) */
+function rowLogProbs(model: MultimodalLm, rows: AnswerRows, tokens: tf.Tensor): tf.Tensor1D {
+  const logits = answerLogits(model, rows, tokens) // (R·A, V)
+  return answerLogProbs(tokenLogProbs(logits, tf.reshape(rows.answerIds, [-1]) as tf.Tensor1D), rows.answerMask)
+}
