@@ -1,6 +1,6 @@
-// Chooses among facts so that nothing is to be gained without looking: within a group every category is asked equally
-// often, within a wording every answer is right equally often, and of two answers each beats the other equally often.
-// Choices depend on the scenes before, never on those after: a longer data set begins with the shorter one.
+// Chooses among facts so that nothing is to be gained without looking: within a group every category is asked about
+// equally often, within a wording every answer is right equally often, and of two answers each beats the other equally
+// often. A choice depends on the scenes before, never on those after: a longer data set begins with the shorter one.
 
 import type { Random } from '../../domain/random.ts'
 import type { QuestionGroup } from '../../domain/sample.ts'
@@ -12,87 +12,110 @@ export interface Pair {
 }
 
 export interface FactChooser {
-  /** The group among those with facts that was chosen least often so far. */
-  group(facts: readonly Fact[]): QuestionGroup | null
-  /** One fact of `group`, or null. */
+  /** The groups that have facts, the one chosen least often so far first. */
+  groups(facts: readonly Fact[]): readonly QuestionGroup[]
+  /** A fact of `group`, or null when there is none. Balanced as far as the facts allow. */
   question(facts: readonly Fact[], group: QuestionGroup): Fact | null
-  /** One fact of `group` with a near miss, or null. */
-  pair(facts: readonly Fact[], group: QuestionGroup): Pair | null
+  /** A fact of `group` whose answer is not yet right more often than the others; null when there is none. */
+  fairQuestion(facts: readonly Fact[], group: QuestionGroup): Fact | null
+  /** A fact of `group` and a near miss that it has not yet beaten more often than lost to; null when there is none. */
+  fairPair(facts: readonly Fact[], group: QuestionGroup): Pair | null
 }
 
 export function createFactChooser(random: Random): FactChooser {
-  const groups = createTally()
-  const categories = createTally()
-  const answers = createTally()
-  /** How much more often a thing was true than somebody who does not look would expect. */
-  const odds = createTally()
+  const groupCounts = createTally()
+  const categoryCounts = createTally()
+  /** By wording: how much more often an answer was right than by chance among the possible ones; sums to nothing. */
+  const byForm = createTally()
+  const byQuestion = createTally()
+  /** By wording, "answer over rejected": wins less losses. */
+  const duels = createTally()
 
-  const ofLeastAsked = (facts: readonly Fact[], group: QuestionGroup): readonly Fact[] => {
-    const inGroup = facts.filter((fact) => fact.group === group)
-    const category = least(random, [...new Set(inGroup.map((fact) => fact.category))], (each) => [categories.of(group, each)])
-    return inGroup.filter((fact) => fact.category === category)
+  const advantage = (odds: Tally, where: string, answer: string, among: readonly string[]): number => {
+    let others = 0
+    for (const each of among) if (each !== answer) others += odds.of(where, each)
+    return odds.of(where, answer) - others / (among.length - 1)
   }
-  const note = ({ group, category, form, question, answer }: Fact, others: readonly string[]) => {
-    groups.add(1, group)
-    categories.add(1, group, category)
-    answers.add(1, form, answer)
-    for (const [key, weight] of [[answer, 1] as const, ...others.map((other) => [other, -1 / others.length] as const)]) {
-      odds.add(weight, form, key)
-      odds.add(weight, question, key)
-    }
-    for (const other of others) {
-      odds.add(1 / others.length, form, answer, other)
-      odds.add(-1 / others.length, form, other, answer)
+  const note = ({ group, category, form, question, answer }: Fact, among: readonly string[]): void => {
+    groupCounts.add(group, '', 1)
+    categoryCounts.add(group, category, 1)
+    for (const each of among) {
+      const surprise = each === answer ? 1 : -1 / (among.length - 1)
+      byForm.add(form, each, surprise)
+      byQuestion.add(question, each, surprise)
     }
   }
-  /** How well somebody does who knows what was true so far: of the answer, against `others`, in these words. */
-  const foreseen = ({ form, question, answer }: Fact, others: readonly string[]): number[] => {
-    const mean = (of: (other: string) => number) => others.reduce((sum, other) => sum + of(other), 0) / others.length
-    return [odds.of(form, answer) - mean((other) => odds.of(form, other)), odds.of(question, answer) - mean((other) => odds.of(question, other))]
+  const inGroup = (facts: readonly Fact[], group: QuestionGroup) => facts.filter((fact) => fact.group === group)
+  const chooseQuestion = (facts: readonly Fact[], group: QuestionGroup) =>
+    least(random, inGroup(facts, group), (fact) => {
+      const unfair = advantage(byForm, fact.form, fact.answer, fact.among)
+      return [Math.max(0, unfair), categoryCounts.of(group, fact.category), unfair, advantage(byQuestion, fact.question, fact.answer, fact.among)]
+    })
+  const noted = (fact: Fact | null): Fact | null => {
+    if (fact !== null) note(fact, fact.among)
+    return fact
   }
+
   return {
-    group: (facts) => least(random, [...new Set(facts.map((fact) => fact.group))], (group) => [groups.of(group)]),
-    question(facts, group) {
-      const chosen = least(random, ofLeastAsked(facts, group), (fact) => [answers.of(fact.form, fact.answer), ...foreseen(fact, fact.nearMisses)])
-      if (chosen !== null) note(chosen, chosen.nearMisses)
-      return chosen
+    groups: (facts) =>
+      random.shuffle([...new Set(facts.map((fact) => fact.group))]).sort((a, b) => groupCounts.of(a, '') - groupCounts.of(b, '')),
+    question: (facts, group) => noted(chooseQuestion(facts, group)),
+    fairQuestion(facts, group) {
+      const fact = chooseQuestion(facts, group)
+      return fact !== null && advantage(byForm, fact.form, fact.answer, fact.among) < SLACK ? noted(fact) : null
     },
-    pair(facts, group) {
-      const pairs = ofLeastAsked(facts, group).flatMap((fact) => fact.nearMisses.map((rejected): Pair => ({ fact, rejected })))
-      const chosen = least(random, pairs, ({ fact, rejected }) => [odds.of(fact.form, fact.answer, rejected), ...foreseen(fact, [rejected])])
-      if (chosen !== null) note(chosen.fact, [chosen.rejected])
+    fairPair(facts, group) {
+      const pairs = inGroup(facts, group).flatMap((fact) => fact.nearMisses.map((rejected): Pair => ({ fact, rejected })))
+      const fair = pairs.filter(({ fact, rejected }) => duels.of(fact.form, `${fact.answer} over ${rejected}`) <= 0)
+      const chosen = least(random, fair, ({ fact, rejected }) => {
+        const two = [fact.answer, rejected]
+        const unfair = advantage(byForm, fact.form, fact.answer, two)
+        return [Math.max(0, unfair), categoryCounts.of(group, fact.category), unfair, advantage(byQuestion, fact.question, fact.answer, two)]
+      })
+      if (chosen === null) return null
+      const { fact, rejected } = chosen
+      if (advantage(byForm, fact.form, fact.answer, [fact.answer, rejected]) >= SLACK) return null
+      note(fact, [fact.answer, rejected])
+      duels.add(fact.form, `${fact.answer} over ${rejected}`, 1)
+      duels.add(fact.form, `${rejected} over ${fact.answer}`, -1)
       return chosen
     },
   }
 }
 
+/** Sums of thirds and sevenths differ in their last bits; such differences are none. */
+const SLACK = 1e-9
+
 interface Tally {
-  of(...key: string[]): number
-  add(by: number, ...key: string[]): void
+  of(where: string, key: string): number
+  add(where: string, key: string, by: number): void
 }
 
 function createTally(): Tally {
-  const counts = new Map<string, number>()
+  const counts = new Map<string, Map<string, number>>()
   return {
-    of: (...key) => counts.get(key.join('\n')) ?? 0,
-    add: (by, ...key) => void counts.set(key.join('\n'), (counts.get(key.join('\n')) ?? 0) + by),
+    of: (where, key) => counts.get(where)?.get(key) ?? 0,
+    add(where, key, by) {
+      const there = counts.get(where) ?? new Map<string, number>()
+      counts.set(where, there.set(key, (there.get(key) ?? 0) + by))
+    },
   }
 }
 
 /** One of those with the smallest cost (compared part by part), at random among equals; null when there is none. */
 function least<T>(random: Random, values: readonly T[], cost: (value: T) => readonly number[]): T | null {
-  let best: { cost: readonly number[]; values: T[] } | null = null
+  let bestCost: readonly number[] = []
+  let best: T[] = []
   for (const value of values) {
     const its = cost(value)
-    const order = best === null ? -1 : compare(its, best.cost)
-    if (order < 0) best = { cost: its, values: [value] }
-    else if (order === 0) best!.values.push(value)
+    const order = best.length === 0 ? -1 : compare(its, bestCost)
+    if (order < 0) [bestCost, best] = [its, [value]]
+    else if (order === 0) best.push(value)
   }
-  return best === null ? null : random.pick(best.values)
+  return best.length === 0 ? null : random.pick(best)
 }
 
-/** Sums of fractions differ in their last bits; such differences are none. */
 function compare(a: readonly number[], b: readonly number[]): number {
-  const at = a.findIndex((value, i) => Math.abs(value - b[i]!) > 1e-9)
+  const at = a.findIndex((value, i) => Math.abs(value - b[i]!) > SLACK)
   return at < 0 ? 0 : a[at]! - b[at]!
 }

@@ -14,7 +14,9 @@ export interface Fact {
   readonly form: string
   readonly question: string
   readonly answer: string
-  /** False here, and as likely as the answer to somebody who does not look. */
+  /** What the answer can be to somebody who does not look; equally likely over a whole data set. */
+  readonly among: readonly string[]
+  /** Those of `among` that are false here in just the deciding detail. */
   readonly nearMisses: readonly string[]
   /** The answer as a sentence; also makes the sentence of a near miss. */
   readonly sentence: (answer: string) => string
@@ -76,6 +78,10 @@ function placesIn({ objects, sign, image }: Scene): ReadonlyMap<string, SceneObj
   return places
 }
 
+const YES_NO = ['yes', 'no']
+const CLASS_NAMES = CLASSES.map(({ name }) => name)
+/** Scenes hold one to four of a class. */
+const LEGAL_COUNTS: readonly string[] = NUMBERS.slice(1, 5)
 const same = (kind: string) => CLASSES.filter((each) => each.kind === kind).map(({ name }) => name)
 
 function presence({ byName }: Seen): Fact[] {
@@ -85,6 +91,7 @@ function presence({ byName }: Seen): Fact[] {
     form: 'is there',
     question: `Is there ${withArticle(name)}?`,
     answer,
+    among: YES_NO,
     nearMisses: [answer === 'yes' ? 'no' : 'yes'],
     sentence: (said) => (said === 'yes' ? `Yes, there is ${withArticle(name)}.` : `No, there is no ${name}.`),
     region,
@@ -106,6 +113,7 @@ function naming({ byName, places }: Seen): Fact[] {
       form: 'what is where',
       question: `What is ${place}?`,
       answer: object.name,
+      among: CLASS_NAMES,
       nearMisses: confusable(object.name),
       sentence: (said) => `There is ${withArticle(said)} ${place}.`,
       region: [object.box],
@@ -121,6 +129,7 @@ function naming({ byName, places }: Seen): Fact[] {
       form: 'what is shown',
       question: 'What is shown?',
       answer: name,
+      among: CLASS_NAMES,
       nearMisses: confusable(name),
       sentence: (said) => `The picture shows ${withArticle(said)}.`,
       region: [objects[0]!.box],
@@ -135,6 +144,7 @@ function colors({ ground, sign }: Scene, { unique }: Seen): Fact[] {
     form,
     question: `What color is the ${what}?`,
     answer,
+    among: palette,
     nearMisses: palette.filter((color) => color !== answer),
     sentence: (said) => `The ${what} is ${said}.`,
     region,
@@ -150,6 +160,7 @@ function colors({ ground, sign }: Scene, { unique }: Seen): Fact[] {
             form: 'pattern',
             question: 'Is the background plain, striped or checked?',
             answer: ground.pattern,
+            among: ['plain', 'striped', 'checked'],
             nearMisses: ['plain', 'striped', 'checked'].filter((other) => other !== ground.pattern),
             sentence: (said) => `The background is ${said}.`,
             region: [],
@@ -168,35 +179,34 @@ function printedWord({ sign }: Scene): Fact[] {
   const { word, box } = sign
   const family = WORD_FAMILIES.find((each) => each.includes(word))!
   const others = family.filter((each) => each !== word)
-  const about = (category: string, question: string, answer: string, nearMisses: readonly string[], sentence: Fact['sentence']): Fact => ({
+  const about = (category: string, question: string, answer: string, among: readonly string[], nearMisses: readonly string[], sentence: Fact['sentence']): Fact => ({
     group: 'text',
     category,
     form: category,
     question,
     answer,
+    among,
     nearMisses,
     sentence,
     region: [box],
   })
   const letter = (category: string, which: string, at: number): Fact => {
-    const letters = [...new Set(WORDS.map((each) => each.at(at)!))].filter((each) => each !== word.at(at))
-    return about(category, `What is the ${which} letter on the sign?`, word.at(at)!, letters, (said) => `The ${which} letter is ${said}.`)
+    const letters = [...new Set(WORDS.map((each) => each.at(at)!))]
+    const others = letters.filter((each) => each !== word.at(at))
+    return about(category, `What is the ${which} letter on the sign?`, word.at(at)!, letters, others, (said) => `The ${which} letter is ${said}.`)
   }
   return [
-    about('word', 'What does the sign say?', word, others, (said) => `The sign says ${said}.`),
+    about('word', 'What does the sign say?', word, WORDS, others, (said) => `The sign says ${said}.`),
     letter('first letter', 'first', 0),
     letter('last letter', 'last', -1),
-    about('letters', 'How many letters are on the sign?', NUMBERS[word.length]!, [NUMBERS[word.length === 3 ? 4 : 3]], (said) => `The sign has ${said} letters.`),
+    about('letters', 'How many letters are on the sign?', NUMBERS[word.length]!, ['three', 'four'], [word.length === 3 ? 'four' : 'three'], (said) => `The sign has ${said} letters.`),
     ...[word, ...others].map((asked) =>
-      about('word check', `Does the sign say ${asked}?`, asked === word ? 'yes' : 'no', [asked === word ? 'no' : 'yes'], (said) =>
+      about('word check', `Does the sign say ${asked}?`, asked === word ? 'yes' : 'no', YES_NO, [asked === word ? 'no' : 'yes'], (said) =>
         said === 'yes' ? `Yes, the sign says ${asked}.` : `No, the sign does not say ${asked}.`,
       ),
     ),
   ]
 }
-
-/** Scenes hold one to four of a class. */
-const MOST = 4
 
 function counts({ byName }: Seen): Fact[] {
   return [...byName].map(([name, objects]): Fact => {
@@ -207,7 +217,8 @@ function counts({ byName }: Seen): Fact[] {
       form: 'how many',
       question: `How many ${classNamed(name).plural} are there?`,
       answer: NUMBERS[count]!,
-      nearMisses: [count - 1, count + 1].filter((other) => other >= 1 && other <= MOST).map((other) => NUMBERS[other]!),
+      among: LEGAL_COUNTS,
+      nearMisses: [count - 1, count + 1].map((other) => NUMBERS[other]!).filter((other) => LEGAL_COUNTS.includes(other)),
       sentence: (said) => (said === 'one' ? `There is one ${name}.` : `There are ${said} ${classNamed(name).plural}.`),
       region: objects.map(({ box }) => box),
     }
@@ -227,6 +238,7 @@ function relations({ unique, scene }: Seen): Fact[] {
       form: answer === 'left' || answer === 'right' ? 'left or right' : 'above or below',
       question,
       answer,
+      among: [answer, opposite],
       nearMisses: [opposite],
       sentence: (said) => `The ${a.name} is ${said === 'left' || said === 'right' ? `${said} of` : said} the ${b.name}.`,
       region: [a.box, b.box],
@@ -257,6 +269,7 @@ function sizes({ unique }: Seen): Fact[] {
       form: word,
       question: `Which is ${word}, the ${a.name} or the ${b.name}?`,
       answer: answer.name,
+      among: [a.name, b.name],
       nearMisses: [other.name],
       sentence: (said) => `The ${said} is ${word} than the ${said === a.name ? b.name : a.name}.`,
       region: [a.box, b.box],
@@ -280,6 +293,7 @@ function depths({ objects }: Scene, { unique }: Seen): Fact[] {
         form: 'in front',
         question: `Which is in front, the ${a.name} or the ${b.name}?`,
         answer: front.name,
+        among: [a.name, b.name],
         nearMisses: [front === a ? b.name : a.name],
         sentence: (said: string) => `The ${said} is in front of the ${said === a.name ? b.name : a.name}.`,
         region: [a.box, b.box],
@@ -288,11 +302,13 @@ function depths({ objects }: Scene, { unique }: Seen): Fact[] {
   })
 }
 
+const NAMED_KINDS = KINDS.filter((kind) => kind !== 'thing')
+
 function knowledge({ scene, places }: Seen): Fact[] {
   const kindFact = (question: string, object: SceneObject, sentence: Fact['sentence'], region: readonly Box[]): Fact[] => {
     const { kind } = classNamed(object.name)
     if (kind === 'thing') return []
-    return [{ group: 'knowledge', category: 'kind', form: 'kind', question, answer: kind, nearMisses: KINDS.filter((other) => other !== kind && other !== 'thing'), sentence, region }]
+    return [{ group: 'knowledge', category: 'kind', form: 'kind', question, answer: kind, among: NAMED_KINDS, nearMisses: NAMED_KINDS.filter((other) => other !== kind), sentence, region }]
   }
   const [first] = scene.objects
   const kinds = new Set(scene.objects.map(({ name }) => classNamed(name).kind))
@@ -308,6 +324,7 @@ function knowledge({ scene, places }: Seen): Fact[] {
         form: trait.category,
         question: trait.question,
         answer,
+        among: Object.keys(trait.answers),
         nearMisses: Object.keys(trait.answers).filter((other) => other !== answer),
         sentence: trait.sentence,
         region: [ofKind[0]!.box],

@@ -86,30 +86,33 @@ function createFiles(settings: SightTest) {
   const chooser = (purpose: string) => createFactChooser(createRandom(settings.seed, 'choice', purpose))
   const choosers = { instructions: chooser('instructions'), train: chooser('preferences'), test: chooser('held out'), testQuestions: chooser('questions'), validation: chooser('validation') }
   const words = createRandom(settings.seed, 'wording')
-  /** Scenes are kept only when each must give more than one pair. */
-  const again: { scene: Scene; facts: readonly Fact[] }[] = []
+  /** Where a scene gave no fair pair, or too few: asked again once all scenes are known. */
+  const spare: { split: Split; image: string; facts: readonly Fact[] }[] = []
 
   const pairsWanted = (split: Split) => (split === 'train' ? settings.pairs.train : split === 'test' ? settings.pairs.test : 0)
   const pairRows = (split: Split) => (split === 'train' ? rows.preferences : rows.heldOutPreferences)
 
-  function addPair(scene: Scene, facts: readonly Fact[]): readonly Fact[] {
-    const into = pairRows(scene.split)
-    if (into.length >= pairsWanted(scene.split)) return facts
-    const choose = choosers[scene.split === 'train' ? 'train' : 'test']
-    const group = choose.group(facts)
-    const pair = group && choose.pair(facts, group)
-    if (pair === null) return facts
-    const { fact, rejected } = pair
-    into.push({
-      image: imagePath(scene),
-      prompt: `${fact.question} ${SENTENCE_CUE}`,
-      chosen: fact.sentence(fact.answer),
-      rejected: fact.sentence(rejected),
-      group: fact.group,
-      category: fact.category,
-      region: fact.region,
-    })
-    return facts.filter(({ question }) => question !== fact.question)
+  /** Adds a pair about the scene if it has a fair one; returns the facts that are left. */
+  function addPair(split: Split, image: string, facts: readonly Fact[]): readonly Fact[] {
+    const into = pairRows(split)
+    if (into.length >= pairsWanted(split)) return facts
+    const choose = choosers[split === 'train' ? 'train' : 'test']
+    for (const group of choose.groups(facts)) {
+      const pair = choose.fairPair(facts, group)
+      if (pair === null) continue
+      const { fact, rejected } = pair
+      into.push({
+        image,
+        prompt: `${fact.question} ${SENTENCE_CUE}`,
+        chosen: fact.sentence(fact.answer),
+        rejected: fact.sentence(rejected),
+        group,
+        category: fact.category,
+        region: fact.region,
+      })
+      return facts.filter(({ question }) => question !== fact.question)
+    }
+    return facts
   }
 
   return {
@@ -123,14 +126,14 @@ function createFiles(settings: SightTest) {
       }
       if (scene.split === 'test') rows.heldOutCaptions.push(caption)
       if (scene.split !== 'train') addQuestions(scene.split === 'test' ? rows.questions : rows.validationQuestions, scene, facts, choosers[scene.split === 'test' ? 'testQuestions' : 'validation'])
-      const left = addPair(scene, facts)
-      if (pairsWanted(scene.split) > settings.scenes[scene.split]) again.push({ scene, facts: left })
+      const left = addPair(scene.split, imagePath(scene), facts)
+      if (pairRows(scene.split).length < pairsWanted(scene.split)) spare.push({ split: scene.split, image: imagePath(scene), facts: left })
     },
-    /** Second and further pairs of a scene, when more pairs than scenes are wanted. */
+    /** Further pairs of the same scenes, until as many as wanted are there or no scene has a fair one. */
     finish(): void {
       for (let added = true; added; ) {
         const before = rows.preferences.length + rows.heldOutPreferences.length
-        for (const each of again) each.facts = addPair(each.scene, each.facts)
+        for (const each of spare) each.facts = addPair(each.split, each.image, each.facts)
         added = rows.preferences.length + rows.heldOutPreferences.length > before
       }
     },
@@ -168,8 +171,8 @@ function turnsOf(facts: readonly Fact[], choose: FactChooser, random: { integer(
   const turns: (readonly [string, string])[] = []
   let left = facts
   for (let wanted = 4 + random.integer(3); turns.length < wanted; ) {
-    const group = choose.group(left)
-    const fact = group && choose.question(left, group)
+    const group = choose.groups(left)[0]
+    const fact = group === undefined ? null : choose.question(left, group)
     if (fact === null) break
     left = left.filter(({ question }) => question !== fact.question)
     turns.push(random.uniform() < 0.25 ? [`${fact.question} ${SENTENCE_CUE}`, fact.sentence(fact.answer)] : [fact.question, fact.answer])
@@ -182,7 +185,7 @@ function addQuestions(into: Json[], scene: Scene, facts: readonly Fact[], choose
   for (const group of QUESTION_GROUPS) {
     let left = facts
     for (let i = 0; i < (group === 'text' ? 2 : 1); i++) {
-      const fact = choose.question(left, group)
+      const fact = choose.fairQuestion(left, group)
       if (fact === null) continue
       left = left.filter(({ category }) => category !== fact.category)
       into.push({ image: imagePath(scene), question: fact.question, answer: fact.answer, group, category: fact.category, region: fact.region })
