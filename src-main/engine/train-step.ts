@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs'
 import { MODULES, type Module, type MultimodalLmSpec } from '../domain/model-spec.ts'
 import type { Training } from '../domain/run-config.ts'
 import type { MultimodalLm } from './models/multimodal-lm.ts'
+import { gradients } from './nn/gradients.ts'
 import type { Batch, Objective } from './objectives/objective.ts'
 import { adamWUpdate, clipCoefficient, globalNorm, type Trained } from './optim/adamw.ts'
 import { scheduleFactor } from './optim/schedule.ts'
@@ -151,10 +152,10 @@ type Sums = {
 
 function gradientsOf(model: MultimodalLm, trained: readonly Trained[], objective: Objective, batch: Batch): Sums {
   let metrics: NamedTensors = {}
-  const { value, grads } = tf.variableGrads(
+  const { value, gradients: found } = gradients(
     () => {
       const { loss, metrics: logged } = objective.loss(model, batch)
-      // The gradient's own tidy would dispose what it does not return.
+      // The tape's own tidy would dispose what is not returned.
       for (const metric of Object.values(logged)) tf.keep(metric)
       metrics = logged
       return loss
@@ -163,11 +164,8 @@ function gradientsOf(model: MultimodalLm, trained: readonly Trained[], objective
   )
   const released = Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, tf.clone(metric)]))
   tf.dispose(metrics as tf.NamedTensorMap)
-  return {
-    metrics: { loss: value as tf.Tensor, ...released },
-    // A weight above the selected feature layer has no part in the loss: its gradient is zero.
-    gradients: trained.map(({ weight }) => grads[weight.name] ?? tf.zerosLike(weight)),
-  }
+  // A weight above the selected feature layer has no part in the loss: its gradient is zero.
+  return { metrics: { loss: value, ...released }, gradients: found }
 }
 
 function microBatch(batch: NamedTensors, index: number): Batch {

@@ -65,8 +65,11 @@ export function decoderHiddenStates(
   const states = [embeddings]
   for (let i = 0; i < spec.numHiddenLayers; i++) {
     const block = subset(weights, `model.layers.${i}.`)
-    const run = (held: Weights, input: tf.Tensor) => decoderBlock(spec, held, input, angles, mask, null).x
-    states.push(options.gradientCheckpointing ? checkpointed(run, block, states[i]!) : run(block, states[i]!))
+    const run = (held: Weights, input: tf.Tensor, [cos, signedSin, added]: readonly tf.Tensor[]) =>
+      decoderBlock(spec, held, input, { cos: cos!, signedSin: signedSin! }, added!, null).x
+    // A block's tidy frees at once what the backward pass does not keep.
+    const constants = [angles.cos, angles.signedSin, mask]
+    states.push(options.gradientCheckpointing ? checkpointed(run, block, states[i]!, constants) : tf.tidy(() => run(block, states[i]!, constants)))
   }
   states.push(rmsNorm(weights, 'model.norm', states.pop()!, spec.rmsNormEps))
   return states

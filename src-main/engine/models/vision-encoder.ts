@@ -47,7 +47,8 @@ export function visionHiddenStates(
     states.push(
       gradientCheckpointing
         ? checkpointed((held, input) => encoderBlock(spec, held, input), block, x)
-        : encoderBlock(spec, block, x),
+        : // A block's tidy frees at once what the backward pass does not keep.
+          tf.tidy(() => encoderBlock(spec, block, x)),
     )
   }
   return states

@@ -2,28 +2,31 @@
 // but computed again there. About half the memory for about a fifth more time.
 
 import * as tf from '@tensorflow/tfjs'
+import { tieTo } from '../compile/tie.ts'
 import type { Weights } from '../shapes.ts'
+import { gradients } from './gradients.ts'
 import { withGradient } from './with-gradient.ts'
 
 /**
- * f(weights, x), its inside recomputed in the backward pass. Only the named `weights` and `x` receive a gradient, so f
- * must not close over anything else that should.
+ * f(weights, x, constants), its inside recomputed in the backward pass. Only `weights` and `x` receive a gradient; every
+ * other tensor that f uses comes in as one of `constants`, because what it closed over is gone by then.
  */
-export function checkpointed(f: (weights: Weights, x: tf.Tensor) => tf.Tensor, weights: Weights, x: tf.Tensor): tf.Tensor {
+export function checkpointed(
+  f: (weights: Weights, x: tf.Tensor, constants: readonly tf.Tensor[]) => tf.Tensor,
+  weights: Weights,
+  x: tf.Tensor,
+  constants: readonly tf.Tensor[] = [],
+): tf.Tensor {
   const names = Object.keys(weights)
-  const apply = (input: tf.Tensor, ...values: tf.Tensor[]) => f(Object.fromEntries(names.map((name, i) => [name, values[i]!])), input)
+  const apply = (held: readonly tf.Tensor[], input: tf.Tensor, values: readonly tf.Tensor[]) =>
+    f(Object.fromEntries(names.map((name, i) => [name, values[i]!])), input, held)
   return withGradient([x, ...names.map((name) => weights[name]!)], (...inputs: tf.Tensor[]) => ({
-    value: tf.tidy(() => apply(inputs[0]!, ...inputs.slice(1))),
-    saved: inputs,
+    value: tf.tidy(() => apply(constants, inputs[0]!, inputs.slice(1))),
+    saved: [...inputs, ...constants],
     gradient: (dy, saved) => {
-      // tf.grads ends the tape that it finds; the outer one is put back so that the backward pass can go on.
-      const state = tf.engine().state
-      const tape = state.activeTape
-      try {
-        return tf.grads(apply)([...saved], dy)
-      } finally {
-        state.activeTape = tape
-      }
+      const held = saved.slice(inputs.length)
+      const again = tieTo(saved.slice(0, inputs.length), dy)
+      return gradients(() => apply(held, again[0]!, again.slice(1)), again, dy).gradients
     },
   }))
 }

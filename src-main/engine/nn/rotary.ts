@@ -31,8 +31,8 @@ export function rotaryAngles(positions: tf.Tensor2D, width: number, theta: numbe
 export function rotate(x: tf.Tensor, { cos, signedSin }: RotaryAngles): tf.Tensor {
   return withGradient([x], (input: tf.Tensor) => ({
     value: turn(input, cos, signedSin),
-    saved: [],
-    gradient: (dy) => [turn(dy, cos, tf.neg(signedSin))],
+    saved: [cos, signedSin],
+    gradient: (dy, saved) => [turn(dy, saved[0]!, tf.neg(saved[1]!))],
   }))
 }
 

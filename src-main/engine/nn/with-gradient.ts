@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs'
 
 export interface Differentiated {
   readonly value: tf.Tensor
-  /** The only tensors kept until the backward pass. */
+  /** The only tensors kept until the backward pass: `gradient` must take from here whatever the forward pass made. */
   readonly saved: readonly tf.Tensor[]
   /** ∂L/∂inputs from dy = ∂L/∂value; one tensor an input, each of its input's shape. */
   readonly gradient: (dy: tf.Tensor, saved: readonly tf.Tensor[]) => tf.Tensor[]

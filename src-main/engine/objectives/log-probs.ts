@@ -15,11 +15,11 @@ export function tokenLogProbs(logits: tf.Tensor2D, ids: tf.Tensor1D): tf.Tensor1
     const picked = tf.sum(tf.mul(z, tf.oneHot(ids, V)), -1, true) // (N, 1)
     return {
       value: tf.reshape(tf.sub(picked, normalizer), [-1]),
-      saved: [z, normalizer],
+      saved: [z, normalizer, ids],
       gradient: (dy, saved) => {
-        const [kept, norm] = saved as readonly [tf.Tensor, tf.Tensor]
+        const [kept, norm, targets] = saved as readonly [tf.Tensor, tf.Tensor, tf.Tensor1D]
         const softmax = tf.exp(tf.sub(kept, norm)) // (N, V)
-        return [tf.mul(tf.sub(tf.oneHot(ids, V), softmax), tf.reshape(dy, [-1, 1]))]
+        return [tf.mul(tf.sub(tf.oneHot(targets, V), softmax), tf.reshape(dy, [-1, 1]))]
       },
     }
   }) as tf.Tensor1D
