@@ -20,12 +20,14 @@ export interface CurveChart {
   readonly axis: string
   readonly smoothing: number
   readonly isLogarithmic: boolean
+  /** Where the step axis ends: a run under way grows into a frame that stays. Absent: at the last step. */
+  readonly lastStep?: number
   /** A reference level with its name: ln 2 at DPO's start, 0.5 for chance. */
   readonly reference?: { readonly value: number; readonly label: string }
   readonly theme: ChartTheme
 }
 
-export function curveChart({ curves, axis, smoothing, isLogarithmic, reference, theme }: CurveChart): ChartOption {
+export function curveChart({ curves, axis, smoothing, isLogarithmic, lastStep, reference, theme }: CurveChart): ChartOption {
   // A logarithm has no place for what is not above zero; those points are left out and counted by `hiddenByLog`.
   const shown = curves.map((curve) => ({ ...curve, points: isLogarithmic ? curve.points.filter(([, value]) => value > 0) : curve.points }))
   const line = (curve: Curve, points: readonly Point[], isRaw: boolean) => ({
@@ -76,9 +78,9 @@ export function curveChart({ curves, axis, smoothing, isLogarithmic, reference, 
       nameLocation: 'end',
       nameTextStyle: { color: theme.faint, fontSize: 11, align: 'right', verticalAlign: 'top', padding: [22, 0, 0, 0] },
       min: 0,
-      max: 'dataMax',
+      max: lastStep ?? 'dataMax',
       minInterval: 1,
-      axisLine: { lineStyle: { color: theme.strong } },
+      axisLine: { onZero: false, lineStyle: { color: theme.strong } },
       axisTick: { lineStyle: { color: theme.strong } },
       axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true },
       splitLine: { show: false },

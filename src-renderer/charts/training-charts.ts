@@ -12,11 +12,11 @@ export interface TrainingChart {
 /** In the order in which they are shown. */
 export const TRAINING_CHARTS: readonly TrainingChart[] = [
   { metric: 'loss', title: 'Does the loss fall?' },
-  { metric: 'rewards/margins', title: 'Does the margin of chosen over rejected grow?', reference: { value: 0, label: 'no preference' } },
-  { metric: 'rewards/accuracies', title: 'How often is the chosen answer preferred?', reference: { value: 0.5, label: 'chance' } },
+  { metric: 'rewards/margins', title: 'Does the margin grow?', reference: { value: 0, label: 'no preference' } },
+  { metric: 'rewards/accuracies', title: 'Is the chosen answer preferred?', reference: { value: 0.5, label: 'chance' } },
   { metric: 'grad_norm', title: 'Is the gradient steady?' },
-  { metric: 'learning_rate', title: 'Which learning rate was in force?' },
-  { metric: 'mean_token_accuracy', title: 'How many answer tokens are predicted right?' },
+  { metric: 'learning_rate', title: 'What was the learning rate?' },
+  { metric: 'mean_token_accuracy', title: 'Are answer tokens predicted right?' },
   { metric: 'logps/chosen', title: 'Does the chosen answer stay likely?' },
   { metric: 'logps/rejected', title: 'Does the rejected answer become unlikely?' },
 ]

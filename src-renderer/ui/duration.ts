@@ -20,6 +20,15 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
+/** For a narrow cell: "42 s", "3:05", "2:14 h". */
+export function shortDuration(ms: number): string {
+  const seconds = Math.round(ms / SECOND)
+  if (seconds < 60) return `${seconds} s`
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`
+  const minutes = Math.round(ms / MINUTE)
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, '0')} h`
+}
+
 /** An estimate: "less than 10 s left", "about 40 s left", "about 12 min left", "about 2 h 10 min left". */
 export function timeLeft(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms) || ms < 0) return 'measuring pace'

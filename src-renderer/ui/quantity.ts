@@ -29,13 +29,16 @@ export function differenceInterval(low: number | null, high: number | null, unit
   return `[${bare(low)}, ${bare(high)}]`
 }
 
-/** Half the width of an interval: "± 2.1". The interval need not be symmetric: then both distances are given. */
-export function plusMinus(mean: number, low: number | null, high: number | null, unit: Unit): string {
+/** Half the width of an interval, "± 2.1": the interval itself need not be symmetric and is said on hover. */
+export function plusMinus(low: number | null, high: number | null, unit: Unit): string {
   if (low === null || high === null) return ''
-  const scale = unit === 'share' ? 100 : 1
-  const digits = unit === 'share' ? 1 : 2
-  const [down, up] = [(mean - low) * scale, (high - mean) * scale].map((each) => each.toFixed(digits)) as [string, string]
-  return down === up ? `± ${up}` : `−${down} +${up}`
+  return `± ${(((high - low) / 2) * (unit === 'share' ? 100 : 1)).toFixed(unit === 'share' ? 1 : 2)}`
+}
+
+/** "34.1 to 38.4 %". */
+export function interval(low: number | null, high: number | null, unit: Unit): string {
+  if (low === null || high === null) return 'no interval'
+  return `${quantity(low, unit).replace(/ [%×]$/, '')} to ${quantity(high, unit)}`
 }
 
 /** "0.032", "< 0.001". */

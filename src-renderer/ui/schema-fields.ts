@@ -2,6 +2,8 @@
 // 'schema.study'). Nothing is decided here: ranges and defaults are the schema's, faults are named by main.
 // A union of objects told apart by `kind` becomes a choice, and the fields of the chosen kind follow it.
 
+import { count } from './quantity.ts'
+
 export type JsonSchema = Readonly<Record<string, unknown>>
 export type FormValue = Readonly<Record<string, unknown>>
 
@@ -106,10 +108,10 @@ export function withPresence(schema: JsonSchema, value: unknown, field: SchemaFi
 
 /** "0.001 to 10", "at least 1", "above 0": what a person may enter. */
 export function rangeOf(field: SchemaField): string {
-  const { minimum, maximum, exclusiveMinimum } = field
-  if (minimum !== null && maximum !== null) return exclusiveMinimum ? `above ${minimum}, up to ${maximum}` : `${minimum} to ${maximum}`
-  if (minimum !== null) return exclusiveMinimum ? `above ${minimum}` : `at least ${minimum}`
-  return maximum === null ? '' : `at most ${maximum}`
+  const [low, high] = [field.minimum, field.maximum].map((limit) => (limit === null ? null : limitText(limit)))
+  if (low !== null && high !== null) return field.exclusiveMinimum ? `above ${low}, up to ${high}` : `${low} to ${high}`
+  if (low !== null) return field.exclusiveMinimum ? `above ${low}` : `at least ${low}`
+  return high === null ? '' : `at most ${high}`
 }
 
 /** What a person typed, as the value main expects; text that is no number is handed on, so that main names the fault. */
@@ -273,6 +275,10 @@ function labelOf(name: string, schema: JsonSchema): string {
   if (known !== undefined) return known
   const words = name.replace(/([a-z0-9])([A-Z])/g, '$1 $2').toLowerCase()
   return words.charAt(0).toUpperCase() + words.slice(1)
+}
+
+function limitText(limit: number): string {
+  return Math.abs(limit) >= 10_000 && Number.isInteger(limit) ? count(limit) : String(limit).replace('-', '−')
 }
 
 /** zod bounds every integer by what a double can hold exactly: a limit of the format, not of the setting. */

@@ -1,61 +1,48 @@
-// The phases of a study as a table: what is done down the side, one column a seed. Fifty phases become a dozen rows.
+// The phases of a study as a chart of seeds by steps: one line a seed, one column a kind of phase, so that fifty phases
+// stand in a few lines. Columns are grouped by what is done; within a group they are told apart by encoder.
 
 import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
-import { encoderLabels } from '../../ui/encoder-labels.ts'
+import type { EncoderName } from '../../../src-main/domain/study.ts'
 
-export interface PhaseLine {
+export interface PhaseColumn {
+  /** The phase's id without its seed: "sft/evaluate". */
   readonly key: string
+  readonly label: string
+  readonly encoder: EncoderName | null
+}
+
+export interface PhaseGroup {
   readonly title: string
-  /** One a seed, in the order of the seeds; null where a seed has no such phase. */
-  readonly cells: readonly (PhaseRow | null)[]
+  readonly columns: readonly PhaseColumn[]
 }
 
 export interface PhaseMatrix {
   readonly seeds: readonly number[]
   /** Phases that serve every seed: making the data, the tokenizer. */
   readonly shared: readonly PhaseRow[]
-  readonly lines: readonly PhaseLine[]
+  readonly groups: readonly PhaseGroup[]
+  readonly at: (seed: number, key: string) => PhaseRow | null
 }
+
+const GROUP_ORDER = ['Stage 1', 'Stage 2', 'Measure', 'Export', 'Transplant', 'Measure transplant']
 
 export function phaseMatrix(phases: readonly PhaseRow[]): PhaseMatrix {
   const ordered = [...phases].sort((a, b) => a.ordinal - b.ordinal)
-  const seeds = [...new Set(ordered.flatMap((phase) => (phase.seed === null ? [] : [phase.seed])))]
-  const keys = [...new Set(ordered.filter((phase) => phase.seed !== null).map(keyOf))]
-  return {
-    seeds,
-    shared: ordered.filter((phase) => phase.seed === null),
-    lines: keys.map((key) => {
-      const cells = seeds.map((seed) => ordered.find((phase) => phase.seed === seed && keyOf(phase) === key) ?? null)
-      return { key, title: titleOf(cells.find((phase) => phase !== null)!), cells }
-    }),
+  const seeded = ordered.filter((phase) => phase.seed !== null)
+  const byPlace = new Map(seeded.map((phase) => [`${phase.seed} ${keyOf(phase)}`, phase]))
+  const groups = new Map<string, PhaseColumn[]>()
+  for (const phase of seeded) {
+    const columns = groups.get(groupOf(phase)) ?? []
+    if (!columns.some((column) => column.key === keyOf(phase))) columns.push(columnOf(phase))
+    groups.set(groupOf(phase), columns)
   }
-}
-
-/** The id without its seed: "seed-0/sft/evaluate" → "sft/evaluate". */
-function keyOf(phase: PhaseRow): string {
-  return phase.id.replace(/^seed-\d+\//, '')
-}
-
-function titleOf(phase: PhaseRow): string {
-  const encoder = phase.encoder === null ? '' : encoderLabels[phase.encoder]
-  if (phase.kind === 'export') return `Export the ${encoder} encoder`
-  if (phase.kind === 'evaluate') return /transplant/.test(phase.id) ? `Measure the ${encoder} transplant` : `Measure the ${encoder} encoder`
-  switch (phase.stage) {
-    case 'alignment':
-      return 'Stage 1a: align the projector'
-    case 'instruction':
-      return 'Stage 1b: instruct end to end'
-    case 'sft':
-      return 'Stage 2: SFT on chosen answers'
-    case 'dpo':
-      return 'Stage 2: DPO on the pairs'
-    case 'transplant': {
-      const of = /^(stage-1|sft|dpo)\//.exec(keyOf(phase))?.[1]
-      const name = encoder || (of === undefined ? '' : encoderLabels[of as 'stage-1' | 'sft' | 'dpo'])
-      return `Transplant the ${name} encoder`.replace('  ', ' ')
-    }
-    default:
-      return phase.title.replace(/^Seed \d+: /, '')
+  return {
+    seeds: [...new Set(seeded.map((phase) => phase.seed!))],
+    shared: ordered.filter((phase) => phase.seed === null),
+    groups: [...groups]
+      .map(([title, columns]) => ({ title, columns }))
+      .sort((a, b) => place(a.title) - place(b.title)),
+    at: (seed, key) => byPlace.get(`${seed} ${key}`) ?? null,
   }
 }
 
@@ -63,4 +50,34 @@ function titleOf(phase: PhaseRow): string {
 export function phaseShare(phase: PhaseRow): number {
   if (phase.status === 'finished') return 1
   return phase.of > 0 ? Math.min(1, phase.done / phase.of) : 0
+}
+
+/** The encoder a phase is about: named by main, or by the phase's id. */
+export function encoderOf(phase: PhaseRow): EncoderName | null {
+  if (phase.encoder !== null) return phase.encoder
+  if (phase.stage === 'sft' || phase.stage === 'dpo') return phase.stage
+  if (phase.stage === 'alignment' || phase.stage === 'instruction') return 'stage-1'
+  return (/(?:^|\/)(stage-1|sft|dpo)(?:\/|$)/.exec(keyOf(phase))?.[1] as EncoderName | undefined) ?? null
+}
+
+function columnOf(phase: PhaseRow): PhaseColumn {
+  const label = phase.stage === 'alignment' ? '1a align' : phase.stage === 'instruction' ? '1b instruct' : ''
+  return { key: keyOf(phase), label: label || (encoderOf(phase) === null ? phase.title : ''), encoder: label === '' ? encoderOf(phase) : null }
+}
+
+function groupOf(phase: PhaseRow): string {
+  if (phase.kind === 'export') return 'Export'
+  if (phase.kind === 'evaluate') return /transplant/.test(keyOf(phase)) ? 'Measure transplant' : 'Measure'
+  if (phase.stage === 'transplant') return 'Transplant'
+  return phase.stage === 'sft' || phase.stage === 'dpo' ? 'Stage 2' : phase.kind === 'train' ? 'Stage 1' : 'Other'
+}
+
+function place(title: string): number {
+  const found = GROUP_ORDER.indexOf(title)
+  return found < 0 ? GROUP_ORDER.length : found
+}
+
+/** The id without its seed: "seed-0/sft/evaluate" → "sft/evaluate". */
+function keyOf(phase: PhaseRow): string {
+  return phase.id.replace(/^seed-\d+\//, '')
 }

@@ -7,6 +7,7 @@ import type { EncoderName } from '../../../src-main/domain/study.ts'
 import type { ChartTheme } from '../../charts/chart-theme.ts'
 import type { Curve } from '../../charts/curve-chart.ts'
 import { encoderLabels } from '../../ui/encoder-labels.ts'
+import { encoderOf } from './phase-matrix.ts'
 
 export const STAGES = ['stage-2', 'stage-1', 'transplant'] as const
 export type ShownStage = (typeof STAGES)[number]
@@ -25,7 +26,7 @@ export function runsOfStage(phases: readonly PhaseRow[], stage: ShownStage, seed
   return phases.flatMap((phase) => {
     if (phase.kind !== 'train' || phase.runId === null || phase.seed === null || phase.stage === null) return []
     if (stageOf(phase.stage) !== stage || (seed !== null && phase.seed !== seed)) return []
-    const encoder = encoderOf(phase)
+    const encoder = encoderOf(phase) ?? 'stage-1'
     const what = phase.stage === 'alignment' ? 'Stage 1a' : phase.stage === 'instruction' ? 'Stage 1b' : encoderLabels[encoder]
     return [{ runId: phase.runId, seed: phase.seed, encoder, name: `${what}, seed ${phase.seed}` }]
   })
@@ -50,11 +51,4 @@ export function studyCurves(
 function stageOf(stage: NonNullable<PhaseRow['stage']>): ShownStage {
   if (stage === 'alignment' || stage === 'instruction') return 'stage-1'
   return stage === 'transplant' ? 'transplant' : 'stage-2'
-}
-
-function encoderOf(phase: PhaseRow): EncoderName {
-  if (phase.stage === 'sft' || phase.stage === 'dpo') return phase.stage
-  if (phase.encoder !== null) return phase.encoder
-  const named = /\/(stage-1|sft|dpo)\//.exec(phase.id)?.[1]
-  return (named as EncoderName | undefined) ?? 'stage-1'
 }

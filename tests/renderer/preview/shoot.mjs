@@ -1,0 +1,45 @@
+// Pictures of the previewed window, to be looked at: `node shoot.mjs <folder> [name filter]` with the preview served and
+// a DISPLAY. Electron is started bare, with a lab-image: scheme that draws a scene.
+
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { _electron } from 'playwright-core'
+
+const [folder, filter = ''] = process.argv.slice(2)
+mkdirSync(folder, { recursive: true })
+const scenes = [
+  ['welcome', 'empty', '#/study'],
+  ['study-list', 'running', '#/study'],
+  ['study-progress', 'running', '#/study/study-1'],
+  ['study-results', 'done', '#/study/study-1/results'],
+  ['study-maps', 'done', '#/study/study-1/maps'],
+  ['study-parity', 'done', '#/study/study-1/parity'],
+  ['study-config', 'done', '#/study/study-1/config'],
+  ['study-new', 'done', '#/study/new'],
+  ['runs', 'running', '#/runs'],
+  ['run', 'running', `#/runs/${encodeURIComponent('seed-1/dpo')}`],
+  ['run-failed', 'running', '#/runs/own-1'],
+  ['run-new', 'running', '#/runs/new'],
+  ['data', 'running', '#/data'],
+  ['doctor', 'running', '#/doctor'],
+]
+const app = await _electron.launch({ args: [join(import.meta.dirname, 'electron-shell.cjs'), '--disable-gpu', '--no-sandbox'], timeout: 20_000 })
+const page = await app.firstWindow()
+page.on('console', (message) => ['error', 'warning'].includes(message.type()) && console.log(`[${message.type()}]`, message.text()))
+page.on('pageerror', (error) => console.log('[page error]', error.message))
+for (const [width, height] of [[1280, 800], [2560, 1440]])
+  for (const scheme of ['light', 'dark'])
+    for (const [name, scene, address] of scenes) {
+      const file = `${name}-${scheme}-${width}`
+      if (!file.includes(filter)) continue
+      await app.evaluate(({ BrowserWindow, nativeTheme }, [width, height, scheme]) => {
+        nativeTheme.themeSource = scheme
+        BrowserWindow.getAllWindows()[0].setContentSize(width, height)
+      }, [width, height, scheme])
+      await page.goto('about:blank')
+      await page.goto(`http://localhost:5199/?scene=${scene}${address}`)
+      await page.waitForSelector('.room h1', { timeout: 60_000 })
+      await page.waitForTimeout(900)
+      await page.screenshot({ path: join(folder, `${file}.png`) })
+    }
+await app.close()
