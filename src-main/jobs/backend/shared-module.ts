@@ -97,11 +97,20 @@ export async function startSharedModule(): Promise<{ readonly module: SharedModu
   return started
 }
 
-/** As published, a failed allocation is address 0, and the next kernel overwrites the start of the memory. */
+/** Addresses have 32 bits; the last page is not given out. */
+const MOST_BYTES = 0xffff0000
+
+/**
+ * As published, a failed allocation is address 0, and the next kernel overwrites what is there. A request of 2 GiB or more
+ * that does not fit is worse: as a signed number it is negative, and takes away the end of the memory instead.
+ */
 function refuseToRunOutSilently(module: SharedModule) {
+  // The first call of an Emscripten function puts the compiled one in its place, and would put it in place of ours.
+  module._free(module._malloc(1))
   const allocate = module._malloc
   module._malloc = (bytes) => {
-    const address = allocate(bytes)
+    const isNegative = bytes >= 2 ** 31
+    const address = isNegative && bytes + module.HEAPU8.length > MOST_BYTES ? 0 : allocate(bytes)
     if (address === 0 && bytes > 0)
       throw new LabError(
         'out-of-memory',

@@ -12,7 +12,7 @@ export interface WasmInstance {
 export type WasmImports = Readonly<Record<string, Readonly<Record<string, unknown>>>>
 
 interface WasmInterface {
-  readonly Module: new (code: Uint8Array) => object
+  readonly Module: { new (code: Uint8Array): object; imports(module: object): readonly object[] }
   readonly Instance: new (module: object, imports: WasmImports) => WasmInstance
   instantiate(code: Uint8Array, imports: WasmImports): Promise<{ readonly instance: WasmInstance }>
   validate(code: Uint8Array): boolean
