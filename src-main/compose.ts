@@ -1,7 +1,7 @@
 // The one place where services meet store and jobs. The app, the command line and the tests differ only in what they
 // pass here.
 
-import { mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { DoctorCheck, DoctorReport } from './domain/doctor-report.ts'
 import type { Runner } from './domain/job.ts'
@@ -16,6 +16,7 @@ import { createSightTestService } from './services/sight-test.ts'
 import { createStudyService } from './services/studies.ts'
 import { createWorkQueue } from './services/work-queue.ts'
 import { openForReading, openForWriting } from './store/database.ts'
+import { checkSqlite } from './store/sqlite-check.ts'
 import { createStore } from './store/store.ts'
 
 export const DATABASE_NAME = 'lab.sqlite'
@@ -25,7 +26,7 @@ export interface LabParts {
   readonly project: string
   /** A reader asks beside the writer; nothing that it is asked to do may write. */
   readonly access: 'write' | 'read'
-  /** ':memory:' for tests; null: lab.sqlite in the project. */
+  /** ':memory:' leaves the project alone; null: lab.sqlite in the project. */
   readonly database?: string | null
   /** Told to a second writer. */
   readonly program: string
@@ -42,8 +43,8 @@ export type Lab = ReturnType<typeof composeLab>
 
 export function composeLab(given: LabParts) {
   const project = resolve(given.project)
-  if (given.access === 'write') mkdirSync(project, { recursive: true })
   const file = given.database ?? join(project, DATABASE_NAME)
+  if (given.access === 'write' && file !== ':memory:') mkdirSync(project, { recursive: true })
   const store = createStore(given.access === 'write' ? openForWriting(file, given.program) : openForReading(file))
   const queue = createWorkQueue()
   const parts: Parts = { ...given, project, store, queue }
@@ -76,10 +77,7 @@ export function composeLab(given: LabParts) {
     findImage: store.datasets.findImage,
     settings: store.settings,
     doctor: (): Promise<DoctorReport> =>
-      given.diagnose({
-        folder: project,
-        others: [{ id: 'sqlite', title: 'Database', state: 'ok', found: `${file}, SQLite ${store.sqliteVersion}`, remedy: null }],
-      }),
+      given.diagnose({ folder: project, others: [checkSqlite(existsSync(project) ? project : undefined)] }),
     /** Pauses what is under way, waits for it to stop, and closes the database. */
     async close(): Promise<void> {
       runs.stopAll('pause')

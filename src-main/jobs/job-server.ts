@@ -6,6 +6,7 @@ import type { BackendPreference } from '../domain/device.ts'
 import type { DoctorReport } from '../domain/doctor-report.ts'
 import { LabError, toFailure } from '../domain/errors.ts'
 import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
+import type { BackendInfo } from './backend/backend.ts'
 import type { Examination } from './doctor.ts'
 import type { FromProcess, ToProcess } from './process-messages.ts'
 
@@ -16,12 +17,13 @@ interface ParentPort {
 
 export interface JobServer {
   readonly runJob: (job: Job, signal: AbortSignalLike) => AsyncIterable<JobEvent>
-  readonly openBackend: (preference: BackendPreference) => Promise<unknown>
+  readonly openBackend: (preference: BackendPreference) => Promise<BackendInfo>
+  readonly versions: () => Readonly<Record<string, string>>
   readonly diagnose: (examination: Examination) => Promise<DoctorReport>
 }
 
 /** Serves the process that forked this one until that one goes or says close. */
-export function serveJobs({ runJob, openBackend, diagnose }: JobServer): void {
+export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer): void {
   const parentPort = (process as { parentPort?: ParentPort }).parentPort
   const post = (message: FromProcess): void => (parentPort === undefined ? void process.send?.(message) : parentPort.postMessage(message))
   /** The request under way and how to stop it. */
@@ -53,7 +55,8 @@ export function serveJobs({ runJob, openBackend, diagnose }: JobServer): void {
       if (request.kind === 'diagnose') post({ kind: 'diagnosed', id, report: await diagnose(request.examination) })
       else {
         // The sight test and the tokenizer compute nothing on tensors: no engine is opened for them.
-        if (request.job.kind !== 'sight-test' && request.job.kind !== 'tokenizer') await openBackend(request.backend)
+        if (request.job.kind !== 'sight-test' && request.job.kind !== 'tokenizer')
+          for (const event of describeBackend(await openBackend(request.backend), versions())) post({ kind: 'event', id, event })
         for await (const event of runJob(request.job, signal)) {
           post({ kind: 'event', id, event })
           // Promises alone never let the cancel message in.
@@ -82,4 +85,10 @@ export function serveJobs({ runJob, openBackend, diagnose }: JobServer): void {
   // Ctrl-C reaches the whole process group; main decides what it means.
   process.on('SIGINT', () => {})
   post({ kind: 'ready' })
+}
+
+function describeBackend(backend: BackendInfo, versions: Readonly<Record<string, string>>): readonly JobEvent[] {
+  const { engine, device, threads, why } = backend
+  const named: JobEvent = { kind: 'device', engine, device, versions: { ...versions, engine, threads: String(threads) } }
+  return why === null ? [named] : [named, { kind: 'log', level: 'warning', message: `not on the native engine: ${why}` }]
 }

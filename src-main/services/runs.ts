@@ -188,7 +188,8 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
         folder: run.folder,
         metrics: [...known.filter((name) => logged.has(name)), ...[...logged].filter((name) => !known.includes(name)).toSorted()],
         latest: store.runMetrics.latest(runId),
-        checkpoints: [...store.checkpoints.list(runId)],
+        // A run keeps its newest weights only; rows of the others are history.
+        checkpoints: store.checkpoints.list(runId).filter(({ folder }) => existsSync(folder)),
         artifacts: [...store.artifacts.ofRun(runId)],
       }
     },

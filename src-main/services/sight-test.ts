@@ -6,23 +6,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ImportSummary } from '../domain/dataset-view.ts'
 import type { AbortSignalLike, JobEvent, SightTest, SightTestJob } from '../domain/job.ts'
-import type { ImportOptions } from '../domain/import-event.ts'
+import { SIGHT_TEST_FILES } from '../domain/sight-test-files.ts'
 import type { DataRole, StudyConfig } from '../domain/study.ts'
 import type { DatasetService } from './datasets.ts'
 import type { Parts } from './parts.ts'
-
-/** The sight test's files, and which role of a study each plays. `complete` is written last. */
-const FILES: { readonly complete: string; readonly roles: Readonly<Record<DataRole, readonly { readonly path: string; readonly options: ImportOptions }[]>> } = {
-  complete: 'sight-test.json',
-  roles: {
-    captions: [{ path: 'captions.json', options: { kind: 'conversations' } }],
-    instructions: [{ path: 'instructions.json', options: { kind: 'conversations' } }],
-    preferences: [{ path: 'preferences.jsonl', options: { kind: 'preferences' } }],
-    heldOutPreferences: [{ path: 'preferences.jsonl', options: { kind: 'preferences' } }],
-    questions: [{ path: 'questions.jsonl', options: { kind: 'questions' } }],
-    objects: [{ path: 'objects.json', options: { kind: 'objects' } }],
-  },
-}
 
 /** Names under which the sight test is imported when nobody asks for others. */
 export const SIGHT_TEST_NAMES: StudyConfig['data'] = {
@@ -44,6 +31,10 @@ export function createSightTestService({ project, runner }: Parts, datasets: Dat
 
   return {
     job,
+    /** Writes the files to a folder of the person's choice and imports nothing. */
+    async write(settings: SightTest, folder: string, signal: AbortSignalLike, observe: (event: JobEvent) => void): Promise<void> {
+      for await (const event of runner({ kind: 'sight-test', folder, settings }, signal)) observe(event)
+    },
     /** Writes the files, unless they are there, and imports them under `names`. */
     async create(
       settings: SightTest,
@@ -52,9 +43,9 @@ export function createSightTestService({ project, runner }: Parts, datasets: Dat
       names: StudyConfig['data'] = SIGHT_TEST_NAMES,
     ): Promise<ImportSummary> {
       const asked = job(settings)
-      if (!existsSync(join(asked.folder, FILES.complete))) for await (const event of runner(asked, signal)) observe(event)
+      if (!existsSync(join(asked.folder, SIGHT_TEST_FILES.complete))) for await (const event of runner(asked, signal)) observe(event)
 
-      const roles = Object.entries(FILES.roles) as [DataRole, (typeof FILES.roles)[DataRole]][]
+      const roles = Object.entries(SIGHT_TEST_FILES.roles) as [DataRole, (typeof SIGHT_TEST_FILES.roles)[DataRole]][]
       const summaries: ImportSummary[] = []
       observe({ kind: 'part', name: 'importing', of: roles.length })
       for (const [done, [role, files]] of roles.entries()) {

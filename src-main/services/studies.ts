@@ -5,6 +5,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFailure, LabError } from '../domain/errors.ts'
 import type { Job, JobEvent, SightTest } from '../domain/job.ts'
+import type { Preset } from '../domain/preset.ts'
 import type { ParityRow, StudyConfig } from '../domain/study.ts'
 import { studyParity, studyPlan } from '../domain/study.ts'
 import type { PhaseRow, StudyRow, StudyView } from '../domain/study-view.ts'
@@ -25,7 +26,8 @@ export type StudyService = ReturnType<typeof createStudyService>
 const MIN_MS_BETWEEN_PROGRESS = 200
 
 export type StudyRequest =
-  | { readonly kind: 'preset'; readonly preset: string; readonly seeds: readonly number[] | null }
+  /** `change` is applied to the preset's configuration; its sight test comes along. */
+  | { readonly kind: 'preset'; readonly preset: string; readonly seeds: readonly number[] | null; readonly change?: (config: StudyConfig) => StudyConfig }
   | { readonly kind: 'config'; readonly config: StudyConfig }
 
 export interface StudyServices {
@@ -288,8 +290,7 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
   return {
     start(request: StudyRequest): { studyId: string } {
       const preset = request.kind === 'preset' ? presets.get(request.preset) : null
-      const base = request.kind === 'preset' ? preset!.config : request.config
-      const config = request.kind === 'preset' && request.seeds !== null ? { ...base, seeds: [...request.seeds] } : base
+      const config = configOf(request, preset)
       const needed = neededSightTest(config, preset?.sightTest ?? null)
       const phases = plannedPhases(config, needed)
       const studyId = newId('study')
@@ -356,6 +357,12 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
       }
     },
   }
+}
+
+function configOf(request: StudyRequest, preset: Preset | null): StudyConfig {
+  if (request.kind === 'config') return request.config
+  const { seeds, change = (config) => config } = request
+  return change(seeds === null ? preset!.config : { ...preset!.config, seeds: [...seeds] })
 }
 
 /** Share done of the phase under way, where one part tells it: training by steps, the rest by its only part. */

@@ -18,7 +18,9 @@ interface Operation {
   readonly output: z.ZodType
 }
 
+/** What is asked with nothing, and what answers nothing. */
 const nothing = z.undefined()
+const silence = z.void()
 const ofRun = z.strictObject({ runId: z.string() })
 const ofStudy = z.strictObject({ studyId: z.string() })
 /** JSON Schema (draft 2020-12) with `label` and `help` beside each field: what a form is drawn from. */
@@ -40,15 +42,15 @@ export const operations = {
   },
   /** Writes the built-in sight test into the project and imports it. */
   'datasets.createSightTest': { input: z.strictObject({ settings: sightTestSchema.prefault({}) }), output: importSummarySchema },
-  'datasets.delete': { input: z.strictObject({ datasetId: z.string() }), output: nothing },
+  'datasets.delete': { input: z.strictObject({ datasetId: z.string() }), output: silence },
 
   'runs.list': { input: nothing, output: z.array(runRowSchema) },
   'runs.get': { input: ofRun, output: runViewSchema },
   'runs.start': { input: runRequestSchema, output: ofRun },
-  'runs.pause': { input: ofRun, output: nothing },
-  'runs.resume': { input: ofRun, output: nothing },
-  'runs.cancel': { input: ofRun, output: nothing },
-  'runs.delete': { input: ofRun, output: nothing },
+  'runs.pause': { input: ofRun, output: silence },
+  'runs.resume': { input: ofRun, output: silence },
+  'runs.cancel': { input: ofRun, output: silence },
+  'runs.delete': { input: ofRun, output: silence },
   /** Lines after `afterId`, oldest first, at most `limit` (the newest of them). */
   'runs.log': {
     input: z.strictObject({ runId: z.string(), afterId: z.int().min(0).default(0), limit: z.int().min(1).max(5000).default(500) }),
@@ -79,10 +81,10 @@ export const operations = {
     ]),
     output: ofStudy,
   },
-  'studies.pause': { input: ofStudy, output: nothing },
-  'studies.resume': { input: ofStudy, output: nothing },
-  'studies.cancel': { input: ofStudy, output: nothing },
-  'studies.delete': { input: ofStudy, output: nothing },
+  'studies.pause': { input: ofStudy, output: silence },
+  'studies.resume': { input: ofStudy, output: silence },
+  'studies.cancel': { input: ofStudy, output: silence },
+  'studies.delete': { input: ofStudy, output: silence },
   'studies.parity': { input: z.strictObject({ config: studyConfigSchema }), output: z.array(parityRowSchema) },
   'studies.results': { input: ofStudy, output: studyResultsSchema },
   'studies.examples': {
@@ -111,7 +113,7 @@ export const operations = {
     output: chosenPath,
   },
   /** Shows an artifact (report, exported encoder) in the file manager. */
-  'files.showArtifact': { input: z.strictObject({ artifactId: z.string() }), output: nothing },
+  'files.showArtifact': { input: z.strictObject({ artifactId: z.string() }), output: silence },
 
   'settings.get': { input: nothing, output: settingsSchema },
   'settings.set': { input: settingsChangeSchema, output: settingsSchema },

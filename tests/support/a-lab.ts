@@ -1,6 +1,7 @@
 // A lab in a temporary folder, on a runner that computes nothing: training yields falling losses and a checkpoint a step,
 // measuring yields the same small table every time. What it was asked to do is kept in `jobs`.
 
+import { mkdirSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { composeLab, type Lab } from '../../src-main/compose.ts'
 import { LabError } from '../../src-main/domain/errors.ts'
@@ -25,6 +26,7 @@ export function aFakeRunner(): FakeRunner {
       for (const event of eventsOf(job)) {
         await fake.beforeEvent(job, event)
         if (signal.aborted) throw new LabError('cancelled', 'cancelled by signal')
+        if (event.kind === 'checkpoint') mkdirSync(event.folder, { recursive: true })
         yield event
         await nextTurn()
       }

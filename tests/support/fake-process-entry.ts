@@ -37,4 +37,5 @@ async function* runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
   }
 }
 
-serveJobs({ runJob, openBackend: async () => {}, diagnose: async () => ({ healthy: true, checks: [] }) })
+const backend = { kind: 'cpu', engine: 'none', device: 'none', gpu: false, threads: 1, why: null } as const
+serveJobs({ runJob, openBackend: async () => backend, versions: () => ({}), diagnose: async () => ({ healthy: true, checks: [] }) })

@@ -1,0 +1,86 @@
+// `lab evaluate`, `lab export`: measure a model, take its encoder out.
+
+import { resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import { EVALUATORS, evaluationSchema, type Evaluator } from '../../domain/job.ts'
+import { metricNamed } from '../../domain/metric.ts'
+import { parse } from '../../domain/parse.ts'
+import { formatValue } from '../../services/number-text.ts'
+import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
+import { collectSetting, withSettings } from '../settings-from-text.ts'
+import { table } from '../table.ts'
+import { progressOfJob } from './data.ts'
+
+interface EvaluateOptions extends GlobalOptions {
+  readonly baseline?: string
+  readonly only?: readonly Evaluator[]
+  readonly questions?: string
+  readonly preferences?: string
+  readonly objects?: string
+  readonly captions?: string
+  readonly set?: readonly string[]
+}
+
+const NEEDS: Readonly<Record<Evaluator, readonly ('questions' | 'preferences' | 'objects' | 'captions')[]>> = {
+  questions: ['questions'],
+  preferences: ['preferences'],
+  probe: ['objects'],
+  segmentation: ['objects'],
+  localisation: ['preferences'],
+  alignment: ['captions'],
+}
+
+export function addCheckpointCommands(program: Command, parts: CliParts): void {
+  program
+    .command('evaluate <model>')
+    .description('Measure a model: a run of the project, or a folder that the lab wrote')
+    .option('--baseline <model>', 'measure the change of its encoder against this one')
+    .addOption(new Option('--only <evaluators...>', 'which to run; default: all whose data are given').choices([...EVALUATORS]))
+    .option('--questions <dataset>', 'questions with answers')
+    .option('--preferences <dataset>', 'held-out preference pairs')
+    .option('--objects <dataset>', 'images with annotated objects')
+    .option('--captions <dataset>', 'images with captions')
+    .option('--set <key=value>', 'change one setting of the measurement, e.g. --set questions.limit=100 (repeatable)', collectSetting)
+    .action(async (model: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<EvaluateOptions>()
+      const settings = parse(evaluationSchema, withSettings({}, options.set ?? []), 'invalid-input', '--set')
+      const data = {
+        questions: options.questions ?? null,
+        preferences: options.preferences ?? null,
+        objects: options.objects ?? null,
+        captions: options.captions ?? null,
+      }
+      const possible = EVALUATORS.filter((evaluator) => NEEDS[evaluator].every((role) => data[role] !== null))
+      const evaluators = options.only ?? possible
+      if (evaluators.length === 0) command.error('error: give at least one data set: --questions, --preferences, --objects or --captions')
+      await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
+        const request = { checkpoint: asModel(lab, model), baseline: options.baseline === undefined ? null : asModel(lab, options.baseline), evaluators, settings, data }
+        const { evaluationId, results } = await lab.evaluations.evaluate(request, signal, progressOfJob(terminal, 'measuring'))
+        terminal.json({ event: 'finished', evaluationId, results })
+        terminal.out(
+          table(
+            [{ title: 'Measure', align: 'left' }, { title: 'Value', align: 'right' }, { title: 'Items', align: 'right' }],
+            results.map(({ metric, value, n }) => [metricNamed(metric).label, formatValue(value, metricNamed(metric).unit), String(n)]),
+          ),
+        )
+      })
+    })
+
+  program
+    .command('export <model> [folder]')
+    .description('Write the vision encoder (or the whole model) as a Hugging Face folder that reads back with identical features')
+    .addOption(new Option('--part <part>', 'what to write').choices(['vision-encoder', 'multimodal-lm']).default('vision-encoder'))
+    .action(async (model: string, folder: string | undefined, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & { readonly part: 'vision-encoder' | 'multimodal-lm' }>()
+      await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
+        const artifact = await lab.evaluations.export(asModel(lab, model), options.part, folder === undefined ? null : resolve(folder), signal, progressOfJob(terminal, 'exporting'))
+        terminal.json({ event: 'exported', ...artifact })
+        terminal.out(artifact.path)
+      })
+    })
+}
+
+/** A run's id stays; anything else is a path from here. */
+function asModel(lab: { readonly runs: { list(): readonly { readonly id: string }[] } }, model: string): string {
+  return lab.runs.list().some(({ id }) => id === model) ? model : resolve(model)
+}

@@ -1,0 +1,134 @@
+// `lab sight-test`, `lab import`, `lab datasets`, `lab presets`: what can be trained on, and ready-made configurations.
+
+import { resolve } from 'node:path'
+import { Option, type Command } from 'commander'
+import type { DatasetRow, ImportSummary } from '../../domain/dataset-view.ts'
+import type { ImportOptions } from '../../domain/import-event.ts'
+import { sightTestSchema, type SightTest } from '../../domain/job.ts'
+import { parse } from '../../domain/parse.ts'
+import { DATASET_KINDS, SPLITS, type DatasetKind, type Split } from '../../domain/sample.ts'
+import { createProgressView } from '../progress-view.ts'
+import { withLab, type CliParts, type GlobalOptions, type Session } from '../session.ts'
+import { collectSetting, withSettings } from '../settings-from-text.ts'
+import { table } from '../table.ts'
+import type { Terminal } from '../terminal.ts'
+
+export function addDataCommands(program: Command, parts: CliParts): void {
+  program
+    .command('sight-test [folder]')
+    .description('Write the built-in sight test in ordinary formats (PNG, LLaVA JSON, preference JSONL, COCO); without a folder, import it')
+    .option('--set <key=value>', 'change one setting: seed, imageSize, scenes.train, pairs.test, … (repeatable)', collectSetting)
+    .action(async (folder: string | undefined, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & { readonly set?: readonly string[] }>()
+      const settings = parse(sightTestSchema, withSettings({}, options.set ?? []), 'invalid-input', '--set')
+      if (folder === undefined) await withLab(parts, options, 'write', (session) => importSightTest(session, settings))
+      else await withLab(parts, options, 'none', (session) => writeSightTest(session, settings, resolve(folder)))
+    })
+
+  program
+    .command('import <path>')
+    .description('Import a data set: LLaVA JSON, preference or question lines, COCO, or a folder of images per class')
+    .option('--name <name>', 'name in the project; default: after the file')
+    .addOption(new Option('--kind <kind>', 'read only this kind').choices([...DATASET_KINDS]))
+    .addOption(new Option('--split <split>', 'put every sample into this split').choices([...SPLITS]))
+    .option('--images <folder>', 'folder that image paths are relative to; default: the folder of the file')
+    .option('--reference', 'leave images where they are instead of copying them into the project')
+    .action(async (path: string, _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<GlobalOptions & ImportFlags>()
+      await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
+        const view = progressOfImport(terminal, path)
+        const request = { path: resolve(path), name: options.name ?? null, images: options.reference === true ? 'reference' : 'copy', options: importOptions(options) } as const
+        tellImport(terminal, await lab.datasets.import(request, view, signal))
+      })
+    })
+
+  program
+    .command('datasets')
+    .description('List the data sets of the project')
+    .action(async (_: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'read', async ({ lab, terminal }) => {
+        const rows = lab.datasets.list()
+        for (const row of rows) terminal.json(row)
+        tellDatasets(terminal, rows)
+      })
+    })
+
+  program
+    .command('presets')
+    .description('List ready-made studies, where their numbers come from and what to expect')
+    .action(async (_: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'none', async ({ lab, terminal }) => {
+        for (const preset of lab.presets.list()) {
+          terminal.json(preset)
+          terminal.out(`${preset.name}: ${preset.title}\n  source: ${preset.source}\n  expect: ${preset.expect}`)
+        }
+      })
+    })
+}
+
+interface ImportFlags {
+  readonly name?: string
+  readonly kind?: DatasetKind
+  readonly split?: Split
+  readonly images?: string
+  readonly reference?: boolean
+}
+
+function importOptions({ kind, split, images }: ImportFlags): ImportOptions {
+  return {
+    ...(kind === undefined ? {} : { kind }),
+    ...(split === undefined ? {} : { split }),
+    ...(images === undefined ? {} : { imageRoot: resolve(images) }),
+  }
+}
+
+async function importSightTest({ lab, terminal, signal }: Session, settings: SightTest): Promise<void> {
+  const view = progressOfJob(terminal, 'sight test')
+  tellImport(terminal, await lab.sightTest.create(settings, signal, view))
+}
+
+async function writeSightTest({ lab, terminal, signal }: Session, settings: SightTest, folder: string): Promise<void> {
+  await lab.sightTest.write(settings, folder, signal, progressOfJob(terminal, 'sight test'))
+  terminal.json({ event: 'written', folder })
+  terminal.out(folder)
+}
+
+/** Events of a job that is not part of a study, as progress. */
+export function progressOfJob(terminal: Terminal, title: string): (event: { readonly kind: string; readonly name?: string; readonly done?: number; readonly of?: number }) => void {
+  const view = createProgressView(terminal)
+  const startedMs = Date.now()
+  let part = title
+  return ({ kind, name, done = 0, of = 0 }) => {
+    if (kind === 'part') part = name ?? title
+    if (kind !== 'part' && kind !== 'progress') return
+    const elapsedMs = Date.now() - startedMs
+    const share = of > 0 ? done / of : 0
+    view.show({ studyId: null, runId: null, phaseId: null, title, part, done, of, elapsedMs, leftMs: null, share, totalLeftMs: null })
+  }
+}
+
+function progressOfImport(terminal: Terminal, path: string) {
+  const show = progressOfJob(terminal, `importing ${path}`)
+  return ({ file, done, of }: { readonly file: string; readonly done: number; readonly of: number }) => {
+    show({ kind: 'part', name: file, of })
+    show({ kind: 'progress', done, of })
+  }
+}
+
+function tellImport(terminal: Terminal, summary: ImportSummary): void {
+  terminal.json({ event: 'imported', ...summary })
+  for (const problem of summary.problems) terminal.note(`left out: ${problem}`)
+  terminal.out(`${summary.added} samples added, ${summary.unchanged} were there already`)
+  tellDatasets(terminal, summary.datasets)
+}
+
+function tellDatasets(terminal: Terminal, rows: readonly DatasetRow[]): void {
+  const right = (title: string) => ({ title, align: 'right' }) as const
+  const left = (title: string) => ({ title, align: 'left' }) as const
+  terminal.out(
+    table(
+      [left('Data set'), left('Kind'), ...SPLITS.map(right), right('Images'), left('Snapshot')],
+      rows.map(({ name, kind, samples, images, snapshot }) => [name, kind, ...SPLITS.map((split) => String(samples[split])), String(images), snapshot?.slice(0, 12) ?? 'unfinished']),
+    ),
+  )
+}

@@ -1,0 +1,110 @@
+// `lab train`, `lab runs`: one training on its own.
+
+import { Option, type Command } from 'commander'
+import { fromFailure, LabError } from '../../domain/errors.ts'
+import { parse } from '../../domain/parse.ts'
+import { runRequestSchema, type RunRequest } from '../../domain/run-view.ts'
+import type { DataRole } from '../../domain/study.ts'
+import { formatDuration } from '../../services/number-text.ts'
+import { createProgressView } from '../progress-view.ts'
+import { assertNotStopped, withLab, type CliParts, type GlobalOptions, type Session } from '../session.ts'
+import { collectSetting, readJsonFile, withSettings } from '../settings-from-text.ts'
+import { table } from '../table.ts'
+
+const STAGES = ['alignment', 'instruction', 'sft', 'dpo'] as const
+const DATA_OF: Readonly<Record<(typeof STAGES)[number], DataRole>> = { alignment: 'captions', instruction: 'instructions', sft: 'preferences', dpo: 'preferences' }
+
+interface TrainOptions extends GlobalOptions {
+  readonly preset?: string
+  readonly stage: (typeof STAGES)[number]
+  readonly config?: string
+  readonly set?: readonly string[]
+}
+
+export function addRunCommands(program: Command, parts: CliParts): void {
+  program
+    .command('train')
+    .description('Train one model and follow it to its end')
+    .addOption(new Option('--preset <name>', 'take settings, model and data from a preset (see: lab presets)').conflicts('config'))
+    .addOption(new Option('--stage <stage>', 'which stage of the preset').choices([...STAGES]).default('instruction'))
+    .option('--config <file>', 'a run request as JSON: name, dataset, start, training')
+    .option('--set <key=value>', 'change one setting, e.g. --set training.steps=20 --set dataset=mine (repeatable)', collectSetting)
+    .action(async (_: unknown, command: Command) => {
+      const options = command.optsWithGlobals<TrainOptions>()
+      await withLab(parts, options, 'write', async (session) => {
+        const { runId } = await session.lab.runs.start(runRequest(session, options))
+        await followRun(session, runId)
+      })
+    })
+
+  const runs = program.command('runs').description('List, show and go on with runs')
+  runs
+    .command('list', { isDefault: true })
+    .description('List the runs of the project')
+    .action(async (_: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'read', async ({ lab, terminal }) => {
+        const rows = lab.runs.list()
+        for (const row of rows) terminal.json(row)
+        const right = (title: string) => ({ title, align: 'right' }) as const
+        const left = (title: string) => ({ title, align: 'left' }) as const
+        terminal.out(
+          table(
+            [left('Run'), left('Name'), left('Objective'), left('Status'), right('Step'), right('Time'), left('Engine')],
+            rows.map(({ id, name, objective, status, step, steps, workedMs, engine }) => [id, name, objective, status, `${step}/${steps}`, formatDuration(workedMs), engine ?? '–']),
+          ),
+        )
+      })
+    })
+  runs
+    .command('show <run>')
+    .description('Show a run: status, last metrics, checkpoints, log')
+    .action(async (runId: string, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'read', async ({ lab, terminal }) => {
+        const view = lab.runs.get(runId)
+        const log = lab.runs.log(runId, 0, 20)
+        terminal.json({ ...view, log })
+        terminal.out(`${view.row.name}: ${view.row.status}, step ${view.row.step} of ${view.row.steps}, ${formatDuration(view.row.workedMs)}, ${view.row.engine ?? 'no engine yet'}`)
+        if (view.row.failure !== null) terminal.out(`failed: ${view.row.failure.message}`)
+        terminal.out(table([{ title: 'Metric', align: 'left' }, { title: 'Last', align: 'right' }], view.metrics.map((name) => [name, String(view.latest[name])])))
+        for (const { step, folder } of view.checkpoints) terminal.out(`checkpoint of step ${step}  ${folder}`)
+        for (const { level, message } of log) terminal.out(`${level}: ${message}`)
+      })
+    })
+  runs
+    .command('resume <run>')
+    .description('Go on with a run that was paused, cancelled or failed, from its last checkpoint')
+    .action(async (runId: string, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'write', async (session) => {
+        session.lab.runs.resume(runId)
+        await followRun(session, runId)
+      })
+    })
+}
+
+async function followRun({ lab, terminal, listen }: Session, runId: string): Promise<void> {
+  const view = createProgressView(terminal)
+  terminal.json({ event: 'started', runId })
+  terminal.note(`run ${runId} in ${lab.project}`)
+  listen((announcement) => {
+    if (announcement.name === 'job.progress' && announcement.value.runId === runId) view.show(announcement.value)
+  })
+  const row = await lab.runs.ended(runId)
+  view.clear()
+  assertNotStopped(row.status, `run "${row.name}"`, `lab runs resume ${runId} --project ${lab.project}`)
+  if (row.failure !== null) throw fromFailure(row.failure)
+  const { latest, metrics } = lab.runs.get(runId)
+  terminal.json({ event: 'finished', runId, row, latest, checkpoint: lab.runs.newestCheckpoint(runId) })
+  terminal.out(table([{ title: 'Metric', align: 'left' }, { title: `Step ${row.step}`, align: 'right' }], metrics.map((name) => [name, String(latest[name])])))
+  terminal.out(`checkpoint  ${lab.runs.newestCheckpoint(runId)}`)
+}
+
+function runRequest({ lab }: Session, { preset, stage, config, set = [] }: TrainOptions): RunRequest {
+  if (preset !== undefined) {
+    const { config: study } = lab.presets.get(preset)
+    const base = { name: `${preset}, ${stage}`, dataset: study.data[DATA_OF[stage]], start: { kind: 'scratch', model: study.model }, training: study.stages[stage] }
+    return parse(runRequestSchema, withSettings(base, set), 'invalid-input', `preset ${preset}`)
+  }
+  if (config === undefined && set.length === 0)
+    throw new LabError('invalid-input', 'say what to train: --preset <name>, --config <file>, or at least --set name=… --set dataset=…')
+  return parse(runRequestSchema, withSettings(config === undefined ? {} : readJsonFile(config), set), 'invalid-input', config ?? '--set')
+}

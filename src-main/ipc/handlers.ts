@@ -1,0 +1,99 @@
+// One line an operation: the contract's questions to the services. What needs a desktop (dialogs, opening a file, the
+// theme) is passed in.
+
+import { z } from 'zod'
+import type { Lab } from '../compose.ts'
+import { LabError } from '../domain/errors.ts'
+import { runRequestSchema } from '../domain/run-view.ts'
+import type { Theme } from '../domain/settings.ts'
+import { studyConfigSchema } from '../domain/study.ts'
+import type { Handlers } from '../../src-preload/contract/operations.ts'
+
+export interface Desktop {
+  readonly version: string
+  /** null: closed without a choice. */
+  chooseFolder(title: string): Promise<string | null>
+  chooseFile(title: string, extensions: readonly string[]): Promise<string | null>
+  openFile(path: string): Promise<void>
+  showInFolder(path: string): void
+  setTheme(theme: Theme): void
+}
+
+export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
+  /** What the person has chosen in main's own dialogs: the only paths that the window may name. */
+  const chosen = new Set<string>()
+  const remember = (path: string | null) => {
+    if (path !== null) chosen.add(path)
+    return path === null ? null : { path }
+  }
+  const assertChosen = (path: string) => {
+    if (!chosen.has(path)) throw new LabError('invalid-input', `${path} was not chosen in a dialog of the lab: choose it there`, { path })
+  }
+  const toJsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>
+
+  return {
+    'project.info': () => ({ folder: lab.project, database: lab.database, version: desktop.version, platform: `${process.platform} ${process.arch}` }),
+
+    'datasets.list': () => [...lab.datasets.list()],
+    'datasets.import': ({ path, name }) => {
+      assertChosen(path)
+      return lab.datasets.import({ path, name })
+    },
+    'datasets.createSightTest': ({ settings }) => lab.sightTest.create(settings),
+    'datasets.delete': ({ datasetId }) => lab.datasets.delete(datasetId),
+
+    'runs.list': () => [...lab.runs.list()],
+    'runs.get': ({ runId }) => lab.runs.get(runId),
+    'runs.start': (request) => {
+      if (request.start.kind === 'folder') assertChosen(request.start.folder)
+      return lab.runs.start(request)
+    },
+    'runs.pause': ({ runId }) => lab.runs.pause(runId),
+    'runs.resume': ({ runId }) => lab.runs.resume(runId),
+    'runs.cancel': ({ runId }) => lab.runs.cancel(runId),
+    'runs.delete': ({ runId }) => lab.runs.delete(runId),
+    'runs.log': ({ runId, afterId, limit }) => [...lab.runs.log(runId, afterId, limit)],
+    'runs.export': ({ runId, part }) => lab.evaluations.export(runId, part, null),
+
+    'metrics.series': ({ runId, names, points }) => [...lab.runs.series(runId, names, points)],
+
+    'studies.list': () => [...lab.studies.list()],
+    'studies.get': ({ studyId }) => lab.studies.get(studyId),
+    'studies.start': (request) => lab.studies.start(request),
+    'studies.pause': ({ studyId }) => lab.studies.pause(studyId),
+    'studies.resume': ({ studyId }) => lab.studies.resume(studyId),
+    'studies.cancel': ({ studyId }) => lab.studies.cancel(studyId),
+    'studies.delete': ({ studyId }) => lab.studies.delete(studyId),
+    'studies.parity': ({ config }) => [...lab.studies.parity(config)],
+    'studies.results': ({ studyId }) => lab.results.of(studyId),
+    'studies.examples': ({ studyId, seed, evaluator, limit }) => [...lab.results.examples(studyId, seed, evaluator, limit)],
+    'studies.report': async ({ studyId, open }) => {
+      const report = await lab.reports.write(studyId)
+      if (open) await desktop.openFile(report.path)
+      return report
+    },
+
+    'presets.list': () => [...lab.presets.list()],
+    'presets.get': ({ name }) => lab.presets.get(name),
+
+    'schema.run': () => toJsonSchema(runRequestSchema),
+    'schema.study': () => toJsonSchema(studyConfigSchema),
+
+    'doctor.run': () => lab.doctor(),
+
+    'files.chooseFolder': async ({ title }) => remember(await desktop.chooseFolder(title)),
+    'files.chooseFile': async ({ title, extensions }) => remember(await desktop.chooseFile(title, extensions)),
+    'files.showArtifact': ({ artifactId }) => {
+      const artifact = lab.artifacts.find(artifactId)
+      if (artifact === null) throw new LabError('not-found', `there is no artifact "${artifactId}"`, { artifactId })
+      desktop.showInFolder(artifact.path)
+    },
+
+    'settings.get': () => lab.settings.get(),
+    'settings.set': (change) => {
+      const settings = lab.settings.set(change)
+      desktop.setTheme(settings.theme)
+      return settings
+    },
+  }
+}

@@ -1,0 +1,46 @@
+// The two schemes: app: serves the built pages, lab-image: serves images of the project by their hash.
+
+import { readFile } from 'node:fs/promises'
+import { protocol } from 'electron'
+import { CONTENT_SECURITY_POLICY, fileOfAddress, hashOfAddress, mimeOf } from './policy.ts'
+
+/** Must be called before the app is ready. */
+export function declareSchemes(): void {
+  protocol.registerSchemesAsPrivileged([
+    { scheme: 'app', privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true } },
+    { scheme: 'lab-image', privileges: { standard: true, secure: true, supportFetchAPI: true, corsEnabled: true } },
+  ])
+}
+
+/** `imageFile` gives the absolute path of an image of the project, null when it is not one. */
+export function serveSchemes(pages: string, imageFile: (sha256: string) => string | null): void {
+  protocol.handle('app', async ({ url }) => {
+    const file = await fileOfAddress(pages, url)
+    return file === null ? notFound() : respond(file, { 'content-security-policy': CONTENT_SECURITY_POLICY })
+  })
+  protocol.handle('lab-image', async ({ url }) => {
+    const hash = hashOfAddress(url)
+    const file = hash === null ? null : imageFile(hash)
+    // An image is its hash: it never changes. The window's canvases may read it.
+    return file === null ? notFound() : respond(file, { 'cache-control': 'max-age=31536000, immutable', 'access-control-allow-origin': 'app://ui' })
+  })
+}
+
+async function respond(file: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+  const bytes = await readFile(file).catch(() => null)
+  if (bytes === null) return notFound()
+  return new Response(bytes, {
+    headers: {
+      'content-type': mimeOf(file),
+      'x-content-type-options': 'nosniff',
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-embedder-policy': 'require-corp',
+      'cross-origin-resource-policy': 'cross-origin',
+      ...headers,
+    },
+  })
+}
+
+function notFound(): Response {
+  return new Response('not found', { status: 404, headers: { 'content-type': 'text/plain' } })
+}
