@@ -95,45 +95,56 @@ export function multiplyTransposed(a: Matrix, b: Matrix): DoubleMatrix {
   requireSameColumns(a, b, 'a, b')
   const [n, m, d] = [a.rows, b.rows, a.columns]
   if (belongsToBackend(n * m * d)) return onBackend(n, m, () => tf.matMul(asTensor(a), asTensor(b), false, true))
-  const [x, y] = [asDoubles(a), asDoubles(b)]
   const out = new Float64Array(n * m)
+  allDotProducts(asDoubles(a), asDoubles(b), n, m, d, out)
+  return { rows: n, columns: m, values: out }
+}
+
+/** out[i·m + j] = x_i·y_j for rows of x (n, d) and y (m, d), without allocating. */
+export function allDotProducts(x: Float64Array, y: Float64Array, n: number, m: number, d: number, out: Float64Array): void {
   let i = 0
-  // Two rows by four at a time: eight sums stay in registers while six streams are read.
-  for (; i + 1 < n; i += 2) {
-    const [p0, p1] = [i * d, (i + 1) * d]
+  // Three rows by three at a time: nine sums stay in registers while six streams are read.
+  for (; i + 2 < n; i += 3) {
+    const p0 = i * d
+    const p1 = p0 + d
+    const p2 = p1 + d
     let j = 0
-    for (; j + 3 < m; j += 4) {
-      let [s00, s01, s02, s03, s10, s11, s12, s13] = [0, 0, 0, 0, 0, 0, 0, 0]
-      const [q0, q1, q2, q3] = [j * d, (j + 1) * d, (j + 2) * d, (j + 3) * d]
+    for (; j + 2 < m; j += 3) {
+      let [s00, s01, s02, s10, s11, s12, s20, s21, s22] = [0, 0, 0, 0, 0, 0, 0, 0, 0]
+      const q0 = j * d
+      const q1 = q0 + d
+      const q2 = q1 + d
       for (let k = 0; k < d; k++) {
-        const [u0, u1] = [x[p0 + k]!, x[p1 + k]!]
-        const [v0, v1, v2, v3] = [y[q0 + k]!, y[q1 + k]!, y[q2 + k]!, y[q3 + k]!]
+        const u0 = x[p0 + k]!
+        const u1 = x[p1 + k]!
+        const u2 = x[p2 + k]!
+        const v0 = y[q0 + k]!
+        const v1 = y[q1 + k]!
+        const v2 = y[q2 + k]!
         s00 += u0 * v0
         s01 += u0 * v1
         s02 += u0 * v2
-        s03 += u0 * v3
         s10 += u1 * v0
         s11 += u1 * v1
         s12 += u1 * v2
-        s13 += u1 * v3
+        s20 += u2 * v0
+        s21 += u2 * v1
+        s22 += u2 * v2
       }
       const at = i * m + j
       out[at] = s00
       out[at + 1] = s01
       out[at + 2] = s02
-      out[at + 3] = s03
       out[at + m] = s10
       out[at + m + 1] = s11
       out[at + m + 2] = s12
-      out[at + m + 3] = s13
+      out[at + 2 * m] = s20
+      out[at + 2 * m + 1] = s21
+      out[at + 2 * m + 2] = s22
     }
-    for (; j < m; j++) {
-      out[i * m + j] = dot(x, p0, y, j * d, d)
-      out[(i + 1) * m + j] = dot(x, p1, y, j * d, d)
-    }
+    for (; j < m; j++) for (let r = i; r < i + 3; r++) out[r * m + j] = dot(x, r * d, y, j * d, d)
   }
   for (; i < n; i++) for (let j = 0; j < m; j++) out[i * m + j] = dot(x, i * d, y, j * d, d)
-  return { rows: n, columns: m, values: out }
 }
 
 /** Aᵀ·B: (n, p), (n, q) → (p, q), sums over items. */
@@ -141,28 +152,15 @@ export function multiplyOverItems(a: Matrix, b: Matrix): DoubleMatrix {
   requireSameRows(a, b, 'a, b')
   const [n, p, q] = [a.rows, a.columns, b.columns]
   if (belongsToBackend(n * p * q)) return onBackend(p, q, () => tf.matMul(asTensor(a), asTensor(b), true, false))
-  const out = new Float64Array(p * q)
-  addOverItems(asDoubles(a), asDoubles(b), n, p, q, out)
-  return { rows: p, columns: q, values: out }
+  return multiplyTransposed(transpose(a), transpose(b))
 }
 
-/** out += Aᵀ·B, with four items at a time so that each sum is loaded and stored once for four products. */
-export function addOverItems(x: Float64Array, y: Float64Array, n: number, p: number, q: number, out: Float64Array): void {
-  let i = 0
-  for (; i + 3 < n; i += 4) {
-    const [x0, x1, x2, x3] = [i * p, (i + 1) * p, (i + 2) * p, (i + 3) * p]
-    const [y0, y1, y2, y3] = [i * q, (i + 1) * q, (i + 2) * q, (i + 3) * q]
-    for (let j = 0; j < p; j++) {
-      const [u0, u1, u2, u3] = [x[x0 + j]!, x[x1 + j]!, x[x2 + j]!, x[x3 + j]!]
-      const at = j * q
-      for (let k = 0; k < q; k++) out[at + k]! += u0 * y[y0 + k]! + u1 * y[y1 + k]! + u2 * y[y2 + k]! + u3 * y[y3 + k]!
-    }
-  }
-  for (; i < n; i++)
-    for (let j = 0; j < p; j++) {
-      const u = x[i * p + j]!
-      for (let k = 0; k < q; k++) out[j * q + k]! += u * y[i * q + k]!
-    }
+/** (n, m) → (m, n), in doubles. */
+export function transpose(matrix: Matrix): DoubleMatrix {
+  const { rows, columns, values } = matrix
+  const out = new Float64Array(values.length)
+  for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) out[j * rows + i] = values[i * columns + j]!
+  return { rows: columns, columns: rows, values: out }
 }
 
 export function asDoubles(matrix: Matrix): Float64Array {
@@ -175,9 +173,15 @@ function dot(x: Float64Array, xStart: number, y: Float64Array, yStart: number, l
   return sum
 }
 
-/** The plain JavaScript backend is slower than the loops here, at any size. */
 function belongsToBackend(multiplyAdds: number): boolean {
-  return multiplyAdds > LARGE_PRODUCT && tf.getBackend() !== 'cpu'
+  return multiplyAdds > LARGE_PRODUCT && hasFastBackend()
+}
+
+/** A native or WebAssembly backend is open. tfjs's plain JavaScript one is slower than the loops here, at any size. */
+export function hasFastBackend(): boolean {
+  // Before any backend is ready this is undefined, whatever the type says.
+  const backend = tf.getBackend() as string | undefined
+  return backend !== undefined && backend !== '' && backend !== 'cpu'
 }
 
 function asTensor(matrix: Matrix): tf.Tensor2D {

@@ -106,7 +106,7 @@ describe('neighbours', () => {
   })
 
   it('the blocked product is the product, whatever the remainder of its tiles', () => {
-    for (const [n, m] of [[1, 1], [2, 4], [3, 5], [5, 7]] as const) {
+    for (const [n, m] of [[1, 1], [2, 4], [3, 5], [5, 7], [6, 9]] as const) {
       const [a, b] = [noise(n, 6, 1), noise(m, 6, 2)]
       const product = multiplyTransposed(a, b).values
       for (let i = 0; i < n; i++)
