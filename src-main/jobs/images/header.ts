@@ -40,6 +40,22 @@ export function readImageHeader(bytes: Uint8Array, name: string): ImageHeader {
   return { format, width, height }
 }
 
+/**
+ * Looks for the mark that ends a picture, which a cut-off download lacks. No proof: only decoding is.
+ * @throws LabError 'invalid-input' naming the file
+ */
+export function assertWholeImage(bytes: Uint8Array, format: ImageFormat, name: string): void {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const isWhole: Readonly<Record<ImageFormat, () => boolean>> = {
+    png: () => view.lastIndexOf('IEND', undefined, 'latin1') > 0,
+    jpeg: () => view.lastIndexOf(Buffer.from([0xff, 0xd9])) > 0,
+    gif: () => view.lastIndexOf(0x3b) > 0,
+    webp: () => view.readUInt32LE(4) + 8 <= view.length,
+    tiff: () => true,
+  }
+  if (!isWhole[format]()) throw new LabError('invalid-input', `${name}: expected the end of the ${format.toUpperCase()} picture, found the end of the file; copy or download it again`, { file: name })
+}
+
 function formatOf(bytes: Uint8Array): ImageFormat | null {
   const starts = (...expected: number[]) => expected.every((byte, i) => bytes[i] === byte)
   const text = (from: number, expected: string) => [...expected].every((character, i) => bytes[from + i] === character.charCodeAt(0))

@@ -107,7 +107,9 @@ function unfilter(rows: Uint8Array, from: number, stride: number, height: number
 }
 
 function paeth(a: number, b: number, c: number): number {
-  const [pa, pb, pc] = [Math.abs(b - c), Math.abs(a - c), Math.abs(a + b - 2 * c)]
+  const pa = Math.abs(b - c)
+  const pb = Math.abs(a - c)
+  const pc = Math.abs(a + b - 2 * c)
   return pa <= pb && pa <= pc ? a : pb <= pc ? b : c
 }
 

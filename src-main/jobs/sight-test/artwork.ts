@@ -155,9 +155,9 @@ function cutOut({ width, height, rgba }: Sprite): Sprite {
 
 /** Each output pixel is the mean over the area that it covers; colour is multiplied by alpha, so no fringe appears. */
 function shrink(sprite: Sprite, width: number, height: number): Sprite {
-  const columns = averageAlong(sprite.rgba, sprite.height, sprite.width, width, 4)
-  const rgba = averageAlong(columns, 1, sprite.height, height, width * 4)
-  return { width, height, rgba }
+  // Rows first: they are contiguous, and leave little for the columns.
+  const rows = averageAlong(sprite.rgba, 1, sprite.height, height, sprite.width * 4)
+  return { width, height, rgba: averageAlong(rows, height, sprite.width, width, 4) }
 }
 
 /** (outer, length, inner) → (outer, shorter, inner), averaging along the middle axis. */
