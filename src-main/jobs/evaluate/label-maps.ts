@@ -1,0 +1,47 @@
+// Objects with masks as a picture of class labels, laid out like the encoder's input: 0 is background, category i is i + 1.
+// Where masks overlap the later object is on top. Resampling is nearest, so that no label is invented between two.
+
+import { LabError } from '../../domain/errors.ts'
+import type { PreprocessSpec } from '../../domain/preprocess-spec.ts'
+import type { ImageRef, Mask, ObjectsContent } from '../../domain/sample.ts'
+import { placement } from '../../engine/preprocess/pipeline.ts'
+
+/** Labels of the stored image's pixels, (height, width) row by row. Objects without a mask are left out. */
+export function labelMap({ width, height }: ImageRef, { objects }: ObjectsContent, categories: readonly string[]): Uint16Array {
+  const labels = new Uint16Array(width * height)
+  for (const { category, mask } of objects) {
+    if (mask === null) continue
+    const label = categories.indexOf(category) + 1
+    if (mask.size[0] !== height || mask.size[1] !== width)
+      throw new LabError(
+        'invalid-input',
+        `a mask of ${category} has ${mask.size[1]}×${mask.size[0]} pixels, its image ${width}×${height}; import it again`,
+      )
+    paint(labels, mask, label)
+  }
+  return labels
+}
+
+/** The map as the encoder sees it; what lies outside the image is background. */
+export function preprocessLabels(labels: Uint16Array, image: ImageRef, preprocess: PreprocessSpec): Uint16Array {
+  const { scale, offset, to } = placement(preprocess, image.width, image.height)
+  const out = new Uint16Array(to.width * to.height)
+  for (let y = 0; y < to.height; y++) {
+    const fromY = Math.floor((y + 0.5 - offset.y) / scale.y)
+    if (fromY < 0 || fromY >= image.height) continue
+    for (let x = 0; x < to.width; x++) {
+      const fromX = Math.floor((x + 0.5 - offset.x) / scale.x)
+      if (fromX >= 0 && fromX < image.width) out[y * to.width + x] = labels[fromY * image.width + fromX]!
+    }
+  }
+  return out
+}
+
+/** Runs go down the columns, zeros first. */
+function paint(labels: Uint16Array, { size: [height, width], counts }: Mask, label: number): void {
+  let at = 0
+  counts.forEach((count, run) => {
+    if (run % 2 === 1) for (let i = at; i < at + count; i++) labels[(i % height) * width + Math.floor(i / height)] = label
+    at += count
+  })
+}

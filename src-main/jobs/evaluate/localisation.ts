@@ -1,0 +1,145 @@
+// Do the gradients look where the answer is decided? Four maps of each held-out pair (SFT, chosen, rejected, DPO) at the
+// visual tokens, scored against the boxes of the region that decides it. The paper shows such maps as pictures
+// (arXiv 2510.16333, section 4.2); here no border is repainted and nothing is normalised or raised to a power.
+
+import * as tf from '@tensorflow/tfjs'
+import { LabError } from '../../domain/errors.ts'
+import type { ItemResult } from '../../domain/job.ts'
+import type { SampleOf } from '../../domain/sample.ts'
+import type { ItemDetail, PatchMap } from '../../domain/study-results.ts'
+import { pairMaps, type PairMaps } from '../../engine/evaluate/gradient-maps.ts'
+import { coverageOfBoxes, localisationScores, type LocalisationScores } from '../../engine/evaluate/measures/localisation.ts'
+import { imageTokens } from '../../engine/models/multimodal-lm.ts'
+import { mapBox } from '../../engine/preprocess/pipeline.ts'
+import { chooseBuckets, collateSamples, encodeSamples, rowTensors } from '../batches.ts'
+import { pairLogProbs } from '../reference-log-probs.ts'
+import { batchesOf, drawSamples, mean, samplesOfSplit, type Measurement } from './bench.ts'
+import type { MeasuredModel } from './measured-model.ts'
+
+export const MAP_KINDS = ['sft', 'chosen', 'rejected', 'dpo'] as const
+export type MapKind = (typeof MAP_KINDS)[number]
+
+/** The last word of each metric's name, and where the score stands. */
+const SCORES = { energy: 'energyRatio', pointing: 'pointing', auroc: 'auroc', entropy: 'entropy' } as const satisfies Record<
+  string,
+  keyof LocalisationScores
+>
+type Score = keyof typeof SCORES
+
+/** The pictures for a person to look at stand under this metric, once. */
+const EXAMPLES_UNDER = 'localisation/dpo/energy'
+
+export const measureLocalisation: Measurement = async function* (bench) {
+  const { measured, baseline, settings } = bench
+  const { limit, examples, beta } = settings.localisation
+  const { model, tokenizer, numImageTokens } = measured
+  const pairs = await samplesOfSplit(bench, 'preferences', 'preferences', 'test')
+  const placed = pairs.flatMap((sample) => {
+    const coverage = regionCoverage(measured, sample)
+    return coverage === null ? [] : [{ sample, coverage }]
+  })
+  if (placed.length === 0)
+    throw new LabError(
+      'invalid-input',
+      `snapshots.preferences: none of ${pairs.length} held-out pairs has a region in its picture; leave out localisation`,
+    )
+  const drawn = drawSamples(placed, limit, settings.seed, 'localisation')
+  const { maxPositionEmbeddings } = model.spec.languageModel
+  const { samples: encoded, tooLong } = encodeSamples(
+    drawn.map(({ sample }) => sample),
+    tokenizer,
+    numImageTokens,
+    maxPositionEmbeddings,
+    true,
+  )
+  if (tooLong.length > 0)
+    yield {
+      kind: 'log',
+      level: 'warning',
+      message: `${tooLong.length} pairs are longer than ${maxPositionEmbeddings} tokens and are left out`,
+    }
+  if (baseline === null)
+    yield { kind: 'log', level: 'info', message: 'no baseline: the DPO maps take the checkpoint itself as reference (margin 0)' }
+  yield { kind: 'part', name: 'gradient maps', of: encoded.length }
+
+  const byId = new Map(drawn.map((each) => [each.sample.id, each]))
+  const items = new Map<string, ItemResult[]>()
+  let flat = 0
+  let done = 0
+  for (const group of batchesOf(encoded, settings.batchSize)) {
+    const reference = baseline === null || baseline === measured ? null : await pairLogProbs(baseline.model, baseline, group)
+    const features = await measured.features(group.map(({ image }) => image))
+    const tokens = tf.tidy(() => imageTokens(model, features))
+    const both = [...group, ...group.map(({ rows: [, rejected], ...rest }) => ({ ...rest, rows: [rejected!] }))]
+    const rows = rowTensors(collateSamples(measured, both, 1, chooseBuckets(group).at(-1)!))
+    const maps = pairMaps(model, rows, tokens, reference && { chosen: reference[0], rejected: reference[1] }, beta)
+    tf.dispose([features, tokens, rows as unknown as tf.NamedTensorMap])
+    for (const [i, pair] of maps.entries()) {
+      const { sample, coverage } = byId.get(group[i]!.id)!
+      for (const kind of MAP_KINDS) {
+        const { scores, isFlat } = scoreMap(pair[kind], coverage)
+        if (isFlat) flat++
+        for (const score of Object.keys(SCORES) as Score[]) {
+          const value = scores[SCORES[score]]
+          if (value === null) continue
+          const metric = `localisation/${kind}/${score}`
+          const isExample = metric === EXAMPLES_UNDER && done + i < examples
+          const item = { itemId: sample.id, cluster: sample.image!.sha256, group: sample.content.group, value }
+          items.set(metric, [
+            ...(items.get(metric) ?? []),
+            { ...item, detail: isExample ? exampleOf(sample, pair, measured) : null },
+          ])
+        }
+      }
+    }
+    done += group.length
+    yield { kind: 'progress', done, of: encoded.length }
+    bench.assertWanted()
+  }
+  if (flat > 0) yield { kind: 'log', level: 'warning', message: `${flat} maps are zero everywhere and were scored as flat ones` }
+  for (const [metric, all] of items) {
+    yield { kind: 'items', metric, items: all }
+    yield { kind: 'result', metric, value: mean(all.map(({ value }) => value)), n: all.length }
+  }
+}
+
+/** Share of each patch that the pair's region covers, (P); null where there is no region in the picture that the encoder sees. */
+function regionCoverage(
+  { preprocess, grid, model }: MeasuredModel,
+  { image, content }: SampleOf<'preferences'>,
+): Float64Array | null {
+  if (image === null) return null
+  const boxes = content.region.flatMap((box) => {
+    const mapped = mapBox(preprocess, image.width, image.height, box)
+    return mapped === null ? [] : [{ x: mapped[0], y: mapped[1], width: mapped[2], height: mapped[3] }]
+  })
+  const side = model.spec.visionEncoder.imageSize
+  const coverage = coverageOfBoxes(boxes, { width: side, height: side }, grid)
+  return coverage.some((share) => share > 0) ? coverage : null
+}
+
+/** A map of zeros points nowhere: it gets the scores of a flat map, and is counted. AUROC is null where no patch lies outside. */
+export function scoreMap(
+  map: Float64Array,
+  coverage: Float64Array,
+): { readonly scores: LocalisationScores; readonly isFlat: boolean } {
+  const scores = localisationScores(map, coverage)
+  if (scores !== null) return { scores, isFlat: false }
+  return { scores: localisationScores(new Float64Array(map.length).fill(1), coverage)!, isFlat: true }
+}
+
+function exampleOf({ image, content }: SampleOf<'preferences'>, pair: PairMaps, { grid }: MeasuredModel): ItemDetail {
+  const map = (values: Float64Array): PatchMap => ({
+    ...grid,
+    values: Array.from(values, (value) => Number(value.toPrecision(4))),
+  })
+  return {
+    kind: 'maps',
+    image: image!.sha256,
+    prompt: content.prompt,
+    chosen: content.chosen,
+    rejected: content.rejected,
+    region: content.region,
+    maps: { sft: map(pair.sft), chosen: map(pair.chosen), rejected: map(pair.rejected), dpo: map(pair.dpo) },
+  }
+}
