@@ -28,15 +28,19 @@ typedef v128_t v128;
 
 // The numbers are known to src-main/jobs/backend/kernel-context.ts.
 static void run_task(i32 op, const void *args, i32 task, float *scratch) {
+  const float *coefficients = scratch + GEMM_SCRATCH;
   switch (op) {
     case 0: return gemm_task(args, task, scratch);
-    case 1: return unary_task(args, task);
+    case 1: return unary_task(args, task, coefficients);
     case 2: return binary_task(args, task);
     case 3: return select_task(args, task);
     case 4: return reduce_task(args, task);
-    case 5: return softmax_task(args, task);
+    case 5: return softmax_task(args, task, coefficients);
     case 6: return copy_task(args, task);
   }
 }
 
-i32 EXPORT(scratch_bytes)(void) { return GEMM_SCRATCH * 4; }
+i32 EXPORT(scratch_bytes)(void) { return (GEMM_SCRATCH + COEFFICIENTS) * 4; }
+
+/** To be called once for each thread's scratch, before it runs anything. */
+void EXPORT(prepare)(float *scratch) { write_coefficients(scratch + GEMM_SCRATCH); }

@@ -114,21 +114,39 @@ static void reduce_task(const struct reduce *g, i32 task) {
   }
 }
 
+// The largest of a row for softmax's sake: one instruction a step, which passes over NaN. Softmax of a row with a NaN is
+// NaN all the same, by the exponential of that element.
+static float row_peak(const float *x, i32 n) {
+  v128 m0 = wasm_v128_load32_splat(x), m1 = m0, m2 = m0, m3 = m0;
+  i32 i = 0;
+  for (; i + 16 <= n; i += 16) {
+    m0 = wasm_f32x4_pmax(m0, wasm_v128_load(x + i));
+    m1 = wasm_f32x4_pmax(m1, wasm_v128_load(x + i + 4));
+    m2 = wasm_f32x4_pmax(m2, wasm_v128_load(x + i + 8));
+    m3 = wasm_f32x4_pmax(m3, wasm_v128_load(x + i + 12));
+  }
+  for (; i < n; i++) m0 = wasm_f32x4_pmax(m0, wasm_v128_load32_splat(x + i));
+  v128 m = wasm_f32x4_pmax(wasm_f32x4_pmax(m0, m1), wasm_f32x4_pmax(m2, m3));
+  m = wasm_f32x4_pmax(m, wasm_i64x2_shuffle(m, m, 1, 0));
+  m = wasm_f32x4_pmax(m, wasm_i32x4_shuffle(m, m, 1, 0, 3, 2));
+  return wasm_f32x4_extract_lane(m, 0);
+}
+
 struct softmax {
   const float *x;
   float *y;
   i32 rows, n, per_task;
 };
 
-static void softmax_task(const struct softmax *g, i32 task) {
+static void softmax_task(const struct softmax *g, i32 task, const float *k) {
   const i32 n = g->n, last = min(g->rows, (task + 1) * g->per_task);
   for (i32 row = task * g->per_task; row < last; row++) {
     const float *x = g->x + (usize)row * n;
     float *y = g->y + (usize)row * n;
-    v128 m = wasm_f32x4_splat(row_extreme(x, n, MAX));
+    v128 m = wasm_f32x4_splat(row_peak(x, n));
     i32 i = 0;
-    for (; i + 4 <= n; i += 4) wasm_v128_store(y + i, vec_exp(SUB(wasm_v128_load(x + i), m)));
-    if (i < n) store_some(y + i, vec_exp(SUB(load_some(x + i, n - i), m)), n - i);
+    for (; i + 4 <= n; i += 4) wasm_v128_store(y + i, vec_exp(k, SUB(wasm_v128_load(x + i), m)));
+    if (i < n) store_some(y + i, vec_exp(k, SUB(load_some(x + i, n - i), m)), n - i);
     v128 scale = wasm_f32x4_splat(1.0f / row_sum(y, n));
     for (i = 0; i + 4 <= n; i += 4) wasm_v128_store(y + i, MUL(wasm_v128_load(y + i), scale));
     if (i < n) store_some(y + i, MUL(load_some(y + i, n - i), scale), n - i);

@@ -27,6 +27,7 @@ export interface KernelPool {
 interface KernelExports {
   readonly __stack_pointer: { value: number }
   scratch_bytes(): number
+  prepare(scratch: number): void
   run(pool: number, operation: number, args: number, tasks: number, helpers: number, scratch: number): void
 }
 
@@ -46,6 +47,7 @@ const HELPER = `
 const { parentPort, workerData: { memory, code, stack, pool, scratch } } = require('node:worker_threads')
 const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } })
 exports.__stack_pointer.value = stack
+exports.prepare(scratch)
 parentPort.postMessage('ready')
 exports.help(pool, scratch)
 `
@@ -66,6 +68,7 @@ export async function openKernelPool(module: SharedModule, memory: WasmMemory, t
   const args = allocate(module, ARGUMENT_BYTES)
   const own = privateMemory()
   exports.__stack_pointer.value = own.stack
+  exports.prepare(own.scratch)
 
   const record = new Int32Array(memory.buffer, pool, POOL_BYTES / 4).fill(0)
   record[MAY_WAIT] = mayWait() ? 1 : 0
