@@ -1,0 +1,156 @@
+// The contract as a whole: every operation is handled, whatever it is asked comes back as a reply, and what crosses
+// survives the crossing. The bridge here is structuredClone both ways, as Electron's is.
+
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { z } from 'zod'
+import type { Lab } from '../src-main/compose.ts'
+import { toFailure } from '../src-main/domain/errors.ts'
+import { answer } from '../src-main/ipc/answer.ts'
+import { createHandlers, type Desktop } from '../src-main/ipc/handlers.ts'
+import { events } from '../src-preload/contract/events.ts'
+import { operations, type Handlers, type OperationName } from '../src-preload/contract/operations.ts'
+import type { Reply } from '../src-preload/contract/reply.ts'
+import { aLabWithData, type LabForTests } from './support/a-lab.ts'
+import { aStudyConfig } from './support/builders.ts'
+
+let folder: string
+let made: LabForTests
+let lab: Lab
+let handlers: Handlers
+let ids: { runId: string; studyId: string; datasetId: string; artifactId: string }
+const opened: string[] = []
+
+const desktop: Desktop = {
+  version: '1.0.0',
+  chooseFolder: async () => '/data/questions/2',
+  chooseFile: async () => null,
+  openFile: async (path) => void opened.push(path),
+  showInFolder: (path) => void opened.push(path),
+  setTheme: () => {},
+}
+
+async function ask(name: string, input: unknown): Promise<Reply<unknown>> {
+  return structuredClone(await answer(handlers, name, structuredClone(input)))
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pivot-lab-'))
+  mkdirSync(join(folder, 'presets'), { recursive: true })
+  writeFileSync(join(folder, 'presets', 'small.json'), JSON.stringify({ title: 'Small', source: 'here', expect: 'little', sightTest: null, config: aStudyConfig({ seeds: [0] }) }))
+  made = await aLabWithData(folder)
+  lab = made.lab
+  handlers = createHandlers(lab, desktop)
+  const { studyId } = lab.studies.start({ kind: 'config', config: aStudyConfig({ seeds: [0] }) })
+  await lab.studies.ended(studyId)
+  const { id: artifactId } = await lab.reports.write(studyId)
+  ids = { runId: lab.studies.get(studyId).runs[0]!.id, studyId, datasetId: lab.datasets.list()[0]!.id, artifactId }
+})
+afterAll(async () => {
+  await lab.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** A question for every operation that can be answered; a new operation does not compile without one. */
+const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown } = {
+  'project.info': () => undefined,
+  'datasets.list': () => undefined,
+  'datasets.import': () => ({ path: '/data/questions/2' }),
+  'datasets.createSightTest': () => ({}),
+  'datasets.delete': () => ({ datasetId: 'nothing' }),
+  'runs.list': () => undefined,
+  'runs.get': ({ runId }) => ({ runId }),
+  'runs.start': () => ({ name: 'mine', dataset: 'preferences', training: { steps: 2 } }),
+  'runs.pause': ({ runId }) => ({ runId }),
+  'runs.resume': ({ runId }) => ({ runId }),
+  'runs.cancel': ({ runId }) => ({ runId }),
+  'runs.delete': ({ runId }) => ({ runId }),
+  'runs.log': ({ runId }) => ({ runId }),
+  'runs.export': ({ runId }) => ({ runId }),
+  'metrics.series': ({ runId }) => ({ runId }),
+  'studies.list': () => undefined,
+  'studies.get': ({ studyId }) => ({ studyId }),
+  'studies.start': () => ({ kind: 'preset', preset: 'small' }),
+  'studies.pause': ({ studyId }) => ({ studyId }),
+  'studies.resume': ({ studyId }) => ({ studyId }),
+  'studies.cancel': ({ studyId }) => ({ studyId }),
+  'studies.delete': () => ({ studyId: 'nothing' }),
+  'studies.parity': () => ({ config: aStudyConfig() }),
+  'studies.results': ({ studyId }) => ({ studyId }),
+  'studies.examples': ({ studyId }) => ({ studyId, seed: 0, evaluator: 'questions' }),
+  'studies.report': ({ studyId }) => ({ studyId }),
+  'presets.list': () => undefined,
+  'presets.get': () => ({ name: 'small' }),
+  'schema.run': () => undefined,
+  'schema.study': () => undefined,
+  'doctor.run': () => undefined,
+  'files.chooseFolder': () => ({ title: 'Choose' }),
+  'files.chooseFile': () => ({ title: 'Choose' }),
+  'files.showArtifact': ({ artifactId }) => ({ artifactId }),
+  'settings.get': () => undefined,
+  'settings.set': () => ({ theme: 'dark' }),
+}
+
+/** Asked of something in the wrong state: refused, and the refusal is the answer. */
+const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
+  'datasets.import': 'invalid-input', // a path that no dialog has given
+  'datasets.createSightTest': 'not-found', // the fake runner wrote no files
+  'runs.pause': 'conflict',
+  'runs.resume': 'conflict',
+  'runs.cancel': 'conflict',
+  'runs.delete': 'conflict',
+  'studies.pause': 'conflict',
+  'studies.resume': 'conflict',
+  'studies.cancel': 'conflict',
+  'studies.delete': 'not-found',
+}
+
+describe('every operation', () => {
+  it.each(Object.keys(operations) as OperationName[])('%s answers by its schema, across a structured clone', async (name) => {
+    const reply = await ask(name, questions[name](ids))
+    const refused = REFUSED[name]
+    if (refused !== undefined) return expect(reply).toMatchObject({ ok: false, failure: { code: refused } })
+    expect(reply).toMatchObject({ ok: true })
+    const output: z.ZodType = operations[name].output
+    expect(output.safeParse((reply as { value: unknown }).value).error?.issues).toBeUndefined()
+  })
+
+  it.each(Object.keys(operations) as OperationName[])('%s refuses what is not its question, as a reply', async (name) => {
+    for (const input of [{ unknown: 1 }, 7, 'text', [null]]) {
+      const reply = await ask(name, input)
+      expect(reply).toMatchObject({ ok: false, failure: { code: 'invalid-input' } })
+    }
+  })
+})
+
+describe('answering', () => {
+  it('is total: an unknown name and an exploding handler become replies', async () => {
+    expect(await ask('runs.explode', {})).toMatchObject({ ok: false, failure: { code: 'internal' } })
+    expect(await ask('toString', {})).toMatchObject({ ok: false, failure: { code: 'internal' } })
+    const exploding = { ...handlers, 'runs.list': () => Promise.reject(new TypeError('boom')) }
+    expect(await answer(exploding, 'runs.list', undefined)).toEqual({ ok: false, failure: toFailure(new TypeError('boom')) })
+  })
+
+  it('a path is taken only after a dialog of ours has given it', async () => {
+    await ask('files.chooseFolder', { title: 'Choose' })
+    expect(await ask('datasets.import', { path: '/data/questions/2', name: 'chosen' })).toMatchObject({ ok: true, value: { added: 2 } })
+    expect(await ask('datasets.import', { path: '/etc/passwd' })).toMatchObject({ ok: false, failure: { code: 'invalid-input' } })
+  })
+
+  it('a misspelt setting is refused by name and not trained at its default', async () => {
+    const reply = await ask('runs.start', { name: 'mine', dataset: 'preferences', training: { lr: 1 } })
+    expect(reply).toMatchObject({ ok: false, failure: { code: 'invalid-input', message: expect.stringContaining('lr') } })
+  })
+})
+
+describe('announcements', () => {
+  it('all match the contract and survive the crossing', () => {
+    expect(made.announcements.length).toBeGreaterThan(10)
+    for (const announcement of made.announcements) {
+      const schema: z.ZodType = events[announcement.name]
+      expect(schema.safeParse(structuredClone(announcement.value)).error?.issues).toBeUndefined()
+    }
+  })
+})
