@@ -16,13 +16,13 @@ export const TRAINING_CHARTS: readonly TrainingChart[] = [
   { metric: 'rewards/accuracies', title: 'Is the chosen answer preferred?', reference: { value: 0.5, label: 'chance' } },
   { metric: 'grad_norm', title: 'Is the gradient steady?' },
   { metric: 'learning_rate', title: 'What was the learning rate?' },
-  { metric: 'mean_token_accuracy', title: 'Are answer tokens predicted right?' },
+  { metric: 'mean_token_accuracy', title: 'Are tokens predicted right?' },
   { metric: 'logps/chosen', title: 'Does the chosen answer stay likely?' },
   { metric: 'logps/rejected', title: 'Does the rejected answer become unlikely?' },
 ]
 
-/** The five that every run and every study shows. */
-export const MAIN_METRICS: readonly string[] = ['loss', 'rewards/margins', 'rewards/accuracies', 'grad_norm', 'learning_rate']
+/** What every run and every study shows. */
+export const MAIN_METRICS: readonly string[] = ['loss', 'rewards/margins', 'rewards/accuracies', 'grad_norm', 'learning_rate', 'mean_token_accuracy']
 
 /** "Loss (nats)". */
 export function axisName(metricName: string): string {

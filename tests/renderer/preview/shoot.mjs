@@ -32,10 +32,8 @@ for (const [width, height] of [[1280, 800], [2560, 1440]])
     for (const [name, scene, address] of scenes) {
       const file = `${name}-${scheme}-${width}`
       if (!file.includes(filter)) continue
-      await app.evaluate(({ BrowserWindow, nativeTheme }, [width, height, scheme]) => {
-        nativeTheme.themeSource = scheme
-        BrowserWindow.getAllWindows()[0].setContentSize(width, height)
-      }, [width, height, scheme])
+      await app.evaluate(({ BrowserWindow }, [width, height]) => BrowserWindow.getAllWindows()[0].setContentSize(width, height), [width, height])
+      await page.emulateMedia({ colorScheme: scheme })
       await page.goto('about:blank')
       await page.goto(`http://localhost:5199/?scene=${scene}${address}`)
       await page.waitForSelector('.room h1', { timeout: 60_000 })

@@ -1,0 +1,14 @@
+// Colours for chart options in tests: any will do, as long as they differ.
+
+import type { ChartTheme } from '../../src-renderer/charts/chart-theme.ts'
+
+export const theme: ChartTheme = {
+  ink: '#000001',
+  muted: '#000002',
+  faint: '#000003',
+  line: '#000004',
+  strong: '#000005',
+  surface: '#ffffff',
+  encoders: { 'stage-1': '#777777', sft: '#cc5500', dpo: '#0055cc' },
+  font: 'sans-serif',
+}

@@ -1,0 +1,109 @@
+// The form is drawn from the schemas that main really answers with, so a setting added to the domain appears here.
+
+import { expect, it } from 'vitest'
+import { z } from 'zod'
+import { parse } from '../../../src-main/domain/parse.ts'
+import { runRequestSchema } from '../../../src-main/domain/run-view.ts'
+import { studyConfigSchema } from '../../../src-main/domain/study.ts'
+import {
+  allFields,
+  at,
+  defaultsOf,
+  fieldsOf,
+  fromText,
+  rangeOf,
+  toText,
+  withAt,
+  withKind,
+  withPresence,
+  type JsonSchema,
+  type SchemaField,
+} from '../../../src-renderer/ui/schema-fields.ts'
+
+const runSchema = z.toJSONSchema(runRequestSchema, { io: 'input' }) as JsonSchema
+const studySchema = z.toJSONSchema(studyConfigSchema, { io: 'input' }) as JsonSchema
+const named = (fields: readonly SchemaField[], path: string) => fields.find((field) => field.path.join('.') === path)
+const runFields = (value: unknown) => allFields(fieldsOf(runSchema, value))
+
+it('opens with every default of the schema, so that main fills in nothing that was not seen', () => {
+  const value = { ...(defaultsOf(runSchema) as object), name: 'a', dataset: 'b' }
+  expect(parse(runRequestSchema, value)).toEqual(parse(runRequestSchema, { name: 'a', dataset: 'b' }))
+  expect(parse(runRequestSchema, value)).toEqual(value)
+})
+
+it('gives every scalar setting a field with its label, help and range', () => {
+  const beta = named(runFields(withAt(defaultsOf(runSchema), ['training', 'objective'], { kind: 'dpo' })), 'training.objective.beta')!
+  expect(beta).toMatchObject({ label: 'β', control: 'number', minimum: 0.001, maximum: 10, default: 0.1 })
+  expect(beta.help).toContain('arXiv')
+  expect(rangeOf(beta)).toBe('0.001 to 10')
+})
+
+it('shows the settings of the chosen kind only, and starts a new kind from its defaults', () => {
+  const start = defaultsOf(runSchema)
+  const kind = named(runFields(start), 'training.objective.kind')!
+  expect(kind.choices.map((choice) => choice.value)).toEqual(expect.arrayContaining(['sft', 'dpo']))
+  expect(named(runFields(start), 'training.objective.beta')).toBeUndefined()
+  const changed = withKind(runSchema, start, kind, 'dpo')
+  expect(at(changed, ['training', 'objective'])).toEqual({ kind: 'dpo', beta: 0.1, labelSmoothing: 0 })
+  expect(at(changed, ['training', 'steps'])).toBe(at(start, ['training', 'steps']))
+})
+
+it('puts an optional object in with its defaults, and takes it out as a whole', () => {
+  const start = defaultsOf(studySchema)
+  const field = named(allFields(fieldsOf(studySchema, start)), 'transplant')!
+  expect(field.control).toBe('presence')
+  const present = withPresence(studySchema, start, field, true)
+  expect(at(present, ['transplant', 'training', 'steps'])).toBe(100)
+  expect(named(allFields(fieldsOf(studySchema, present)), 'transplant.training.steps')).toBeDefined()
+  expect(at(withPresence(studySchema, present, field, false), ['transplant'])).toBeNull()
+})
+
+it('calls no limit of the number format a limit of the setting', () => {
+  expect(rangeOf(named(runFields(defaultsOf(runSchema)), 'training.seed')!)).toBe('at least 0')
+  expect(rangeOf(named(runFields(defaultsOf(runSchema)), 'training.adamEpsilon')!)).toBe('above 0')
+})
+
+it('hands on what is no number as it was typed, so that main names the fault', () => {
+  const steps = named(runFields(defaultsOf(runSchema)), 'training.steps')!
+  expect(fromText(steps, ' 250 ')).toBe(250)
+  expect(fromText(steps, 'many')).toBe('many')
+  const bad = withAt({ ...(defaultsOf(runSchema) as object), name: 'a', dataset: 'b' }, ['training', 'steps'], 'many')
+  expect(() => parse(runRequestSchema, bad)).toThrow(/training\.steps/)
+})
+
+it('reads an empty field of a setting that may be left out as left out', () => {
+  const rate = named(runFields(defaultsOf(runSchema)), 'training.modules.projector.learningRate')!
+  expect(rate.nullable).toBe(true)
+  expect(fromText(rate, '')).toBeNull()
+  expect(toText(null)).toBe('')
+})
+
+it('reads a list of numbers in any usual writing', () => {
+  const seeds = named(allFields(fieldsOf(studySchema, {})), 'seeds')!
+  expect(fromText(seeds, '0, 1;2  3')).toEqual([0, 1, 2, 3])
+  expect(toText([0, 1, 2])).toBe('0, 1, 2')
+})
+
+it('changes one place and leaves the value it came from untouched', () => {
+  const before = { a: { b: 1, c: 2 } }
+  expect(withAt(before, ['a', 'b'], 5)).toEqual({ a: { b: 5, c: 2 } })
+  expect(before).toEqual({ a: { b: 1, c: 2 } })
+})
+
+it('leaves no numeric setting of a study without a field', () => {
+  const config = studyConfigSchema.parse({
+    name: 'a',
+    seeds: [0],
+    data: { captions: 'a', instructions: 'a', preferences: 'a', heldOutPreferences: 'a', questions: 'a', objects: 'a' },
+    stages: { alignment: {}, instruction: {}, sft: {}, dpo: { objective: { kind: 'dpo' } } },
+  })
+  const fields = new Set(allFields(fieldsOf(studySchema, config)).map((field) => field.path.join('.')))
+  const numbers = (value: unknown, path: readonly string[]): readonly string[] =>
+    typeof value === 'number'
+      ? [path.join('.')]
+      : typeof value === 'object' && value !== null && !Array.isArray(value)
+        ? Object.entries(value).flatMap(([key, each]) => numbers(each, [...path, key]))
+        : []
+  // The number of colour channels is fixed by the schema itself.
+  expect(numbers(config, []).filter((path) => !fields.has(path))).toEqual(['model.visionEncoder.numChannels'])
+})
