@@ -26,7 +26,7 @@ export const runRowSchema = z.strictObject({
   /** The study whose phase this run is; null: started on its own. */
   studyId: z.string().nullable(),
   phaseId: z.string().nullable(),
-  objective: z.enum(['sft', 'dpo']),
+  objective: z.enum(['sft', 'dpo', 'caption-words']),
   dataset: z.string().nullable(),
   step: z.int(),
   steps: z.int(),

@@ -171,7 +171,7 @@ function deathError(live: Live): LabError {
   const { code, signal } = live.end ?? { code: null, signal: null }
   const lastWords = live.process.lastWords().trim()
   const details = { code, signal, lastWords }
-  const said = lastWords === '' ? '' : ` Its last words: ${lastWords.split('\n').slice(-3).join(' | ')}`
+  const said = lastWords === '' ? '' : ` Its last words: ${tellingLines(lastWords).join(' | ')}`
   if (/\bOOM\b|out of memory|bad_alloc|heap limit|Cannot allocate memory/i.test(lastWords))
     return new LabError('out-of-memory', `the job process ran out of memory. ${SMALLER}${said}`, details)
   // Nobody here sends SIGKILL without having been asked to: on Linux this is the kernel making room.
@@ -179,4 +179,11 @@ function deathError(live: Live): LabError {
     return new LabError('process-died', `the job process was killed (SIGKILL), most likely because the machine ran out of memory. ${SMALLER}${said}`, details)
   const how = signal === null ? `ended with exit code ${code ?? 'unknown'}` : `was ended by ${signal}`
   return new LabError('process-died', `the job process ${how} before its job was done. Resume continues from the last checkpoint.${said}`, details)
+}
+
+/** What says most of a stack trace: the lines that name an error, else the last ones. */
+function tellingLines(words: string): readonly string[] {
+  const lines = words.split('\n').filter((line) => line.trim() !== '')
+  const errors = lines.filter((line) => /^\S*(Error|Exception)\b|terminate called|fatal/i.test(line))
+  return (errors.length > 0 ? errors : lines).slice(-3).map((line) => line.trim())
 }
