@@ -5,7 +5,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
-const require = createRequire(import.meta.url)
+const requirePackage = createRequire(import.meta.url)
 
 /** One line a card: its name, memory and driver. Empty where there is no NVIDIA driver. */
 export function nvidiaCards(): readonly string[] {
@@ -61,12 +61,12 @@ function librariesOfSystem(): readonly string[] {
 /** Where an npm package is installed, or null. */
 export function packageFolder(name: string): string | null {
   try {
-    return dirname(require.resolve(`${name}/package.json`))
+    return dirname(requirePackage.resolve(`${name}/package.json`))
   } catch {
     return null
   }
 }
 
 export function packageVersion(name: string): string {
-  return (require(`${name}/package.json`) as { version: string }).version
+  return (requirePackage(`${name}/package.json`) as { version: string }).version
 }

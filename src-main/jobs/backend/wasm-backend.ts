@@ -12,12 +12,12 @@ import { registerFills } from './wasm-fills.ts'
 import { registerMatmul } from './wasm-matmul.ts'
 import { registerReductions } from './wasm-reductions.ts'
 
-const require = createRequire(import.meta.url)
+const requirePackage = createRequire(import.meta.url)
 
 /** Makes 'wasm' the current backend. `threads`: how many compute, this one included. */
 export async function openWasmBackend(threads: number): Promise<KernelPool> {
   // Loading the package registers its kernels, and a backend that would start on private memory: that one is replaced.
-  const published = require('@tensorflow/tfjs-backend-wasm') as { BackendWasm: new (module: unknown) => BackendWasm }
+  const published = requirePackage('@tensorflow/tfjs-backend-wasm') as { BackendWasm: new (module: unknown) => BackendWasm }
   const { module, memory } = await startSharedModule()
   const backend = new published.BackendWasm(module)
   tf.removeBackend('wasm')

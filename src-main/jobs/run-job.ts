@@ -1,0 +1,24 @@
+// One job to its events, in the process where it is called. The only list of what a job can be.
+
+import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
+import { runEvaluateJob } from './evaluate-job.ts'
+import { runExportJob } from './export-job.ts'
+import { runSightTestJob } from './sight-test-job.ts'
+import { runTokenizerJob } from './tokenizer-job.ts'
+import { runTrainJob } from './train-job.ts'
+
+/** @throws LabError 'cancelled' once `signal` is aborted, or the job's own fault */
+export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  switch (job.kind) {
+    case 'train':
+      return runTrainJob(job, signal)
+    case 'evaluate':
+      return runEvaluateJob(job, signal)
+    case 'export':
+      return runExportJob(job, signal)
+    case 'tokenizer':
+      return runTokenizerJob(job, signal)
+    case 'sight-test':
+      return runSightTestJob(job, signal)
+  }
+}
