@@ -121,10 +121,10 @@ function createFiles(settings: SightTest) {
     add(scene: Scene): void {
       const facts = factsOf(scene)
       addObjects(rows, scene)
-      const caption = llava(`caption/${sceneName(scene)}`, imagePath(scene), [['Describe the picture.', captionOf(scene, words)]])
+      const caption = llava(sceneName(scene), imagePath(scene), [['Describe the picture.', captionOf(scene, words)]])
       if (scene.split === 'train') {
         rows.captions.push(caption)
-        rows.instructions.push(llava(`instruction/${sceneName(scene)}`, imagePath(scene), turnsOf(facts, choosers.instructions, words)))
+        rows.instructions.push(llava(sceneName(scene), imagePath(scene), turnsOf(facts, choosers.instructions, words)))
       }
       if (scene.split === 'test') rows.heldOutCaptions.push(caption)
       if (scene.split !== 'train') addQuestions(scene.split === 'test' ? rows.questions : rows.validationQuestions, scene, facts, choosers[scene.split === 'test' ? 'testQuestions' : 'validation'])
