@@ -4,6 +4,7 @@
 // Recording is a real execution on copies of the inputs and leaves the state as it was, bit for bit: it counts as no step.
 
 import * as tf from '@tensorflow/tfjs'
+import type { ExecutionMode } from '../../domain/device.ts'
 import { LabError, toFailure } from '../../domain/errors.ts'
 import { hasNativeBackend } from '../../engine/compile/native-backend.ts'
 import { record, recordAgain, type NamedTensors } from '../../engine/compile/recorder.ts'
@@ -12,8 +13,7 @@ import { writeSavedModel } from '../../engine/compile/saved-model.ts'
 import type { SharedState } from '../../engine/compile/shared-state.ts'
 import { GraphSession } from './graph-session.ts'
 import { ProgramCache, programKey, type ProgramLayout } from './program-cache.ts'
-
-export type ExecutionMode = 'eager' | 'graph' | 'xla'
+import { sealXlaCache } from './xla-cache.ts'
 
 /**
  * A pure function of tensors that may read and re-assign the variables of its state. Called inside a tidy, and only when
@@ -143,6 +143,7 @@ class CompiledProgram implements StepProgram {
       layout.variables.map(({ name }) => name),
     )
     const results = session.step(inputs)
+    if (!executor.proven && executor.mode === 'xla') sealXlaCache()
     executor.proven = true
     this.#options.state.changed(session, layout.assigned)
     return results

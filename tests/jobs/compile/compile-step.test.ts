@@ -4,13 +4,15 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
-import { afterAll, afterEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { SharedState } from '../../../src-main/engine/compile/shared-state.ts'
 import { compileStep, type CompileOptions, type CompileReport, type StepProgram } from '../../../src-main/jobs/compile/compile-step.ts'
 import { openNativeEngine } from './native-engine.ts'
 import { SMALLEST, tinyBatch, tinyScalars, tinyStep, tinyVariables } from './tiny-step.ts'
 
 const native = await openNativeEngine()
+// Compiling is the processor's work: beside other work it takes several times as long.
+vi.setConfig({ testTimeout: 300_000 })
 const cacheFolder = mkdtempSync(join(tmpdir(), 'pivot-lab-programs-'))
 afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }))
 

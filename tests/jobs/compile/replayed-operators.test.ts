@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { record } from '../../../src-main/engine/compile/recorder.ts'
 import { isRecordable, outputReference, recordableOperators } from '../../../src-main/engine/compile/operators.ts'
 import { SharedState } from '../../../src-main/engine/compile/shared-state.ts'
@@ -13,6 +13,8 @@ import { compileStep } from '../../../src-main/jobs/compile/compile-step.ts'
 import { openNativeEngine } from './native-engine.ts'
 
 const native = await openNativeEngine()
+// Compiling is the processor's work: beside other work it takes several times as long.
+vi.setConfig({ testTimeout: 300_000 })
 const cacheFolder = mkdtempSync(join(tmpdir(), 'pivot-lab-operators-'))
 afterAll(() => rmSync(cacheFolder, { recursive: true, force: true }))
 
