@@ -286,7 +286,8 @@ static void binary_row(i32 function, const float *a, i32 a_moves, const float *b
 static void binary_task(const struct binary *g, i32 task) {
   if (g->rows == 1) {
     const i32 from = task * g->per_task, n = min(g->n - from, g->per_task);
-    return binary_row(g->function, g->a + (g->a_moves ? from : 0), g->a_moves, g->b + (g->b_moves ? from : 0), g->b_moves, g->y + from, n);
+    const float *a = g->a + (g->a_moves ? from : 0), *b = g->b + (g->b_moves ? from : 0);
+    return binary_row(g->function, a, g->a_moves, b, g->b_moves, g->y + from, n);
   }
   const i32 first = task * g->per_task, last = min(g->rows, first + g->per_task);
   i32 index[BINARY_RANK];

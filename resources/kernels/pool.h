@@ -11,6 +11,7 @@ struct pool {
   unsigned long long ticket; // job number in the upper half, next task in the lower
   i32 op, tasks;
   const void *args;
+  i32 failed; // set by a helper that died: its task is never done
 };
 
 #define LOAD(word) __atomic_load_n(&(word), __ATOMIC_SEQ_CST)
@@ -31,7 +32,7 @@ static void take_tasks(struct pool *p, i32 job, float *scratch) {
   }
 }
 
-/** Runs a job to its end. */
+/** Runs a job to its end, or stops with a trap when a helper has died of one. */
 void EXPORT(run)(struct pool *p, i32 op, const void *args, i32 tasks, i32 helpers, float *scratch) {
   if (helpers == 0 || tasks == 1) {
     for (i32 t = 0; t < tasks; t++) run_task(op, args, t, scratch);
@@ -51,6 +52,7 @@ void EXPORT(run)(struct pool *p, i32 op, const void *args, i32 tasks, i32 helper
   for (i32 spins = 0;; spins++) {
     const i32 done = LOAD(p->done);
     if (done == tasks) return;
+    if (LOAD(p->failed)) __builtin_trap();
     if (spins > SPINS && p->may_wait) __builtin_wasm_memory_atomic_wait32(&p->done, done, 1000000);
   }
 }

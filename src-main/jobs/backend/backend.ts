@@ -41,7 +41,10 @@ export async function openBackend(preference: BackendPreference = 'auto', parts:
     const info = await opened.catch(() => null)
     if (info !== null) {
       if (preference === 'auto' || preference === info.kind) return info
-      throw new LabError('conflict', `this process computes on the backend ${info.kind} already and cannot change to ${preference}: start another process`)
+      throw new LabError(
+        'conflict',
+        `this process computes on the backend ${info.kind} already and cannot change to ${preference}: start another process`,
+      )
     }
   }
   opened = open(preference, parts)
@@ -76,18 +79,20 @@ async function openPreferred(preference: BackendPreference, parts: BackendParts)
 
 async function openWasm(why: string, { threads = computeThreads() }: BackendParts): Promise<BackendInfo> {
   const pool = await openWasmBackend(threads)
-  const engine = `TensorFlow.js ${tf.version_core} on WebAssembly, the lab's kernels${pool.fused ? ' with fused multiply-add' : ''}`
+  const kernels = pool.fused ? "the lab's kernels with fused multiply-add" : "the lab's kernels"
+  const engine = `TensorFlow.js ${tf.version_core} on WebAssembly, ${kernels}`
   return { kind: 'wasm', engine, device: cpuName(), gpu: false, threads: pool.threads, why }
 }
 
 /** Every operator, in plain JavaScript, thousands of times slower: for reference values only. */
 async function openPlain(why: string): Promise<BackendInfo> {
   await tf.setBackend('cpu')
-  return { kind: 'cpu', engine: `TensorFlow.js ${tf.version_core} in plain JavaScript`, device: cpuName(), gpu: false, threads: 1, why }
+  const engine = `TensorFlow.js ${tf.version_core} in plain JavaScript`
+  return { kind: 'cpu', engine, device: cpuName(), gpu: false, threads: 1, why }
 }
 
 /** Two hardware threads of one core share its multipliers, so from eight on half of them; beyond eight, memory is the limit. */
 function computeThreads(): number {
   const available = availableParallelism()
-  return available < 8 ? available : Math.min(8, available / 2)
+  return available < 8 ? available : Math.min(8, Math.floor(available / 2))
 }

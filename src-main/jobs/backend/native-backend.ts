@@ -11,9 +11,10 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
 import type { BackendInfo } from './backend.ts'
 
-const require = createRequire(import.meta.url)
+const requirePackage = createRequire(import.meta.url)
 
-export const NATIVE_REMEDY = 'Run `npm run setup` (or `npm run setup:gpu`, `npm run setup:cpu`) once to build the native engine, or choose the backend wasm.'
+const REMEDY =
+  'Run `npm run setup` (or `npm run setup:gpu`, `npm run setup:cpu`) once to build the native engine, or choose the backend wasm.'
 
 const ENVIRONMENT = {
   // Without it the whole card is taken at start, and a second process finds nothing left.
@@ -22,9 +23,14 @@ const ENVIRONMENT = {
   TF_CPP_MIN_LOG_LEVEL: '2',
 } as const
 
+interface NodeBackend {
+  readonly isUsingGpuDevice: boolean
+  readonly binding: { readonly TF_Version: string }
+}
+
 /** Throws whatever Node throws when the addon or one of its libraries is absent. */
 export function loadAddon() {
-  require('@tensorflow/tfjs-node-gpu')
+  requirePackage('@tensorflow/tfjs-node-gpu')
 }
 
 /** @throws LabError 'engine-missing' with what failed and what to do */
@@ -35,9 +41,9 @@ export async function openNativeBackend(load: () => void = loadAddon): Promise<B
     await tf.setBackend('tensorflow')
     await tf.ready()
   } catch (thrown) {
-    throw new LabError('engine-missing', `the native engine could not be loaded: ${reasonOf(thrown)}. ${NATIVE_REMEDY}`, {}, thrown)
+    throw new LabError('engine-missing', `the native engine could not be loaded: ${reasonOf(thrown)}. ${REMEDY}`, {}, thrown)
   }
-  const backend = tf.backend() as unknown as { readonly isUsingGpuDevice: boolean; readonly binding: { readonly TF_Version: string } }
+  const backend = tf.backend() as unknown as NodeBackend
   const gpu = backend.isUsingGpuDevice
   return {
     kind: 'native',
@@ -62,8 +68,9 @@ function reasonOf(thrown: unknown): string {
 /** TensorFlow computes on the first visible card and does not say its name through the addon. */
 function gpuName(): string {
   try {
-    const names = execFileSync('nvidia-smi', ['--query-gpu=name', '--format=csv,noheader'], { encoding: 'utf8', timeout: 10_000, stdio: 'pipe' })
-    return names.split('\n')[Number(process.env.CUDA_VISIBLE_DEVICES?.split(',')[0]) || 0]?.trim() || 'NVIDIA GPU'
+    const options = { encoding: 'utf8', timeout: 10_000, stdio: 'pipe' } as const
+    const names = execFileSync('nvidia-smi', ['--query-gpu=name', '--format=csv,noheader'], options).split('\n')
+    return names[Number(process.env.CUDA_VISIBLE_DEVICES?.split(',')[0]) || 0]?.trim() || 'NVIDIA GPU'
   } catch {
     return gpuNameFromDriver() ?? 'NVIDIA GPU'
   }

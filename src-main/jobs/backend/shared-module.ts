@@ -8,7 +8,7 @@ import { createRequire } from 'node:module'
 import { LabError } from '../../domain/errors.ts'
 import { webAssembly, type WasmImports, type WasmInstance, type WasmMemory } from './web-assembly.ts'
 
-const require = createRequire(import.meta.url)
+const requirePackage = createRequire(import.meta.url)
 
 /** What is used of the Emscripten module. */
 export interface SharedModule {
@@ -57,14 +57,17 @@ export function withSharedMemory(code: Uint8Array): Uint8Array<ArrayBuffer> {
     }
     at = body + bytes
   }
-  throw new LabError('internal', 'expected one private memory with a maximum in the WebAssembly module of TensorFlow.js, found none')
+  throw new LabError(
+    'internal',
+    'expected one private memory with a maximum in the WebAssembly module of TensorFlow.js, found none',
+  )
 }
 
 /** Starts the SIMD build of TensorFlow.js's WebAssembly module on a shared memory. */
 export async function startSharedModule(): Promise<{ readonly module: SharedModule; readonly memory: WasmMemory }> {
-  const path = require.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm')
+  const path = requirePackage.resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm')
   const code = withSharedMemory(readFileSync(path))
-  const factory = require('@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js') as ModuleFactory
+  const factory = requirePackage('@tensorflow/tfjs-backend-wasm/wasm-out/tfjs-backend-wasm.js') as ModuleFactory
   const { promise, resolve, reject } = Promise.withResolvers<{ module: SharedModule; memory: WasmMemory }>()
   let memory: WasmMemory | undefined
   // The package answers every uncaught error of the process by throwing it again, over the text of its whole source.

@@ -21,7 +21,6 @@ export interface KernelPool {
   readonly floats: Float32Array
   /** Runs kernel `operation` on the arguments in `words`, cut into `tasks`, to its end. */
   run(operation: number, tasks: number): void
-  close(): Promise<void>
 }
 
 interface KernelExports {
@@ -34,8 +33,9 @@ interface KernelExports {
 const STACK_BYTES = 64 * 1024
 const POOL_BYTES = 64
 const ARGUMENT_BYTES = 256
-/** Words of the pool's record (pool.h) that are set from here. */
+/** Words of the pool's record (pool.h) that are set or read from here. */
 const MAY_WAIT = 3
+const FAILED = 9
 
 /** `f32x4.relaxed_madd` in a function of no effect: validates where the fused build can run. */
 const FUSED_PROBE = Uint8Array.of(
@@ -44,12 +44,18 @@ const FUSED_PROBE = Uint8Array.of(
 )
 
 const HELPER = `
-const { parentPort, workerData: { memory, code, stack, pool, scratch } } = require('node:worker_threads')
+const { parentPort, workerData } = require('node:worker_threads')
+const { memory, code, stack, pool, scratch } = workerData
 const { exports } = new WebAssembly.Instance(new WebAssembly.Module(code), { env: { memory } })
 exports.__stack_pointer.value = stack
 exports.prepare(scratch)
 parentPort.postMessage('ready')
-exports.help(pool, scratch)
+try {
+  exports.help(pool, scratch)
+} catch (thrown) {
+  Atomics.store(new Int32Array(memory.buffer), pool / 4 + ${FAILED}, 1)
+  throw thrown
+}
 `
 
 /** @param threads  at least 1; how many threads compute, the calling one included */
@@ -86,14 +92,14 @@ export async function openKernelPool(module: SharedModule, memory: WasmMemory, t
     words: new Int32Array(memory.buffer, args, ARGUMENT_BYTES / 4),
     floats: new Float32Array(memory.buffer, args, ARGUMENT_BYTES / 4),
     run: (operation, tasks) => exports.run(pool, operation, args, tasks, helpers.length, own.scratch),
-    close: async () => void (await Promise.all(helpers.map((helper) => helper.terminate()))),
   }
 }
 
 function ready(helper: Worker): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   helper.once('message', () => resolve())
-  helper.once('error', reject)
+  // After it is ready, an error of a helper is told by the kernel that it left undone.
+  helper.on('error', reject)
   return promise
 }
 
@@ -119,6 +125,10 @@ function kernelFile(name: string): string {
     const path = join(folder, 'resources', 'kernels', name)
     if (existsSync(path)) return path
     if (folder === dirname(folder))
-      throw new LabError('engine-missing', `expected resources/kernels/${name} in a folder above ${start}, found none. Install the lab again.`, { start })
+      throw new LabError(
+        'engine-missing',
+        `expected resources/kernels/${name} in a folder above ${start}, found none. Install the lab again.`,
+        { start },
+      )
   }
 }

@@ -2,7 +2,16 @@
 // published ones walk index by index, or copy the whole input to cut a piece out of it. Identity copies nothing.
 
 import * as tf from '@tensorflow/tfjs'
-import { addressOf, aliasOf, OPERATION, publishedKernel, replaceKernel, sizeOf, type Kernel, type KernelContext } from './kernel-context.ts'
+import {
+  addressOf,
+  aliasOf,
+  OPERATION,
+  publishedKernel,
+  replaceKernel,
+  sizeOf,
+  type Kernel,
+  type KernelContext,
+} from './kernel-context.ts'
 import { valuesPerTask } from './wasm-elementwise.ts'
 
 /** Axes outside the innermost, once merged: COPY_RANK. */
@@ -34,7 +43,8 @@ export function registerCopies(context: KernelContext) {
 
 function identity(context: KernelContext): Kernel {
   const published = publishedKernel(context, 'Identity')
-  return (inputs, attributes) => (inputs.x!.dtype === 'string' ? published(inputs, attributes) : aliasOf(context, inputs.x!, inputs.x!.shape))
+  return (inputs, attributes) =>
+    inputs.x!.dtype === 'string' ? published(inputs, attributes) : aliasOf(context, inputs.x!, inputs.x!.shape)
 }
 
 function transpose(context: KernelContext): Kernel {
@@ -57,7 +67,11 @@ function slice(context: KernelContext): Kernel {
   const published = publishedKernel(context, 'Slice')
   return (inputs, attributes) => {
     const x = inputs.x!
-    const [begin, size] = tf.slice_util.parseSliceParams(x as tf.Tensor, attributes.begin as number[], attributes.size as number[]) as [number[], number[]]
+    const [begin, size] = tf.slice_util.parseSliceParams(
+      x as tf.Tensor,
+      attributes.begin as number[],
+      attributes.size as number[],
+    ) as [number[], number[]]
     tf.slice_util.assertParamsValid(x as tf.Tensor, begin, size)
     if (x.dtype === 'string' || x.shape.length > MOST_OUTER_AXES) return published(inputs, attributes)
     return cut(context, x, begin, size)
@@ -73,7 +87,12 @@ function split(context: KernelContext): Kernel {
     const sizes = tf.backend_util.prepareSplitSize(x as tf.Tensor, attributes.numOrSizeSplits as number[] | number, axis)
     let at = 0
     return sizes.map((size) => {
-      const part = cut(context, x, x.shape.map((_, i) => (i === axis ? at : 0)), x.shape.map((extent, i) => (i === axis ? size : extent)))
+      const part = cut(
+        context,
+        x,
+        x.shape.map((_, i) => (i === axis ? at : 0)),
+        x.shape.map((extent, i) => (i === axis ? size : extent)),
+      )
       at += size
       return part
     })

@@ -2,7 +2,15 @@
 // time, and all threads for those it has vector code for. Integers and booleans stay with the published kernels.
 
 import * as tf from '@tensorflow/tfjs'
-import { addressOf, OPERATION, publishedKernel, replaceKernel, sizeOf, type Kernel, type KernelContext } from './kernel-context.ts'
+import {
+  addressOf,
+  OPERATION,
+  publishedKernel,
+  replaceKernel,
+  sizeOf,
+  type Kernel,
+  type KernelContext,
+} from './kernel-context.ts'
 
 /** In the order of unary_task in elementwise.h. */
 const FUNCTIONS_OF_ONE = ['Exp', 'Log', 'Tanh', 'Erf', 'Sigmoid', 'Rsqrt', 'Sqrt', 'Square', 'Neg', 'Relu', 'Abs'] as const

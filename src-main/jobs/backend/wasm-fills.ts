@@ -26,13 +26,21 @@ function gather(context: KernelContext): Kernel {
   const { backend } = context
   return ({ x, indices }, { axis, batchDims }) => {
     const parsedAxis = tf.util.parseAxisParam(axis as number, x!.shape)[0]!
-    const info = tf.backend_util.segment_util.collectGatherOpShapeInfo(x as tf.Tensor, indices as tf.Tensor, parsedAxis, batchDims as number)
+    const info = tf.backend_util.segment_util.collectGatherOpShapeInfo(
+      x as tf.Tensor,
+      indices as tf.Tensor,
+      parsedAxis,
+      batchDims as number,
+    )
     const { batchSize, outerSize, dimSize, sliceSize, outputShape } = info
     const picks = backend.typedArrayFromHeap(indices!)
     const perBatch = picks.length / batchSize
     for (const index of picks)
       if (!(index >= 0 && index < dimSize))
-        throw new LabError('invalid-input', `gather expects indices in [0, ${dimSize - 1}] along axis ${parsedAxis} of [${x!.shape}], found ${index}`)
+        throw new LabError(
+          'invalid-input',
+          `gather expects indices in [0, ${dimSize - 1}] along axis ${parsedAxis} of [${x!.shape}], found ${index}`,
+        )
     const out = backend.makeOutput(outputShape, x!.dtype)
     // The picks are read again: making room for the output may have moved the heap's end and with it the view.
     const from = backend.typedArrayFromHeap(x!)
@@ -94,9 +102,15 @@ function borrowed(context: KernelContext, name: string): Kernel {
     const plain = tf.findBackend('cpu') as unknown as PlainBackend & tf.KernelBackend
     const copyOf = (input: tf.TensorInfo) => plain.makeTensorInfo(input.shape, input.dtype, backend.readSync(input.dataId))
     // Einsum's inputs are an array; every other kernel's are named.
-    const copies = Array.isArray(inputs) ? inputs.map(copyOf) : Object.fromEntries(Object.entries(inputs).map(([key, input]) => [key, copyOf(input)]))
-    const results = [kernelFunc({ inputs: copies as tf.NamedTensorInfoMap, attrs: attributes as tf.NamedAttrMap, backend: plain })].flat()
-    const outputs = results.map((result) => backend.makeOutput(result.shape, result.dtype, undefined, plain.readSync(result.dataId) as tf.TypedArray))
+    const copies = Array.isArray(inputs)
+      ? inputs.map(copyOf)
+      : Object.fromEntries(Object.entries(inputs).map(([key, input]) => [key, copyOf(input)]))
+    const results = [
+      kernelFunc({ inputs: copies as tf.NamedTensorInfoMap, attrs: attributes as tf.NamedAttrMap, backend: plain }),
+    ].flat()
+    const outputs = results.map((result) =>
+      backend.makeOutput(result.shape, result.dtype, undefined, plain.readSync(result.dataId) as tf.TypedArray),
+    )
     for (const info of [...Object.values(copies), ...results]) plain.disposeIntermediateTensorInfo(info)
     return outputs.length === 1 ? outputs[0]! : outputs
   }

@@ -38,7 +38,10 @@ function batchMatMul(context: KernelContext): Kernel {
     const { shape, m, n, k, batches, offsets } = productOf(a!, b!, transposeA === true, transposeB === true)
     if (n === 1 && m > 1) {
       // One column is one row, transposed, and the kernel for a row reads the other factor without packing it.
-      const row = multiply({ a: b!, b: a! }, { transposeA: transposeB !== true, transposeB: transposeA !== true }) as tf.TensorInfo
+      const row = multiply(
+        { a: b!, b: a! },
+        { transposeA: transposeB !== true, transposeB: transposeA !== true },
+      ) as tf.TensorInfo
       row.shape = shape
       return row
     }
@@ -87,20 +90,32 @@ function batchMatMul(context: KernelContext): Kernel {
 
 function productOf(a: tf.TensorInfo, b: tf.TensorInfo, transposeA: boolean, transposeB: boolean): Product {
   for (const x of [a, b])
-    if (x.dtype !== 'float32') throw new LabError('invalid-input', `matMul multiplies float32 tensors, found ${x.dtype}; cast it first`, { shape: x.shape })
+    if (x.dtype !== 'float32')
+      throw new LabError('invalid-input', `matMul multiplies float32 tensors, found ${x.dtype}; cast it first`, {
+        shape: x.shape,
+      })
   const [m, kA] = lastTwo(a.shape, transposeA)
   const [kB, n] = lastTwo(b.shape, transposeB)
-  if (kA !== kB)
+  if (kA !== kB) {
+    const named = (x: tf.TensorInfo, transposed: boolean) => `[${x.shape}]${transposed ? ' transposed' : ''}`
     throw new LabError(
       'invalid-input',
-      `matMul expects equal inner sizes, found ${kA} and ${kB} in [${a.shape}]${transposeA ? 'ᵀ' : ''} · [${b.shape}]${transposeB ? 'ᵀ' : ''}`,
+      `matMul expects equal inner sizes, found ${kA} and ${kB} in ${named(a, transposeA)} · ${named(b, transposeB)}`,
     )
+  }
   const outerA = a.shape.slice(0, -2)
   const outerB = b.shape.slice(0, -2)
   const outer = tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB)
   const batches = sizeOf(outer)
   const isPlain = sizeOf(outerA) === batches && sizeOf(outerB) === batches
-  return { shape: [...outer, m, n], m, n, k: kA, batches, offsets: isPlain ? null : batchOffsets(outer, outerA, m * kA, outerB, kA * n) }
+  return {
+    shape: [...outer, m, n],
+    m,
+    n,
+    k: kA,
+    batches,
+    offsets: isPlain ? null : batchOffsets(outer, outerA, m * kA, outerB, kA * n),
+  }
 }
 
 function lastTwo(shape: readonly number[], transposed: boolean): [number, number] {
@@ -109,7 +124,13 @@ function lastTwo(shape: readonly number[], transposed: boolean): [number, number
 }
 
 /** For each entry of the broadcast batch, where its matrix of A and of B begins, in floats. */
-function batchOffsets(outer: readonly number[], outerA: readonly number[], sizeA: number, outerB: readonly number[], sizeB: number) {
+function batchOffsets(
+  outer: readonly number[],
+  outerA: readonly number[],
+  sizeA: number,
+  outerB: readonly number[],
+  sizeB: number,
+) {
   const offsets = new Int32Array(2 * sizeOf(outer))
   const stridesA = broadcastStrides(outer, outerA)
   const stridesB = broadcastStrides(outer, outerB)
@@ -134,7 +155,13 @@ function broadcastStrides(outer: readonly number[], shape: readonly number[]): n
   return strides
 }
 
-function slabsOf(batches: number, m: number, n: number, k: number, threads: number): { readonly rows: number; readonly columns: number } {
+function slabsOf(
+  batches: number,
+  m: number,
+  n: number,
+  k: number,
+  threads: number,
+): { readonly rows: number; readonly columns: number } {
   const whole = { rows: roundUp(m, TILE_ROWS), columns: roundUp(n, TILE_COLUMNS) }
   if (threads === 1 || batches * m * n * k < LEAST_MULTIPLICATIONS_TO_SHARE) return whole
   const wanted = TASKS_PER_THREAD * threads

@@ -2,7 +2,15 @@
 // what is not reduced along its last axes; these reduce any run of neighbouring axes where it lies.
 
 import * as tf from '@tensorflow/tfjs'
-import { addressOf, OPERATION, publishedKernel, replaceKernel, sizeOf, type Kernel, type KernelContext } from './kernel-context.ts'
+import {
+  addressOf,
+  OPERATION,
+  publishedKernel,
+  replaceKernel,
+  sizeOf,
+  type Kernel,
+  type KernelContext,
+} from './kernel-context.ts'
 import { valuesPerTask } from './wasm-elementwise.ts'
 
 /** In the order of the kinds in reduce.h. */
@@ -21,12 +29,19 @@ function reduction(context: KernelContext, name: (typeof KINDS)[number], kind: n
   const { backend, pool } = context
   return (inputs, attributes) => {
     const x = inputs.x!
-    const axes = tf.util.parseAxisParam((attributes.axis ?? attributes.reductionIndices) as number[], x.shape).sort((a, b) => a - b)
+    const axes = tf.util
+      .parseAxisParam((attributes.axis ?? attributes.reductionIndices) as number[], x.shape)
+      .sort((a, b) => a - b)
     const first = axes[0]
     const size = sizeOf(x.shape)
     // Neighbouring axes: their indices are one run without a gap.
-    if (x.dtype !== 'float32' || size === 0 || first === undefined || axes.at(-1)! - first !== axes.length - 1) return published(inputs, attributes)
-    const [before, inside, after] = [x.shape.slice(0, first), x.shape.slice(first, first + axes.length), x.shape.slice(first + axes.length)]
+    if (x.dtype !== 'float32' || size === 0 || first === undefined || axes.at(-1)! - first !== axes.length - 1)
+      return published(inputs, attributes)
+    const [before, inside, after] = [
+      x.shape.slice(0, first),
+      x.shape.slice(first, first + axes.length),
+      x.shape.slice(first + axes.length),
+    ]
     const [outer, n, inner] = [sizeOf(before), sizeOf(inside), sizeOf(after)]
     const shape = attributes.keepDims === true ? [...before, ...inside.map(() => 1), ...after] : [...before, ...after]
     const out = backend.makeOutput(shape, 'float32')

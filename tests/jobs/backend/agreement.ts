@@ -21,7 +21,13 @@ export interface Outcome {
 }
 
 /** Leaves `backend` current. Throws when the expression leaks a tensor. */
-export async function outcomeOn(backend: string, expression: Expression, inputs: readonly Input[], seed: number, withGradients = true): Promise<Outcome> {
+export async function outcomeOn(
+  backend: string,
+  expression: Expression,
+  inputs: readonly Input[],
+  seed: number,
+  withGradients = true,
+): Promise<Outcome> {
   await tf.setBackend(backend)
   const before = tf.memory().numTensors
   const outcome = tf.tidy(() => {
@@ -32,7 +38,8 @@ export async function outcomeOn(backend: string, expression: Expression, inputs:
     const weights = tf.tensor(draws({ shape: value.shape }, seed, 'weights'), value.shape)
     const gradients = tf.grads((...xs: tf.Tensor[]) => tf.sum(tf.mul(expression(...xs), weights)))(tensors)
     gradients.forEach((gradient, i) => {
-      if (gradient.shape.join() !== inputs[i]!.shape.join()) throw new Error(`gradient ${i} is [${gradient.shape}], its input [${inputs[i]!.shape}]`)
+      if (gradient.shape.join() !== inputs[i]!.shape.join())
+        throw new Error(`gradient ${i} is [${gradient.shape}], its input [${inputs[i]!.shape}]`)
     })
     return { ...result, gradients: gradients.map((gradient) => [...gradient.dataSync()]) }
   })

@@ -6,7 +6,9 @@ import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { openNativeBackend } from '../../../src-main/jobs/backend/native-backend.ts'
 
 const absent = () => {
-  throw new Error('The Node.js native addon module (tfjs_binding.node) can not be found at path: /lab/lib/napi-v8/tfjs_binding.node. \nPlease run command …')
+  throw new Error(
+    'The Node.js native addon module (tfjs_binding.node) can not be found at path: /lab/tfjs_binding.node. \nPlease run …',
+  )
 }
 
 describe('asking for the native engine where there is none', () => {
@@ -20,7 +22,9 @@ describe('asking for the native engine where there is none', () => {
     const unlinked = () => {
       throw new Error('libtensorflow_cc.so.2: cannot open shared object file: No such file or directory')
     }
-    await expect(openNativeBackend(unlinked)).rejects.toThrow(/libtensorflow_cc\.so\.2: cannot open shared object file.*npm run setup/)
+    await expect(openNativeBackend(unlinked)).rejects.toThrow(
+      /libtensorflow_cc\.so\.2: cannot open shared object file.*npm run setup/,
+    )
   })
 
   it('leaves the process free to open another engine', async () => {

@@ -35,12 +35,21 @@ describe.skipIf(opened instanceof Error)('the native engine', () => {
   })
 
   it('has the loss and the gradients of the plain backend in a transformer block', async () => {
-    await expectAgreement(blockLoss, Object.values(blockShapes).map((shape) => ({ shape })), 1e-5)
+    await expectAgreement(
+      blockLoss,
+      Object.values(blockShapes).map((shape) => ({ shape })),
+      1e-5,
+    )
   })
 
   it('has the repaired gradients: broadcast operands, running sums', async () => {
     const product = await outcomeOn('tensorflow', (a, b) => tf.matMul(a!, b!), [{ shape: [3, 4, 5] }, { shape: [1, 5, 2] }], 1)
-    const repeated = await outcomeOn('cpu', (a, b) => tf.matMul(a!, tf.tile(b!, [3, 1, 1])), [{ shape: [3, 4, 5] }, { shape: [1, 5, 2] }], 1)
+    const repeated = await outcomeOn(
+      'cpu',
+      (a, b) => tf.matMul(a!, tf.tile(b!, [3, 1, 1])),
+      [{ shape: [3, 4, 5] }, { shape: [1, 5, 2] }],
+      1,
+    )
     expect(difference(product, repeated)).toBeLessThan(5e-6)
     for (const name of ['squaredDifference', 'maximum', 'minimum'] as const)
       await expectAgreement((a, b) => tf[name](a!, b!), [{ shape: [3, 4] }, { shape: [4] }])

@@ -30,7 +30,10 @@ export function blockLoss(...inputs: tf.Tensor[]): tf.Tensor {
 
 function lossOf(inputs: readonly tf.Tensor[], rows: number): tf.Tensor {
   const [embedding, norm, query, key, value, output, up, upBias, down] = inputs as tf.Tensor2D[]
-  const ids = tf.tensor1d(Int32Array.from({ length: rows * T }, (_, i) => (i * 7 + 3) % V), 'int32')
+  const ids = tf.tensor1d(
+    Int32Array.from({ length: rows * T }, (_, i) => (i * 7 + 3) % V),
+    'int32',
+  )
   const x = tf.gather(embedding!, ids) // (B·T, D)
   const linear = (y: tf.Tensor, weight: tf.Tensor2D) => tf.matMul(y as tf.Tensor2D, weight, false, true)
   const heads = (y: tf.Tensor) => tf.transpose(tf.reshape(y, [rows, T, H, D / H]), [0, 2, 1, 3]) // (B, H, T, d)
@@ -44,7 +47,13 @@ function lossOf(inputs: readonly tf.Tensor[], rows: number): tf.Tensor {
   const gelu = tf.mul(tf.mul(raised, 0.5), tf.add(tf.erf(tf.mul(raised, Math.SQRT1_2)), 1))
   const hidden = tf.add(attended, linear(gelu, down!))
   const logProbs = tf.logSoftmax(linear(hidden, embedding!)) // (B·T, V)
-  const targets = tf.oneHot(tf.tensor1d(Int32Array.from({ length: rows * T }, (_, i) => (i * 5 + 1) % V), 'int32'), V)
+  const targets = tf.oneHot(
+    tf.tensor1d(
+      Int32Array.from({ length: rows * T }, (_, i) => (i * 5 + 1) % V),
+      'int32',
+    ),
+    V,
+  )
   return tf.neg(tf.mean(tf.sum(tf.mul(logProbs, targets), -1)))
 }
 
@@ -54,7 +63,10 @@ if (process.argv[1] === import.meta.filename) {
   const random = createRandom(3)
   const tensors = Object.values(blockShapes).map((shape) => {
     const size = shape.reduce<number>((a, b) => a * b, 1)
-    return tf.tensor(Float32Array.from({ length: size }, () => 0.5 * random.normal()), [...shape])
+    return tf.tensor(
+      Float32Array.from({ length: size }, () => 0.5 * random.normal()),
+      [...shape],
+    )
   })
   const { value, grads } = tf.valueAndGrads((...xs: tf.Tensor[]) => lossOf(xs, 200) as tf.Scalar)(tensors)
   const hash = createHash('sha256')

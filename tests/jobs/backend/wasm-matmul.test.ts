@@ -16,7 +16,15 @@ const TRANSPOSES = [
   [true, true],
 ] as const
 
-function shapesOf(batchA: readonly number[], batchB: readonly number[], m: number, k: number, n: number, transposeA: boolean, transposeB: boolean) {
+function shapesOf(
+  batchA: readonly number[],
+  batchB: readonly number[],
+  m: number,
+  k: number,
+  n: number,
+  transposeA: boolean,
+  transposeB: boolean,
+) {
   return [{ shape: [...batchA, ...(transposeA ? [k, m] : [m, k])] }, { shape: [...batchB, ...(transposeB ? [n, k] : [k, n])] }]
 }
 
@@ -36,7 +44,17 @@ describe.each(TRANSPOSES)('a product with transposeA %s and transposeB %s', (tra
   })
 
   it('agrees where one factor is repeated along batch axes, and the gradient has the factor’s own shape', async () => {
-    for (const [batchA, batchB] of [[[3], [1]], [[1], [4]], [[2, 1], [1, 3]], [[2, 3], [3]], [[], [2, 2]], [[3, 1], [2]]] as const) {
+    for (const [batchA, batchB] of [
+      [[3], [1]],
+      [[1], [4]],
+      [
+        [2, 1],
+        [1, 3],
+      ],
+      [[2, 3], [3]],
+      [[], [2, 2]],
+      [[3, 1], [2]],
+    ] as const) {
       const inputs = shapesOf(batchA, batchB, 7, 5, 9, transposeA, transposeB)
       const found = await outcomeOn('wasm', product, inputs, 3)
       // The plain backend repeats only whole batches: the factors are repeated for it beforehand.
@@ -57,7 +75,13 @@ describe.each(TRANSPOSES)('a product with transposeA %s and transposeB %s', (tra
 
   it('with bias and activation in one call adds the bias once', async () => {
     const inputs = [...shapesOf([2], [2], 6, 130, 10, transposeA, transposeB), { shape: [10] }]
-    const found = await outcomeOn('wasm', (a, b, bias) => tf.fused.matMul({ a, b, transposeA, transposeB, bias: bias!, activation: 'relu' }), inputs, 5, false)
+    const found = await outcomeOn(
+      'wasm',
+      (a, b, bias) => tf.fused.matMul({ a, b, transposeA, transposeB, bias: bias!, activation: 'relu' }),
+      inputs,
+      5,
+      false,
+    )
     const expected = await outcomeOn('cpu', (a, b, bias) => tf.relu(tf.add(product(a!, b!), bias!)), inputs, 5, false)
     expect(difference(found, expected)).toBeLessThan(2e-6)
   })
@@ -72,6 +96,8 @@ describe('a product', () => {
 
   it('refuses integers, whose products the kernel does not compute', async () => {
     await tf.setBackend('wasm')
-    expect(() => tf.matMul(tf.ones([2, 2], 'int32'), tf.ones([2, 2], 'int32'))).toThrow(expect.objectContaining({ code: 'invalid-input' }))
+    expect(() => tf.matMul(tf.ones([2, 2], 'int32'), tf.ones([2, 2], 'int32'))).toThrow(
+      expect.objectContaining({ code: 'invalid-input' }),
+    )
   })
 })

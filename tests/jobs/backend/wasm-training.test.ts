@@ -23,9 +23,15 @@ describe('a transformer block', () => {
   it('has gradients that are the slopes of its loss', async () => {
     await tf.setBackend('wasm')
     const random = createRandom(7)
-    const values = inputs.map(({ shape }) => Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0.5 * random.normal()))
+    const values = inputs.map(({ shape }) =>
+      Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0.5 * random.normal()),
+    )
     const tensors = () => values.map((x, i) => tf.tensor(x, [...inputs[i]!.shape]))
-    const gradients = tf.tidy(() => tf.grads((...xs: tf.Tensor[]) => blockLoss(...xs))(tensors()).map((gradient) => Float32Array.from(gradient.dataSync())))
+    const gradients = tf.tidy(() =>
+      tf
+        .grads((...xs: tf.Tensor[]) => blockLoss(...xs))(tensors())
+        .map((gradient) => Float32Array.from(gradient.dataSync())),
+    )
     const lossAt = () => tf.tidy(() => blockLoss(...tensors()).dataSync()[0]!)
     const step = 1e-2
     values.forEach((x, i) => {
@@ -46,10 +52,12 @@ describe('a transformer block', () => {
   })
 
   it('gives the same bits on one thread as on five', async () => {
-    const [one, five] = await Promise.all(['1', '5'].map(async (threads) => {
-      const { stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/transformer-block.ts`, threads])
-      return stdout
-    }))
+    const [one, five] = await Promise.all(
+      ['1', '5'].map(async (threads) => {
+        const { stdout } = await promisify(execFile)(process.execPath, [`${import.meta.dirname}/transformer-block.ts`, threads])
+        return stdout
+      }),
+    )
     expect(one).toMatch(/^[0-9a-f]{64}$/)
     expect(five).toBe(one)
   })
@@ -61,7 +69,10 @@ describe('memory', () => {
     const weight = tf.variable(tf.randomNormal([64, 64], 0, 1, 'float32', 1))
     const step = () =>
       tf.tidy(() => {
-        const { grads } = tf.variableGrads(() => tf.mean(tf.square(tf.matMul(tf.tanh(weight), weight, false, true))) as tf.Scalar, [weight])
+        const { grads } = tf.variableGrads(
+          () => tf.mean(tf.square(tf.matMul(tf.tanh(weight), weight, false, true))) as tf.Scalar,
+          [weight],
+        )
         weight.assign(tf.sub(weight, tf.mul(grads[weight.name]!, 0.01)))
       })
     step()
@@ -76,7 +87,10 @@ describe('memory', () => {
     await tf.setBackend('wasm')
     const image = tf.ones<tf.Rank.R4>([1, 3, 3, 1])
     const weight = tf.variable(tf.ones<tf.Rank.R4>([2, 2, 1, 1]))
-    const outputs = () => [tf.conv2d(image, weight, 1, 'valid').dataSync()[0], tf.matMul(tf.ones([1, 4]), weight.reshape([4, 1])).dataSync()[0]]
+    const outputs = () => [
+      tf.conv2d(image, weight, 1, 'valid').dataSync()[0],
+      tf.matMul(tf.ones([1, 4]), weight.reshape([4, 1])).dataSync()[0],
+    ]
     expect(outputs()).toEqual([4, 4])
     weight.assign(tf.fill([2, 2, 1, 1], 3))
     expect(outputs()).toEqual([12, 12])
