@@ -67,7 +67,8 @@ export function createChatTokenizer({ tokenizer: json, config }: TokenizerFiles)
     endId,
     imageId,
     encode,
-    decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: true }),
+    // The library refuses an empty list; a model may well answer nothing.
+    decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: true })),
     encodePrompt: (turns) => encode(render(turns, true)),
     encodeConversation(turns) {
       const ids: number[] = []
