@@ -1,0 +1,101 @@
+// An exported vision encoder: a folder in Hugging Face's layout (config.json, model.safetensors, preprocessor_config.json,
+// README.md) and manifest.json, written last, with the SHA-256 of each file: a folder without it is not an export.
+// The export holds the blocks that feed the projector and no more, so its features are its last block's output.
+
+import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs'
+import { z } from 'zod'
+import { LabError } from '../domain/errors.ts'
+import type { MultimodalLmSpec, VisionEncoderSpec } from '../domain/model-spec.ts'
+import { parse } from '../domain/parse.ts'
+import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
+import { encoderLayersUsed } from '../engine/models/multimodal-lm.ts'
+import { visionHiddenStates } from '../engine/models/vision-encoder.ts'
+import { specFromHuggingFace } from '../engine/preprocess/hugging-face.ts'
+import { assertShape, type Weights } from '../engine/shapes.ts'
+import { visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
+import { visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
+import { splitByModule } from '../engine/weights/names.ts'
+import { readTensors } from './checkpoint.ts'
+import { readJson, sha256OfFile } from './files.ts'
+
+export const MANIFEST = 'manifest.json'
+
+export const manifestSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  kind: z.enum(['vision-encoder', 'multimodal-lm']),
+  /** Identity of the checkpoint that it was cut out of. */
+  checkpoint: z.strictObject({ sha256: z.string(), step: z.int().min(0) }),
+  /** SHA-256 of every other file in the folder. */
+  files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
+})
+export type Manifest = z.output<typeof manifestSchema>
+
+export interface ExportedEncoder {
+  readonly folder: string
+  readonly manifest: Manifest
+  readonly spec: VisionEncoderSpec
+  readonly weights: NamedArrays
+  readonly preprocess: PreprocessSpec
+}
+
+/**
+ * Reads an export back, whole.
+ * @throws LabError 'not-found' without a manifest, 'corrupt-artifact' naming the file that is not what was exported,
+ *   'invalid-input' when the folder holds something else than an encoder
+ */
+export async function readExportedEncoder(folder: string): Promise<ExportedEncoder> {
+  const manifest = await verifiedManifest(folder)
+  if (manifest.kind !== 'vision-encoder')
+    throw new LabError(
+      'invalid-input',
+      `${folder}: expected an exported vision encoder, found a ${manifest.kind}; export the encoder alone`,
+    )
+  const spec = visionEncoderSpec((await readJson(join(folder, 'config.json'))) as Record<string, unknown>)
+  const path = join(folder, 'model.safetensors')
+  const { visionEncoder: weights } = splitByModule(await readTensors(path)).modules
+  for (const [name, { shape }] of Object.entries(visionEncoderLayout(spec))) {
+    const found = weights[name]
+    if (found === undefined)
+      throw new LabError('corrupt-artifact', `${path}: the tensor ${name} is missing; export the encoder again`)
+    assertShape(`${path}: ${name}`, found, shape)
+  }
+  return {
+    folder,
+    manifest,
+    spec,
+    weights,
+    preprocess: specFromHuggingFace(await readJson(join(folder, 'preprocessor_config.json'))),
+  }
+}
+
+/** @throws LabError 'corrupt-artifact' naming the first file whose bytes are not those that were exported */
+export async function verifiedManifest(folder: string): Promise<Manifest> {
+  const manifest = parse(manifestSchema, await readJson(join(folder, MANIFEST)), 'corrupt-artifact', join(folder, MANIFEST))
+  for (const [name, expected] of Object.entries(manifest.files)) {
+    const found = await sha256OfFile(join(folder, name)).catch((thrown: unknown) => {
+      throw new LabError('corrupt-artifact', `${join(folder, name)} is missing or cannot be read; export it again`, {}, thrown)
+    })
+    if (found !== expected)
+      throw new LabError(
+        'corrupt-artifact',
+        `${join(folder, name)}: expected SHA-256 ${expected}, found ${found}; export it again`,
+      )
+  }
+  return manifest
+}
+
+/** The shape of what is exported: blocks above the selected feature layer and the pooling head feed nothing and stay behind. */
+export function exportedSpec(spec: MultimodalLmSpec): VisionEncoderSpec {
+  return { ...spec.visionEncoder, numHiddenLayers: encoderLayersUsed(spec), visionUseHead: false }
+}
+
+/** Features of an exported encoder: its last block's output. @param patches (B, P, C·patch²) @returns (B, P, D) */
+export function exportedFeatures({ spec, weights }: Pick<ExportedEncoder, 'spec' | 'weights'>, patches: tf.Tensor): tf.Tensor {
+  return tf.tidy(() => {
+    const held: Weights = Object.fromEntries(
+      Object.entries(weights).map(([name, { shape, values }]) => [name, tf.tensor(values, [...shape])]),
+    )
+    return visionHiddenStates(spec, held, patches, spec.numHiddenLayers).at(-1)!
+  })
+}
