@@ -34,17 +34,25 @@ export function describeParity(name: string, suite: (read: () => ParityCase) => 
 export function readParity(name: string): ParityCase {
   const folder = join(parityFolder, name)
   for (const file of ['case.json', 'case.safetensors'])
-    if (!existsSync(join(folder, file))) throw new Error(`the reference case ${name} lacks ${file}: expected ${join(folder, file)}`)
+    if (!existsSync(join(folder, file)))
+      throw new Error(`the reference case ${name} lacks ${file}: expected ${join(folder, file)}`)
   const bytes = readFileSync(join(folder, 'case.safetensors'))
   const headerBytes = Number(bytes.readBigUInt64LE(0))
-  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)) as Record<string, { dtype: string; shape: number[]; data_offsets: [number, number] }>
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >
   return {
     json: JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')),
     tensor(tensorName) {
       const entry = header[tensorName]
-      if (!entry) throw new Error(`the reference case ${name} has no tensor ${tensorName}; it has ${Object.keys(header).join(', ')}`)
+      if (!entry)
+        throw new Error(`the reference case ${name} has no tensor ${tensorName}; it has ${Object.keys(header).join(', ')}`)
       const [start, end] = entry.data_offsets
-      const data = bytes.buffer.slice(bytes.byteOffset + 8 + headerBytes + start, bytes.byteOffset + 8 + headerBytes + end) as ArrayBuffer
+      const data = bytes.buffer.slice(
+        bytes.byteOffset + 8 + headerBytes + start,
+        bytes.byteOffset + 8 + headerBytes + end,
+      ) as ArrayBuffer
       if (entry.dtype === 'F32') return { shape: entry.shape, values: new Float32Array(data) }
       if (entry.dtype === 'I32') return { shape: entry.shape, values: new Int32Array(data) }
       throw new Error(`tensor ${tensorName} of ${name} is ${entry.dtype}; this reader knows F32 and I32`)

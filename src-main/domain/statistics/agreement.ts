@@ -35,7 +35,10 @@ export function cohenKappa(a: ArrayLike<Category>, b: ArrayLike<Category>): Agre
 export function fleissKappa(table: readonly (readonly number[])[]): Agreement {
   const { raters, shares, observed } = ratingTable(table)
   if (raters < 2) throw new LabError('invalid-input', `table: expected at least 2 raters an item, got ${raters}`)
-  return corrected(observed, shares.reduce((sum, share) => sum + share * share, 0))
+  return corrected(
+    observed,
+    shares.reduce((sum, share) => sum + share * share, 0),
+  )
 }
 
 /**
@@ -61,7 +64,11 @@ export function krippendorffAlpha(ratings: readonly (readonly (Category | null)[
   let pairable = 0
   let disagreement = 0
   ratings.forEach((row, rater) => {
-    if (row.length !== items) throw new LabError('invalid-input', `rater ${rater}: expected ${items} items as rater 0, got ${row.length}. Put null where a rater skipped.`)
+    if (row.length !== items)
+      throw new LabError(
+        'invalid-input',
+        `rater ${rater}: expected ${items} items as rater 0, got ${row.length}. Put null where a rater skipped.`,
+      )
   })
   for (let item = 0; item < items; item++) {
     const counts = new Map<Category, number>()
@@ -90,12 +97,14 @@ export function krippendorffAlpha(ratings: readonly (readonly (Category | null)[
 
 function corrected(observed: number, expected: number): Agreement {
   // The share expected by chance is a sum of squares: all-alike gives 1 up to rounding.
-  if (expected > 1 - 1e-12) return { kind: 'undefined', reason: 'every rating is the same category, so chance alone would agree as well', observed }
+  if (expected > 1 - 1e-12)
+    return { kind: 'undefined', reason: 'every rating is the same category, so chance alone would agree as well', observed }
   return { kind: 'defined', value: (observed - expected) / (1 - expected), observed, expected }
 }
 
 function category(value: Category | undefined | null, item: number): Category {
-  if (value === undefined || value === null || Number.isNaN(value)) throw new LabError('invalid-input', `item ${item}: expected a category, got ${String(value)}`)
+  if (value === undefined || value === null || Number.isNaN(value))
+    throw new LabError('invalid-input', `item ${item}: expected a category, got ${String(value)}`)
   return value
 }
 
@@ -108,7 +117,10 @@ function ratingTable(table: readonly (readonly number[])[]) {
   table.forEach((row, item) => {
     const sum = row.reduce((all, count) => all + count, 0)
     if (row.length !== categories || sum !== raters || row.some((count) => !Number.isInteger(count) || count < 0))
-      throw new LabError('invalid-input', `item ${item}: expected ${categories} counts that sum to ${raters}, as item 0, got [${row.join(', ')}]`)
+      throw new LabError(
+        'invalid-input',
+        `item ${item}: expected ${categories} counts that sum to ${raters}, as item 0, got [${row.join(', ')}]`,
+      )
     row.forEach((count, j) => {
       totals[j]! += count
       agreement += (count * (count - 1)) / (raters * (raters - 1))

@@ -80,7 +80,11 @@ export interface PairedBootstrap {
  * Paired bootstrap of mean(b) − mean(a). Position i of `a` and `b`, both (n), is the same item, and an item is drawn
  * with both its scores: what the arms have in common cancels.
  */
-export function pairedBootstrap(a: ArrayLike<number>, b: ArrayLike<number>, options: Omit<BootstrapOptions, 'method'>): PairedBootstrap {
+export function pairedBootstrap(
+  a: ArrayLike<number>,
+  b: ArrayLike<number>,
+  options: Omit<BootstrapOptions, 'method'>,
+): PairedBootstrap {
   requireSameLength(a, b, 'a, b')
   requireFinite(a, 'a')
   requireFinite(b, 'b')
@@ -116,7 +120,8 @@ export function pairedBootstrap(a: ArrayLike<number>, b: ArrayLike<number>, opti
 /** The items of each cluster, in order of first appearance; one item each without clusters. */
 export function unitsOf(count: number, clusters: Clusters | undefined): readonly Int32Array[] {
   if (clusters === undefined) return Array.from({ length: count }, (_, i) => Int32Array.of(i))
-  if (clusters.length !== count) throw new LabError('invalid-input', `clusters: expected one for each of ${count} items, got ${clusters.length}`)
+  if (clusters.length !== count)
+    throw new LabError('invalid-input', `clusters: expected one for each of ${count} items, got ${clusters.length}`)
   const items = new Map<string | number, number[]>()
   clusters.forEach((cluster, item) => {
     const known = items.get(cluster)
@@ -124,6 +129,12 @@ export function unitsOf(count: number, clusters: Clusters | undefined): readonly
     else items.set(cluster, [item])
   })
   return [...items.values()].map((each) => Int32Array.from(each))
+}
+
+/** Mean of each cluster's items, in order of first appearance, (clusters). */
+export function meanPerCluster(values: ArrayLike<number>, clusters: Clusters): Float64Array {
+  requireFinite(values, 'values')
+  return Float64Array.from(unitsOf(values.length, clusters), (items) => meanOf(values)(items))
 }
 
 function meanOf(values: ArrayLike<number>): Statistic {
@@ -135,7 +146,13 @@ function meanOf(values: ArrayLike<number>): Statistic {
 }
 
 /** The statistic of `resamples` draws of as many units as there are, with replacement. */
-function resample(units: readonly Int32Array[], count: number, statistic: Statistic, random: Random, resamples: number): Float64Array {
+function resample(
+  units: readonly Int32Array[],
+  count: number,
+  statistic: Statistic,
+  random: Random,
+  resamples: number,
+): Float64Array {
   const draws = new Float64Array(resamples)
   const largest = units.reduce((most, unit) => Math.max(most, unit.length), 0)
   const items = new Int32Array(largest === 1 ? count : units.length * largest)
@@ -154,13 +171,21 @@ function resample(units: readonly Int32Array[], count: number, statistic: Statis
  * BCa's two percentiles (Efron 1987): z₀ = Φ⁻¹(share of draws below the estimate, ties half),
  * a = Σ(θ̄ − θ₍ᵢ₎)³ / (6·(Σ(θ̄ − θ₍ᵢ₎)²)^{3/2}) over the jackknife, α → Φ(z₀ + (z₀ + z_α)/(1 − a(z₀ + z_α))).
  */
-function bcaShares(draws: Float64Array, estimate: number, units: readonly Int32Array[], statistic: Statistic, level: number): readonly [number, number] {
+function bcaShares(
+  draws: Float64Array,
+  estimate: number,
+  units: readonly Int32Array[],
+  statistic: Statistic,
+  level: number,
+): readonly [number, number] {
   let below = 0
   for (const draw of draws) below += draw < estimate ? 1 : draw === estimate ? 0.5 : 0
   // All draws on one side would send z₀ to infinity; half a draw is the most that R draws can tell.
   const share = Math.min(draws.length - 0.5, Math.max(0.5, below)) / draws.length
   const bias = normalQuantile(share)
-  const left = Float64Array.from(units, (_, out) => finite(statistic(withoutUnit(units, out)), `the sample without cluster ${out}`))
+  const left = Float64Array.from(units, (_, out) =>
+    finite(statistic(withoutUnit(units, out)), `the sample without cluster ${out}`),
+  )
   const centre = mean(left)
   let squares = 0
   let cubes = 0
@@ -189,6 +214,7 @@ function withoutUnit(units: readonly Int32Array[], out: number): Int32Array {
 }
 
 function finite(value: number, where: string): number {
-  if (!Number.isFinite(value)) throw new LabError('invalid-input', `statistic: expected a finite number on ${where}, got ${value}`)
+  if (!Number.isFinite(value))
+    throw new LabError('invalid-input', `statistic: expected a finite number on ${where}, got ${value}`)
   return value
 }

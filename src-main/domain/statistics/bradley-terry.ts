@@ -27,7 +27,8 @@ export interface BradleyTerry {
  *   does not exist, naming the players between whom wins go one way only
  */
 export function bradleyTerry(players: number, comparisons: readonly Comparison[], ridge = 0): BradleyTerry {
-  if (!Number.isInteger(players) || players < 2) throw new LabError('invalid-input', `players: expected at least 2, got ${players}`)
+  if (!Number.isInteger(players) || players < 2)
+    throw new LabError('invalid-input', `players: expected at least 2, got ${players}`)
   if (!(ridge >= 0 && Number.isFinite(ridge))) throw new LabError('invalid-input', `ridge: expected at least 0, got ${ridge}`)
   const wins = winTable(players, comparisons)
   if (ridge === 0) assertStronglyConnected(players, wins)
@@ -62,8 +63,13 @@ function winTable(players: number, comparisons: readonly Comparison[]): Float64A
   const wins = new Float64Array(players * players)
   comparisons.forEach(({ winner, loser, weight = 1 }, i) => {
     const known = [winner, loser].every((player) => Number.isInteger(player) && player >= 0 && player < players)
-    if (!known || winner === loser) throw new LabError('invalid-input', `comparison ${i}: expected two different players of 0 … ${players - 1}, got ${winner} and ${loser}`)
-    if (!(weight >= 0 && Number.isFinite(weight))) throw new LabError('invalid-input', `comparison ${i}: expected a weight of at least 0, got ${weight}`)
+    if (!known || winner === loser)
+      throw new LabError(
+        'invalid-input',
+        `comparison ${i}: expected two different players of 0 … ${players - 1}, got ${winner} and ${loser}`,
+      )
+    if (!(weight >= 0 && Number.isFinite(weight)))
+      throw new LabError('invalid-input', `comparison ${i}: expected a weight of at least 0, got ${weight}`)
     wins[winner * players + loser]! += weight
   })
   return wins
@@ -81,7 +87,8 @@ function assertStronglyConnected(players: number, wins: Float64Array): void {
       const rest = Array.from({ length: players }, (_, i) => i).filter((i) => !reached.has(i))
       throw new LabError(
         'invalid-input',
-        `no finite strengths: none of players ${[...reached].join(', ')} has ever ${verb} any of ${rest.join(', ')}. Compare them more, or give a ridge above 0.`,
+        `no finite strengths: of players ${[...reached].join(', ')} none has ${verb} any of ${rest.join(', ')}. ` +
+          'Compare them more, or give a ridge above 0.',
         { players: rest },
       )
     }
@@ -127,7 +134,12 @@ function derivatives(wins: Float64Array, theta: Float64Array, ridge: number) {
 function standardErrors(wins: Float64Array, theta: Float64Array, ridge: number): number[] {
   const n = theta.length
   const { information } = derivatives(wins, theta, ridge)
-  const columns = Array.from({ length: n }, (_, k) => solve(information, Float64Array.from({ length: n }, (_, i) => (i === k ? 1 : 0))))
+  const columns = Array.from({ length: n }, (_, k) =>
+    solve(
+      information,
+      Float64Array.from({ length: n }, (_, i) => (i === k ? 1 : 0)),
+    ),
+  )
   const at = (i: number, j: number) => columns[j]![i]!
   // Var(θ_i − θ̄) = C_ii − 2·mean_j C_ij + mean_jk C_jk.
   let all = 0

@@ -63,7 +63,8 @@ export function pairedEffect(a: ArrayLike<number>, b: ArrayLike<number>): Paired
 /** Cohen's h = 2·asin√p_b − 2·asin√p_a: the effect size of two proportions; 0.2 small, 0.5 medium, 0.8 large. */
 export function cohensH(shareA: number, shareB: number): number {
   for (const share of [shareA, shareB])
-    if (!(share >= 0 && share <= 1)) throw new LabError('invalid-input', `cohensH: expected shares between 0 and 1, got ${shareA} and ${shareB}`)
+    if (!(share >= 0 && share <= 1))
+      throw new LabError('invalid-input', `cohensH: expected shares between 0 and 1, got ${shareA} and ${shareB}`)
   return 2 * Math.asin(Math.sqrt(shareB)) - 2 * Math.asin(Math.sqrt(shareA))
 }
 

@@ -23,7 +23,8 @@ export function logGamma(x: number): number {
 
 /** I_x(a, b), the regularised incomplete beta function, for 0 ≤ x ≤ 1 and a, b > 0. */
 export function incompleteBeta(x: number, a: number, b: number): number {
-  if (!(x >= 0 && x <= 1 && a > 0 && b > 0)) throw new LabError('invalid-input', `incompleteBeta: expected 0 ≤ x ≤ 1 and a, b > 0, got x ${x}, a ${a}, b ${b}`)
+  if (!(x >= 0 && x <= 1 && a > 0 && b > 0))
+    throw new LabError('invalid-input', `incompleteBeta: expected 0 ≤ x ≤ 1 and a, b > 0, got x ${x}, a ${a}, b ${b}`)
   if (x === 0 || x === 1) return x
   // The fraction converges quickly left of the mean only; I_x(a, b) = 1 − I_{1−x}(b, a) mirrors the rest.
   if (x > (a + 1) / (a + b + 2)) return 1 - incompleteBeta(1 - x, b, a)
@@ -54,7 +55,10 @@ export function studentTCdf(t: number, degrees: number): number {
   if (t === -Infinity) return 0
   // With x = ν/(ν + t²) near 1 the complement t²/(ν + t²) keeps the digits.
   const squared = t * t
-  const tail = squared < degrees ? 0.5 * (1 - incompleteBeta(squared / (degrees + squared), 0.5, degrees / 2)) : 0.5 * incompleteBeta(degrees / (degrees + squared), degrees / 2, 0.5)
+  const tail =
+    squared < degrees
+      ? 0.5 * (1 - incompleteBeta(squared / (degrees + squared), 0.5, degrees / 2))
+      : 0.5 * incompleteBeta(degrees / (degrees + squared), degrees / 2, 0.5)
   return t > 0 ? 1 - tail : tail
 }
 
@@ -65,7 +69,8 @@ export function studentTTwoSided(t: number, degrees: number): number {
 
 /** The t with P(T ≤ t) = `share`, by bisection on a bracket that is doubled until it holds the answer. */
 export function studentTQuantile(share: number, degrees: number): number {
-  if (!(share > 0 && share < 1)) throw new LabError('invalid-input', `studentTQuantile: expected a share between 0 and 1, got ${share}`)
+  if (!(share > 0 && share < 1))
+    throw new LabError('invalid-input', `studentTQuantile: expected a share between 0 and 1, got ${share}`)
   if (share === 0.5) return 0
   // The lower tail only: the upper one is its mirror image, and 1 − share is exact for shares above ½.
   if (share > 0.5) return -studentTQuantile(1 - share, degrees)
@@ -107,14 +112,21 @@ export function erfc(x: number): number {
   return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction)
 }
 
-const ACKLAM_A = [-3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.38357751867269e2, -3.066479806614716e1, 2.506628277459239] as const
-const ACKLAM_B = [-5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1, -1.328068155288572e1] as const
-const ACKLAM_C = [-7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783] as const
+const ACKLAM_A = [
+  -3.969683028665376e1, 2.209460984245205e2, -2.759285104469687e2, 1.38357751867269e2, -3.066479806614716e1, 2.506628277459239,
+] as const
+const ACKLAM_B = [
+  -5.447609879822406e1, 1.615858368580409e2, -1.556989798598866e2, 6.680131188771972e1, -1.328068155288572e1,
+] as const
+const ACKLAM_C = [
+  -7.784894002430293e-3, -3.223964580411365e-1, -2.400758277161838, -2.549732539343734, 4.374664141464968, 2.938163982698783,
+] as const
 const ACKLAM_D = [7.784695709041462e-3, 3.224671290700398e-1, 2.445134137142996, 3.754408661907416] as const
 
 /** The z with Φ(z) = `share`. */
 export function normalQuantile(share: number): number {
-  if (!(share > 0 && share < 1)) throw new LabError('invalid-input', `normalQuantile: expected a share between 0 and 1, got ${share}`)
+  if (!(share > 0 && share < 1))
+    throw new LabError('invalid-input', `normalQuantile: expected a share between 0 and 1, got ${share}`)
   if (share > 0.5) return -normalQuantile(1 - share)
   const polynomial = (coefficients: readonly number[], at: number) => coefficients.reduce((sum, each) => sum * at + each, 0)
   let z: number

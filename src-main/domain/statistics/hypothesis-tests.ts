@@ -54,7 +54,10 @@ export function mcnemarExactP(aOnly: number, bOnly: number): number {
 function asRight(value: number | boolean, name: string, index: number): boolean {
   if (value === 1 || value === true) return true
   if (value === 0 || value === false) return false
-  throw new LabError('invalid-input', `${name}[${index}]: expected 1 or 0 (right or wrong), got ${value}. For graded scores use the sign-flip test.`)
+  throw new LabError(
+    'invalid-input',
+    `${name}[${index}]: expected 1 or 0 (right or wrong), got ${value}. For graded scores use the sign-flip test.`,
+  )
 }
 
 export interface SignFlip {
@@ -74,7 +77,12 @@ export interface SignFlip {
 export function signFlipTest(
   a: ArrayLike<number>,
   b: ArrayLike<number>,
-  options: { readonly random: Random; readonly clusters?: Clusters | undefined; readonly flips?: number; readonly exactUpTo?: number },
+  options: {
+    readonly random: Random
+    readonly clusters?: Clusters | undefined
+    readonly flips?: number
+    readonly exactUpTo?: number
+  },
 ): SignFlip {
   const { random, clusters, flips = 10_000, exactUpTo = 16 } = options
   requireSameLength(a, b, 'a, b')

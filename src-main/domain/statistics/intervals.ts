@@ -55,14 +55,22 @@ export function pairedT(a: ArrayLike<number>, b: ArrayLike<number>, level = 0.95
   requireCount(a, 2, 'seeds')
   requireFinite(a, 'a')
   requireFinite(b, 'b')
-  return oneSampleT(Float64Array.from(a, (value, i) => b[i]! - value), level)
+  return oneSampleT(
+    Float64Array.from(a, (value, i) => b[i]! - value),
+    level,
+  )
 }
 
 /** The same for differences already taken. */
 export function oneSampleT(differences: ArrayLike<number>, level = 0.95): PairedT {
   requireCount(differences, 2, 'differences')
   requireFinite(differences, 'differences')
-  return studentInterval(mean(differences), standardDeviation(differences) / Math.sqrt(differences.length), differences.length - 1, level)
+  return studentInterval(
+    mean(differences),
+    standardDeviation(differences) / Math.sqrt(differences.length),
+    differences.length - 1,
+    level,
+  )
 }
 
 /** difference ± t·standardError, and the two-sided p of no difference. */

@@ -22,8 +22,13 @@ export interface Decision {
 export function itemsNeeded(difference: number, spread: number, { alpha = 0.05, power = 0.8 }: Decision = {}): number {
   requireOpenShare(alpha, 'alpha')
   requireOpenShare(power, 'power')
-  if (!(Number.isFinite(difference) && difference !== 0)) throw new LabError('invalid-input', `difference: expected a finite number other than 0, got ${difference}: no number of items tells nothing from nothing`)
-  if (!(spread >= 0 && Number.isFinite(spread))) throw new LabError('invalid-input', `spread: expected a standard deviation of at least 0, got ${spread}`)
+  if (!(Number.isFinite(difference) && difference !== 0))
+    throw new LabError(
+      'invalid-input',
+      `difference: expected a finite number other than 0, got ${difference}: no number of items tells nothing from nothing`,
+    )
+  if (!(spread >= 0 && Number.isFinite(spread)))
+    throw new LabError('invalid-input', `spread: expected a standard deviation of at least 0, got ${spread}`)
   return Math.max(2, Math.ceil((((normalQuantile(1 - alpha / 2) + normalQuantile(power)) * spread) / difference) ** 2))
 }
 
@@ -39,7 +44,11 @@ export function itemsNeededMcNemar(difference: number, discordant: number, { alp
   requireOpenShare(alpha, 'alpha')
   requireOpenShare(power, 'power')
   if (!(Math.abs(difference) > 0 && Math.abs(difference) <= discordant && discordant <= 1))
-    throw new LabError('invalid-input', `expected 0 < |difference| ≤ discordant ≤ 1, got difference ${difference} and discordant ${discordant}`)
-  const spread = normalQuantile(1 - alpha / 2) * Math.sqrt(discordant) + normalQuantile(power) * Math.sqrt(discordant - difference ** 2)
+    throw new LabError(
+      'invalid-input',
+      `expected 0 < |difference| ≤ discordant ≤ 1, got difference ${difference} and discordant ${discordant}`,
+    )
+  const spread =
+    normalQuantile(1 - alpha / 2) * Math.sqrt(discordant) + normalQuantile(power) * Math.sqrt(discordant - difference ** 2)
   return Math.max(2, Math.ceil((spread / difference) ** 2))
 }

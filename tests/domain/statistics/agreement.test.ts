@@ -8,8 +8,18 @@ import { refusal } from '../../support/refusal.ts'
 describe("Cohen's kappa", () => {
   it('observed 0.7, expected 0.5: 0.4', () => {
     // 20 yes/yes, 5 yes/no, 10 no/yes, 15 no/no: p_o = 35/50; p_e = ½·0.6 + ½·0.4.
-    const pairs = [...new Array(20).fill(['yes', 'yes']), ...new Array(5).fill(['yes', 'no']), ...new Array(10).fill(['no', 'yes']), ...new Array(15).fill(['no', 'no'])] as [string, string][]
-    expect(cohenKappa(pairs.map(([a]) => a), pairs.map(([, b]) => b))).toEqual({ kind: 'defined', value: expect.closeTo(0.4, 12), observed: 0.7, expected: 0.5 })
+    const pairs = [
+      ...new Array(20).fill(['yes', 'yes']),
+      ...new Array(5).fill(['yes', 'no']),
+      ...new Array(10).fill(['no', 'yes']),
+      ...new Array(15).fill(['no', 'no']),
+    ] as [string, string][]
+    expect(
+      cohenKappa(
+        pairs.map(([a]) => a),
+        pairs.map(([, b]) => b),
+      ),
+    ).toEqual({ kind: 'defined', value: expect.closeTo(0.4, 12), observed: 0.7, expected: 0.5 })
   })
 
   it('perfect agreement is 1, perfect contradiction −1', () => {
@@ -22,13 +32,19 @@ describe("Cohen's kappa", () => {
   })
 
   it('refuses no items, other items, missing ratings', () => {
-    for (const call of [() => cohenKappa([], []), () => cohenKappa([1], [1, 2]), () => cohenKappa([NaN], [1])]) expect(refusal(call)).toBe('invalid-input')
+    for (const call of [() => cohenKappa([], []), () => cohenKappa([1], [1, 2]), () => cohenKappa([NaN], [1])])
+      expect(refusal(call)).toBe('invalid-input')
   })
 })
 
 describe('Fleiss and Gwet', () => {
   it('two raters who always agree on two categories: kappa 1, AC1 1', () => {
-    const table = [[2, 0], [0, 2], [2, 0], [0, 2]]
+    const table = [
+      [2, 0],
+      [0, 2],
+      [2, 0],
+      [0, 2],
+    ]
     expect(fleissKappa(table)).toMatchObject({ value: 1 })
     expect(gwetAc1(table)).toMatchObject({ value: 1 })
   })
@@ -41,29 +57,72 @@ describe('Fleiss and Gwet', () => {
   })
 
   it('one category only is undefined for Fleiss; AC1 knows the other column and says 1', () => {
-    expect(fleissKappa([[3, 0], [3, 0]])).toMatchObject({ kind: 'undefined' })
-    expect(gwetAc1([[3, 0], [3, 0]])).toMatchObject({ value: 1 })
+    expect(
+      fleissKappa([
+        [3, 0],
+        [3, 0],
+      ]),
+    ).toMatchObject({ kind: 'undefined' })
+    expect(
+      gwetAc1([
+        [3, 0],
+        [3, 0],
+      ]),
+    ).toMatchObject({ value: 1 })
     expect(gwetAc1([[3], [3]])).toMatchObject({ kind: 'undefined' })
   })
 
   it('refuses rows of other raters, fractions, single raters', () => {
-    for (const call of [() => fleissKappa([[2, 0], [1, 0]]), () => fleissKappa([[1.5, 0.5]]), () => fleissKappa([[1, 0]]), () => fleissKappa([])]) expect(refusal(call)).toBe('invalid-input')
+    for (const call of [
+      () =>
+        fleissKappa([
+          [2, 0],
+          [1, 0],
+        ]),
+      () => fleissKappa([[1.5, 0.5]]),
+      () => fleissKappa([[1, 0]]),
+      () => fleissKappa([]),
+    ])
+      expect(refusal(call)).toBe('invalid-input')
   })
 })
 
 describe("Krippendorff's alpha", () => {
   it('perfect agreement is 1 even with gaps', () => {
-    expect(krippendorffAlpha([['a', 'b', null, 'a'], ['a', 'b', 'c', null]])).toMatchObject({ value: 1 })
+    expect(
+      krippendorffAlpha([
+        ['a', 'b', null, 'a'],
+        ['a', 'b', 'c', null],
+      ]),
+    ).toMatchObject({ value: 1 })
   })
 
   it('items with one rating drop out', () => {
-    const with_ = krippendorffAlpha([[1, 2, 1, 9], [1, 2, 2, null]])
-    expect(with_).toEqual(krippendorffAlpha([[1, 2, 1], [1, 2, 2]]))
+    const with_ = krippendorffAlpha([
+      [1, 2, 1, 9],
+      [1, 2, 2, null],
+    ])
+    expect(with_).toEqual(
+      krippendorffAlpha([
+        [1, 2, 1],
+        [1, 2, 2],
+      ]),
+    )
   })
 
   it('is undefined where all ratings are alike, and where nothing overlaps', () => {
-    expect(krippendorffAlpha([['a', 'a'], ['a', 'a']])).toMatchObject({ kind: 'undefined' })
-    expect(krippendorffAlpha([['a', null], [null, 'a']])).toMatchObject({ kind: 'undefined' })
+    expect(
+      krippendorffAlpha([
+        ['a', 'a'],
+        ['a', 'a'],
+      ]),
+    ).toMatchObject({ kind: 'undefined' })
+    expect(
+      krippendorffAlpha([
+        ['a', null],
+        [null, 'a'],
+      ]),
+    ).toMatchObject({ kind: 'undefined' })
   })
 
   it('refuses one rater and ragged rows', () => {
@@ -102,7 +161,12 @@ describe('Bradley–Terry', () => {
   })
 
   it('refuses unknown players, games against oneself, no games', () => {
-    for (const call of [() => bradleyTerry(2, [wins(0, 2, 1)]), () => bradleyTerry(2, [wins(1, 1, 1)]), () => bradleyTerry(2, []), () => bradleyTerry(1, [])])
+    for (const call of [
+      () => bradleyTerry(2, [wins(0, 2, 1)]),
+      () => bradleyTerry(2, [wins(1, 1, 1)]),
+      () => bradleyTerry(2, []),
+      () => bradleyTerry(1, []),
+    ])
       expect(refusal(call)).toBe('invalid-input')
   })
 })

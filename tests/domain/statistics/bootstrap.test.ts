@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../../src-main/domain/random.ts'
-import { bootstrapInterval, bootstrapMean, pairedBootstrap } from '../../../src-main/domain/statistics/bootstrap.ts'
+import { bootstrapInterval, bootstrapMean, meanPerCluster, pairedBootstrap } from '../../../src-main/domain/statistics/bootstrap.ts'
 import { refusal } from '../../support/refusal.ts'
 
 const values = [3.1, 0.2, 5.5, 1.7, 2.2, 9.4, 0.9, 1.1, 4, 2.6, 0.3, 7.7]
@@ -23,7 +23,10 @@ describe('bootstrap interval', () => {
   })
 
   it('takes any statistic', () => {
-    const largest = bootstrapInterval(values.length, (items) => Math.max(...[...items].map((i) => values[i]!)), { random: random(), resamples: 500 })
+    const largest = bootstrapInterval(values.length, (items) => Math.max(...[...items].map((i) => values[i]!)), {
+      random: random(),
+      resamples: 500,
+    })
     expect(largest.estimate).toBe(9.4)
     expect(largest.interval.high).toBe(9.4)
   })
@@ -54,9 +57,18 @@ describe('bootstrap interval', () => {
     expect([result.interval.low, result.interval.high]).toEqual([0, 1])
   })
 
+  it('means per cluster keep the order of first appearance', () => {
+    expect([...meanPerCluster([1, 5, 3, 7], ['b', 'a', 'b', 'a'])]).toEqual([2, 6])
+    expect(refusal(() => meanPerCluster([1, NaN], ['a', 'b']))).toBe('invalid-input')
+  })
+
   it('equal values give a point, by either method', () => {
     for (const method of ['percentile', 'bca'] as const)
-      expect(bootstrapMean([2, 2, 2, 2], { random: random(), resamples: 200, method }).interval).toEqual({ low: 2, high: 2, level: 0.95 })
+      expect(bootstrapMean([2, 2, 2, 2], { random: random(), resamples: 200, method }).interval).toEqual({
+        low: 2,
+        high: 2,
+        level: 0.95,
+      })
   })
 
   it('refuses NaN, one item, one cluster, too few resamples, a statistic that breaks', () => {
@@ -75,10 +87,17 @@ describe('bootstrap interval', () => {
 
 describe('paired bootstrap', () => {
   it('what both arms share cancels: adding any constant per item changes nothing', () => {
-    const [a, b] = [[0, 1, 0, 1, 1, 0], [1, 1, 0, 1, 1, 1]]
+    const [a, b] = [
+      [0, 1, 0, 1, 1, 0],
+      [1, 1, 0, 1, 1, 1],
+    ]
     const shift = [100, -100, 7, 0, 1e3, 3]
     const plain = pairedBootstrap(a, b, { random: random(), resamples: 500 })
-    const shifted = pairedBootstrap(a.map((x, i) => x + shift[i]!), b.map((x, i) => x + shift[i]!), { random: random(), resamples: 500 })
+    const shifted = pairedBootstrap(
+      a.map((x, i) => x + shift[i]!),
+      b.map((x, i) => x + shift[i]!),
+      { random: random(), resamples: 500 },
+    )
     expect(shifted.interval).toEqual(plain.interval)
     expect(shifted.p).toBe(plain.p)
   })
@@ -86,11 +105,17 @@ describe('paired bootstrap', () => {
   it('identical arms have difference 0 and p 1; arms that always differ have the least p', () => {
     const scores = [1, 0, 1, 1, 0]
     expect(pairedBootstrap(scores, scores, { random: random(), resamples: 999 })).toMatchObject({ difference: 0, p: 1 })
-    expect(pairedBootstrap([0, 0, 0, 0], [1, 1, 1, 1], { random: random(), resamples: 999 })).toMatchObject({ difference: 1, p: 2 / 1000 })
+    expect(pairedBootstrap([0, 0, 0, 0], [1, 1, 1, 1], { random: random(), resamples: 999 })).toMatchObject({
+      difference: 1,
+      p: 2 / 1000,
+    })
   })
 
   it('swapping the arms mirrors the interval and keeps p', () => {
-    const [a, b] = [[0, 1, 0, 0, 1, 0, 1, 0], [1, 1, 0, 1, 0, 1, 1, 1]]
+    const [a, b] = [
+      [0, 1, 0, 0, 1, 0, 1, 0],
+      [1, 1, 0, 1, 0, 1, 1, 1],
+    ]
     const [there, back] = [pairedBootstrap(a, b, { random: random() }), pairedBootstrap(b, a, { random: random() })]
     expect(back.interval.low).toBeCloseTo(-there.interval.high, 12)
     expect(back.p).toBe(there.p)

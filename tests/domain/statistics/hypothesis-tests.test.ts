@@ -50,7 +50,13 @@ describe('sign-flip test', () => {
   it('clusters flip together: ten copies of an item are one vote', () => {
     const copied = differences.flatMap((value) => new Array<number>(10).fill(value))
     const clusters = differences.flatMap((_, i) => new Array<number>(10).fill(i))
-    expect(signFlipTest(copied.map(() => 0), copied, { random: createRandom(0), clusters }).p).toBe(0.0625)
+    expect(
+      signFlipTest(
+        copied.map(() => 0),
+        copied,
+        { random: createRandom(0), clusters },
+      ).p,
+    ).toBe(0.0625)
   })
 
   it('no difference has p 1', () => {

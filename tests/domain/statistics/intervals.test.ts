@@ -7,7 +7,10 @@ import { refusal } from '../../support/refusal.ts'
 
 describe('Wilson interval', () => {
   it('agrees with statsmodels, also at another level', () => {
-    for (const [successes, count, low, high] of [[3, 7, 0.15821985525146964, 0.7495416354723428], [128, 200, 0.5714152816600307, 0.7033080269543347]] as const) {
+    for (const [successes, count, low, high] of [
+      [3, 7, 0.15821985525146964, 0.7495416354723428],
+      [128, 200, 0.5714152816600307, 0.7033080269543347],
+    ] as const) {
       const interval = wilsonInterval(successes, count)
       expect(interval.low).toBeCloseTo(low, 13)
       expect(interval.high).toBeCloseTo(high, 13)
@@ -21,7 +24,13 @@ describe('Wilson interval', () => {
   })
 
   it('refuses no items, more successes than items, fractions', () => {
-    for (const call of [() => wilsonInterval(0, 0), () => wilsonInterval(3, 2), () => wilsonInterval(0.5, 2), () => wilsonInterval(1, 2, 1)]) expect(refusal(call)).toBe('invalid-input')
+    for (const call of [
+      () => wilsonInterval(0, 0),
+      () => wilsonInterval(3, 2),
+      () => wilsonInterval(0.5, 2),
+      () => wilsonInterval(1, 2, 1),
+    ])
+      expect(refusal(call)).toBe('invalid-input')
   })
 })
 
@@ -50,7 +59,8 @@ describe('paired t over seeds', () => {
   })
 
   it('refuses one seed, unequal lengths, NaN', () => {
-    for (const call of [() => pairedT([1], [2]), () => pairedT([1, 2], [1]), () => pairedT([1, NaN], [1, 2])]) expect(refusal(call)).toBe('invalid-input')
+    for (const call of [() => pairedT([1], [2]), () => pairedT([1, 2], [1]), () => pairedT([1, NaN], [1, 2])])
+      expect(refusal(call)).toBe('invalid-input')
   })
 })
 

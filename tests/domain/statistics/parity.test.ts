@@ -10,7 +10,15 @@ import { wilsonInterval } from '../../../src-main/domain/statistics/intervals.ts
 import { describeParity } from '../../support/read-parity.ts'
 
 interface Expected {
-  paired: { mcnemar_exact_p: number; a_only: number; b_only: number; difference: number; paired_bootstrap_95: [number, number]; bootstrap_tolerance: number; wilson_95_of_a: [number, number] }
+  paired: {
+    mcnemar_exact_p: number
+    a_only: number
+    b_only: number
+    difference: number
+    paired_bootstrap_95: [number, number]
+    bootstrap_tolerance: number
+    wilson_95_of_a: [number, number]
+  }
   cohen_kappa: number
   fleiss_kappa_textbook: { table: number[][]; kappa: number }
   krippendorff_alpha_nominal_textbook: { ratings: (number | null)[][]; alpha: number }
@@ -22,7 +30,11 @@ describeParity('measurements', (read) => {
     const { json, tensor } = read()
     const expected = (json as Expected).paired
     const [a, b] = [tensor('paired.a').values, tensor('paired.b').values]
-    expect(mcnemarExact(a, b)).toMatchObject({ aOnly: expected.a_only, bOnly: expected.b_only, p: expect.closeTo(expected.mcnemar_exact_p, 10) })
+    expect(mcnemarExact(a, b)).toMatchObject({
+      aOnly: expected.a_only,
+      bOnly: expected.b_only,
+      p: expect.closeTo(expected.mcnemar_exact_p, 10),
+    })
     const bootstrap = pairedBootstrap(a, b, { random: createRandom(0) })
     expect(bootstrap.difference).toBeCloseTo(expected.difference, 10)
     expect(Math.abs(bootstrap.interval.low - expected.paired_bootstrap_95[0])).toBeLessThanOrEqual(expected.bootstrap_tolerance)
@@ -35,8 +47,12 @@ describeParity('measurements', (read) => {
   it("agreement: Cohen's kappa, Fleiss' textbook table, Krippendorff's textbook ratings", () => {
     const { json, tensor } = read()
     const expected = json as Expected
-    expect(cohenKappa(tensor('annotator.1').values, tensor('annotator.2').values)).toMatchObject({ value: expect.closeTo(expected.cohen_kappa, 10) })
-    expect(fleissKappa(expected.fleiss_kappa_textbook.table)).toMatchObject({ value: expect.closeTo(expected.fleiss_kappa_textbook.kappa, 10) })
+    expect(cohenKappa(tensor('annotator.1').values, tensor('annotator.2').values)).toMatchObject({
+      value: expect.closeTo(expected.cohen_kappa, 10),
+    })
+    expect(fleissKappa(expected.fleiss_kappa_textbook.table)).toMatchObject({
+      value: expect.closeTo(expected.fleiss_kappa_textbook.kappa, 10),
+    })
     // The book prints three digits; the package krippendorff gives 0.743421052631579.
     const alpha = krippendorffAlpha(expected.krippendorff_alpha_nominal_textbook.ratings)
     expect(alpha).toMatchObject({ value: expect.closeTo(0.743421052631579, 12) })
@@ -45,7 +61,10 @@ describeParity('measurements', (read) => {
 
   it('Bradley–Terry strengths', () => {
     const { winner_loser, log_strength_centred, tolerance } = (read().json as Expected).bradley_terry
-    const { logStrengths } = bradleyTerry(log_strength_centred.length, winner_loser.map(([winner, loser]) => ({ winner, loser })))
+    const { logStrengths } = bradleyTerry(
+      log_strength_centred.length,
+      winner_loser.map(([winner, loser]) => ({ winner, loser })),
+    )
     logStrengths.forEach((strength, i) => expect(Math.abs(strength - log_strength_centred[i]!)).toBeLessThanOrEqual(tolerance))
   })
 })

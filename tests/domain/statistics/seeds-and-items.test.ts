@@ -30,7 +30,16 @@ describe('seeds and items', () => {
 
   it('the table 0 2 / 2 6: mean squares 9 and 9, residual 1, so the variance is (9 + 9 − 1)/4', () => {
     // Row means 1, 4 and column means 1, 4 around 2.5: MS = 2·(1.5² + 1.5²)/1 = 9 twice; residuals are all ±½: MS_res = 1.
-    const result = seedsAndItems([[0, 0], [0, 0]], [[0, 2], [2, 6]])
+    const result = seedsAndItems(
+      [
+        [0, 0],
+        [0, 0],
+      ],
+      [
+        [0, 2],
+        [2, 6],
+      ],
+    )
     expect(result.difference).toBe(2.5)
     expect(result.standardError).toBeCloseTo(Math.sqrt(17 / 4), 12)
     expect(result.degreesOfFreedom).toBeCloseTo(17 ** 2 / (81 + 81 + 1), 12)
@@ -55,11 +64,36 @@ describe('seeds and items', () => {
   })
 
   it('no difference anywhere has p 1', () => {
-    expect(seedsAndItems([[1, 0], [1, 1]], [[1, 0], [1, 1]])).toMatchObject({ difference: 0, p: 1 })
+    expect(
+      seedsAndItems(
+        [
+          [1, 0],
+          [1, 1],
+        ],
+        [
+          [1, 0],
+          [1, 1],
+        ],
+      ),
+    ).toMatchObject({ difference: 0, p: 1 })
   })
 
   it('refuses one seed, ragged rows, NaN', () => {
-    for (const call of [() => seedsAndItems([[1, 2]], [[1, 2]]), () => seedsAndItems([[1, 2], [1]], [[1, 2], [1]]), () => seedsAndItems([[1, NaN], [1, 2]], [[1, 2], [1, 2]])])
+    for (const call of [
+      () => seedsAndItems([[1, 2]], [[1, 2]]),
+      () => seedsAndItems([[1, 2], [1]], [[1, 2], [1]]),
+      () =>
+        seedsAndItems(
+          [
+            [1, NaN],
+            [1, 2],
+          ],
+          [
+            [1, 2],
+            [1, 2],
+          ],
+        ),
+    ])
       expect(refusal(call)).toBe('invalid-input')
   })
 })
@@ -77,7 +111,10 @@ describe('crossed bootstrap', () => {
   })
 
   it('the same seed gives the same interval', () => {
-    const rows = [[1, 0, 1], [0, 0, 1]]
+    const rows = [
+      [1, 0, 1],
+      [0, 0, 1],
+    ]
     const at = () => crossedBootstrap(zeros(rows), rows, { random: createRandom(4), resamples: 300 })
     expect(at()).toEqual(at())
   })

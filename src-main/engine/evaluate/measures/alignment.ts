@@ -5,7 +5,18 @@
 import { LabError } from '../../../domain/errors.ts'
 import type { Random } from '../../../domain/random.ts'
 import { quantileOfSorted } from '../../../domain/statistics/description.ts'
-import { centreColumns, multiplyOverItems, multiplyTransposed, normaliseRows, requireMatrix, requireSameRows, takeRows, type DoubleMatrix, type Matrix } from './matrix.ts'
+import {
+  centreColumns,
+  innerProduct,
+  multiplyOverItems,
+  multiplyTransposed,
+  normaliseRows,
+  requireMatrix,
+  requireSameRows,
+  takeRows,
+  type DoubleMatrix,
+  type Matrix,
+} from './matrix.ts'
 import { nearestNeighbours, type Neighbours } from './neighbours.ts'
 
 /**
@@ -13,8 +24,8 @@ import { nearestNeighbours, type Neighbours } from './neighbours.ts'
  *
  *   HSIC(K, L)/√(HSIC(K, K)·HSIC(L, L)),  K = XXᵀ, L = YYᵀ, HSIC(K, L) = tr(KHLH), H = I − 11ᵀ/n
  *
- * which equals ‖XcᵀYc‖²/(‖XcᵀXc‖·‖YcᵀYc‖) in Frobenius norms. Whichever side is smaller is computed: the feature form
- * costs n·d², the Gram form n²·d. With n ≲ d it is near 1 for unrelated features; show `shuffledBaseline` beside it.
+ * which equals ‖XcᵀYc‖²/(‖XcᵀXc‖·‖YcᵀYc‖) in Frobenius norms. The cheaper form is computed: by features it costs n·d²,
+ * by Gram matrices n²·d. With n ≲ d it is near 1 for unrelated features; show `shuffledBaseline` beside it.
  * @param x  (n, dx); y (n, dy): row i is the same item in both
  * @throws LabError 'invalid-input' for fewer than 2 items, NaN, or a side whose rows are all equal
  */
@@ -33,7 +44,7 @@ export function linearCkaByFeatures(x: Matrix, y: Matrix): number {
 export function linearCkaByGram(x: Matrix, y: Matrix): number {
   const [a, b] = centredPair(x, y)
   const [k, l] = [multiplyTransposed(a, a).values, multiplyTransposed(b, b).values]
-  return ckaOf(inner(k, l), Math.sqrt(inner(k, k) * inner(l, l)))
+  return ckaOf(innerProduct(k, l), Math.sqrt(innerProduct(k, k) * innerProduct(l, l)))
 }
 
 /**
@@ -45,7 +56,11 @@ export function linearCkaByGram(x: Matrix, y: Matrix): number {
  */
 export function unbiasedCka(x: Matrix, y: Matrix): number {
   const sums = unbiasedHsics(x, y)
-  if (sums.kk <= 0 || sums.ll <= 0) throw new LabError('invalid-input', `unbiased CKA is undefined here: a side's HSIC with itself is not positive for ${x.rows} items. Use more items.`)
+  if (sums.kk <= 0 || sums.ll <= 0)
+    throw new LabError(
+      'invalid-input',
+      `unbiased CKA is undefined here: a side's HSIC with itself is not positive for ${x.rows} items. Use more items.`,
+    )
   return sums.kl / Math.sqrt(sums.kk * sums.ll)
 }
 
@@ -62,7 +77,8 @@ export function minibatchCka(batches: Iterable<readonly [Matrix, Matrix]>): numb
     count++
   }
   if (count === 0) throw new LabError('invalid-input', 'minibatch CKA: expected at least one batch, got none')
-  if (kk <= 0 || ll <= 0) throw new LabError('invalid-input', 'minibatch CKA is undefined here: HSIC with itself is not positive. Use larger batches.')
+  if (kk <= 0 || ll <= 0)
+    throw new LabError('invalid-input', 'minibatch CKA is undefined here: HSIC with itself is not positive. Use larger batches.')
   return kl / Math.sqrt(kk * ll)
 }
 
@@ -73,7 +89,7 @@ export interface MutualKnnOptions {
    * divides; 'plain' takes the features as they are.
    */
   readonly prepare?: 'clamp' | 'normalise' | 'plain'
-  /** 'pooled': the quantile of all values (platonic-rep's exact form); 'row-mean': the mean of each row's quantile (its quick form). */
+  /** 'pooled': the quantile of all values, platonic-rep's exact form; 'row-mean': the mean of each row's, its quick form. */
   readonly quantile?: 'pooled' | 'row-mean'
   /** Share of values left alone. */
   readonly share?: number
@@ -99,7 +115,8 @@ export interface LayerPair {
  * Platonic representation paper. A maximum of many is biased upwards: compare it only with maxima over as many pairs.
  */
 export function bestMutualKnn(layersX: readonly Matrix[], layersY: readonly Matrix[], options: MutualKnnOptions = {}): LayerPair {
-  if (layersX.length === 0 || layersY.length === 0) throw new LabError('invalid-input', `layers: expected at least one on each side, got ${layersX.length} and ${layersY.length}`)
+  if (layersX.length === 0 || layersY.length === 0)
+    throw new LabError('invalid-input', `layers: expected at least one on each side, got ${layersX.length} and ${layersY.length}`)
   for (const layer of [...layersX, ...layersY]) requireSameRows(layersX[0]!, layer, 'layers')
   const x = layersX.map((layer, i) => preparedNeighbours(layer, `layer ${i} of x`, options))
   const y = layersY.map((layer, i) => preparedNeighbours(layer, `layer ${i} of y`, options))
@@ -134,14 +151,16 @@ export function clampOutliers(features: Matrix, share = 0.95, quantile: 'pooled'
   const sizes = values.map(Math.abs)
   let limit = 0
   if (quantile === 'pooled') limit = sizes.sort()[Math.floor(share * sizes.length)]!
-  else for (let i = 0; i < rows; i++) limit += quantileOfSorted(sizes.subarray(i * columns, (i + 1) * columns).sort(), share) / rows
+  else
+    for (let i = 0; i < rows; i++) limit += quantileOfSorted(sizes.subarray(i * columns, (i + 1) * columns).sort(), share) / rows
   return { rows, columns, values: values.map((value) => Math.min(limit, Math.max(-limit, value))) }
 }
 
 function preparedNeighbours(features: Matrix, name: string, options: MutualKnnOptions): Neighbours {
   const { k = 10, prepare = 'clamp', quantile = 'pooled', share = 0.95 } = options
   requireMatrix(features, name, 2)
-  const prepared = prepare === 'plain' ? features : normaliseRows(prepare === 'clamp' ? clampOutliers(features, share, quantile) : features)
+  const prepared =
+    prepare === 'plain' ? features : normaliseRows(prepare === 'clamp' ? clampOutliers(features, share, quantile) : features)
   return nearestNeighbours(prepared, prepared, k, true)
 }
 
@@ -185,7 +204,8 @@ function unbiasedHsics(x: Matrix, y: Matrix) {
   const l = withoutDiagonal(multiplyTransposed(b.matrix, b.matrix).values, n)
   const [rowsK, rowsL] = [rowSums(k, n), rowSums(l, n)]
   const hsic = (p: Float64Array, rowsP: Float64Array, q: Float64Array, rowsQ: Float64Array) =>
-    (inner(p, q) + (total(rowsP) * total(rowsQ)) / ((n - 1) * (n - 2)) - (2 * inner(rowsP, rowsQ)) / (n - 2)) / (n * (n - 3))
+    (innerProduct(p, q) + (total(rowsP) * total(rowsQ)) / ((n - 1) * (n - 2)) - (2 * innerProduct(rowsP, rowsQ)) / (n - 2)) /
+    (n * (n - 3))
   return {
     kl: hsic(k, rowsK, l, rowsL),
     kk: hsic(k, rowsK, k, rowsK),
@@ -210,12 +230,6 @@ function total(values: Float64Array): number {
   return sum
 }
 
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
-}
-
 function squares(matrix: DoubleMatrix): number {
-  return inner(matrix.values, matrix.values)
+  return innerProduct(matrix.values, matrix.values)
 }

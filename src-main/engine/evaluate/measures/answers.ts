@@ -45,7 +45,9 @@ export function relaxedMatch(prediction: string, answers: readonly string[], tol
   const said = numberIn(cleanAnswer(prediction))
   return requireAnswers(answers).some((answer) => {
     const gold = numberIn(cleanAnswer(answer))
-    return said !== null && gold !== null ? Math.abs(said - gold) <= tolerance * Math.abs(gold) * (1 + 1e-12) : exactMatch(prediction, [answer])
+    return said !== null && gold !== null
+      ? Math.abs(said - gold) <= tolerance * Math.abs(gold) * (1 + 1e-12)
+      : exactMatch(prediction, [answer])
   })
 }
 
@@ -103,7 +105,14 @@ export function vqaAccuracy(prediction: string, answers: readonly string[]): num
  * to digits; articles dropped; apostrophes put back into contractions.
  */
 export function normaliseVqaAnswer(answer: string): string {
-  const flat = answer.toLowerCase().replaceAll(',', '').replaceAll('?', '').replaceAll("'s", " 's").trim().replace(/[\n\t]/g, ' ').trim()
+  const flat = answer
+    .toLowerCase()
+    .replaceAll(',', '')
+    .replaceAll('?', '')
+    .replaceAll("'s", " 's")
+    .trim()
+    .replace(/[\n\t]/g, ' ')
+    .trim()
   let text = flat
   for (const mark of PUNCTUATION) text = text.replaceAll(mark, flat.includes(`${mark} `) || flat.includes(` ${mark}`) ? '' : ' ')
   // A full stop that is not a decimal point goes.
@@ -120,7 +129,10 @@ export function normaliseVqaAnswer(answer: string): string {
 const PUNCTUATION = [...';/[]"{}()=+\\_-><@`!']
 const ARTICLES = new Set(['a', 'an', 'the'])
 const NUMBER_WORDS = new Map(
-  ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'].map((word, i): [string, string] => [word, String(i)]),
+  ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten'].map((word, i): [string, string] => [
+    word,
+    String(i),
+  ]),
 ).set('none', '0')
 
 /** Words that lost their apostrophe; the key is the word without the mark at its usual place. */
@@ -130,15 +142,15 @@ const CONTRACTIONS: ReadonlyMap<string, string> = new Map([
     "ain't aren't can't could've couldn't didn't doesn't don't hadn't hasn't haven't he'd he's how'd how'll " +
     "how's isn't it'd it'll ma'am mightn't might've mustn't must've needn't not've o'clock oughtn't shan't should've " +
     "shouldn't somebody'll somebody's someone'd someone'll someone's something'd something'll that's there'd there're there's " +
-    "they'd they'll they're they've 'twas wasn't we've weren't what'll what're what's what've when's where'd where's where've who'd who'll " +
-    "who's who've why'll why're why's won't would've wouldn't y'all you'd you'll you're you've"
+    "they'd they'll they're they've 'twas wasn't we've weren't what'll what're what's what've when's where'd where's " +
+    "where've who'd who'll who's who've why'll why're why's won't would've wouldn't y'all you'd you'll you're you've"
   )
     .split(' ')
     .map((word): [string, string] => [word.replaceAll("'", ''), word]),
   // With one of two apostrophes: the other is put back.
   ...(
-    "couldn't've hadn't've he'd've it'd've mightn't've she'd've shouldn't've somebody'd've someone'd've something'd've there'd've they'd've " +
-    "we'd've who'd've wouldn't've y'all'll you'd've"
+    "couldn't've hadn't've he'd've it'd've mightn't've she'd've shouldn't've somebody'd've someone'd've something'd've " +
+    "there'd've they'd've we'd've who'd've wouldn't've y'all'll you'd've"
   )
     .split(' ')
     .flatMap((word): [string, string][] => {

@@ -87,7 +87,7 @@ export function auroc(scores: ArrayLike<number>, positive: ArrayLike<boolean | n
   const order = Array.from({ length: scores.length }, (_, i) => i).sort((i, j) => scores[i]! - scores[j]!)
   let positives = 0
   let rankSum = 0
-  for (let start = 0; start < order.length; ) {
+  for (let start = 0; start < order.length;) {
     let end = start
     while (end + 1 < order.length && scores[order[end + 1]!] === scores[order[start]!]) end++
     // Ranks from 1; equal scores share the mean of theirs.
@@ -129,8 +129,13 @@ export function gini(map: ArrayLike<number>): number {
 }
 
 /** Share of each patch that the boxes cover together, (P): exact for one box, overlaps of several counted once. */
-export function coverageOfBoxes(boxes: readonly Box[], image: { readonly width: number; readonly height: number }, grid: PatchGrid): Float64Array {
-  if (!(image.width > 0 && image.height > 0)) throw new LabError('invalid-input', `image: expected a positive size, got ${image.width} × ${image.height}`)
+export function coverageOfBoxes(
+  boxes: readonly Box[],
+  image: { readonly width: number; readonly height: number },
+  grid: PatchGrid,
+): Float64Array {
+  if (!(image.width > 0 && image.height > 0))
+    throw new LabError('invalid-input', `image: expected a positive size, got ${image.width} × ${image.height}`)
   const coverage = new Float64Array(grid.rows * grid.columns)
   const spans = boxes.map((box, i) => {
     if (![box.x, box.y, box.width, box.height].every(Number.isFinite) || box.width < 0 || box.height < 0)
@@ -163,11 +168,19 @@ export function coverageOfBoxes(boxes: readonly Box[], image: { readonly width: 
  * patch that holds its centre.
  * @param mask  0 or 1 a pixel, row-major (height, width)
  */
-export function coverageOfMask(mask: ArrayLike<number>, image: { readonly width: number; readonly height: number }, grid: PatchGrid): Float64Array {
+export function coverageOfMask(
+  mask: ArrayLike<number>,
+  image: { readonly width: number; readonly height: number },
+  grid: PatchGrid,
+): Float64Array {
   const { width, height } = image
-  if (mask.length !== width * height) throw new LabError('invalid-input', `mask: expected ${width} × ${height} pixels, got ${mask.length}`)
+  if (mask.length !== width * height)
+    throw new LabError('invalid-input', `mask: expected ${width} × ${height} pixels, got ${mask.length}`)
   if (width < grid.columns || height < grid.rows)
-    throw new LabError('invalid-input', `mask: expected at least one pixel a patch, got ${width} × ${height} pixels for ${grid.columns} × ${grid.rows} patches`)
+    throw new LabError(
+      'invalid-input',
+      `mask: expected at least one pixel a patch, got ${width} × ${height} pixels for ${grid.columns} × ${grid.rows} patches`,
+    )
   const covered = new Float64Array(grid.rows * grid.columns)
   const pixels = new Float64Array(grid.rows * grid.columns)
   for (let y = 0; y < height; y++)
@@ -203,7 +216,9 @@ function areaOfUnion(spans: readonly Span[]): number {
   const edges = [...new Set(spans.flatMap(({ top, bottom }) => [top, bottom]))].sort((a, b) => a - b)
   let area = 0
   for (let e = 0; e + 1 < edges.length; e++) {
-    const crossing = spans.filter(({ top, bottom }) => top <= edges[e]! && bottom >= edges[e + 1]!).sort((a, b) => a.left - b.left)
+    const crossing = spans
+      .filter(({ top, bottom }) => top <= edges[e]! && bottom >= edges[e + 1]!)
+      .sort((a, b) => a.left - b.left)
     let reach = -Infinity
     for (const { left, right } of crossing) {
       area += Math.max(0, right - Math.max(left, reach)) * (edges[e + 1]! - edges[e]!)
@@ -216,19 +231,24 @@ function areaOfUnion(spans: readonly Span[]): number {
 function requireMap(map: ArrayLike<number>): void {
   if (map.length === 0) throw new LabError('invalid-input', 'map: expected at least one patch, got none')
   for (let i = 0; i < map.length; i++)
-    if (!(map[i]! >= 0 && map[i]! < Infinity)) throw new LabError('invalid-input', `map: expected finite magnitudes of at least 0, got ${map[i]} at patch ${i}`)
+    if (!(map[i]! >= 0 && map[i]! < Infinity))
+      throw new LabError('invalid-input', `map: expected finite magnitudes of at least 0, got ${map[i]} at patch ${i}`)
 }
 
 function requireCoverage(coverage: ArrayLike<number>, patches: number): void {
-  if (coverage.length !== patches) throw new LabError('invalid-input', `coverage: expected ${patches} patches as the map has, got ${coverage.length}`)
+  if (coverage.length !== patches)
+    throw new LabError('invalid-input', `coverage: expected ${patches} patches as the map has, got ${coverage.length}`)
   for (let i = 0; i < patches; i++)
-    if (!(coverage[i]! >= 0 && coverage[i]! <= 1 + 1e-9)) throw new LabError('invalid-input', `coverage: expected a share between 0 and 1, got ${coverage[i]} at patch ${i}`)
-  if (sumOf(coverage) === 0) throw new LabError('invalid-input', 'coverage: the region covers no patch; leave out items without a region')
+    if (!(coverage[i]! >= 0 && coverage[i]! <= 1 + 1e-9))
+      throw new LabError('invalid-input', `coverage: expected a share between 0 and 1, got ${coverage[i]} at patch ${i}`)
+  if (sumOf(coverage) === 0)
+    throw new LabError('invalid-input', 'coverage: the region covers no patch; leave out items without a region')
 }
 
 function positiveSum(map: ArrayLike<number>): number {
   const total = sumOf(map)
-  if (!(total > 0)) throw new LabError('invalid-input', `map: expected a positive sum, got ${total}: a map without energy has no place`)
+  if (!(total > 0))
+    throw new LabError('invalid-input', `map: expected a positive sum, got ${total}: a map without energy has no place`)
   return total
 }
 

@@ -24,21 +24,31 @@ export const LARGE_PRODUCT = 2e10
 export function requireMatrix(matrix: Matrix, name: string, atLeastRows = 1): void {
   const { rows, columns, values } = matrix
   if (!Number.isInteger(rows) || !Number.isInteger(columns) || columns < 1 || rows * columns !== values.length)
-    throw new LabError('invalid-input', `${name}: expected rows × columns values, got shape (${rows}, ${columns}) with ${values.length} values`)
-  if (rows < atLeastRows) throw new LabError('invalid-input', `${name}: expected at least ${atLeastRows} rows, got ${rows}`, { rows })
+    throw new LabError(
+      'invalid-input',
+      `${name}: expected rows × columns values, got shape (${rows}, ${columns}) with ${values.length} values`,
+    )
+  if (rows < atLeastRows)
+    throw new LabError('invalid-input', `${name}: expected at least ${atLeastRows} rows, got ${rows}`, { rows })
   for (let i = 0; i < values.length; i++)
     if (!Number.isFinite(values[i]))
-      throw new LabError('invalid-input', `${name}: expected finite features, got ${values[i]} in row ${Math.floor(i / columns)}, column ${i % columns}. Did the encoder overflow?`, {
-        row: Math.floor(i / columns),
-      })
+      throw new LabError(
+        'invalid-input',
+        `${name}: expected finite features, got ${values[i]} in row ${Math.floor(i / columns)}. Did the encoder overflow?`,
+        {
+          row: Math.floor(i / columns),
+        },
+      )
 }
 
 export function requireSameRows(a: Matrix, b: Matrix, names: string): void {
-  if (a.rows !== b.rows) throw new LabError('invalid-input', `${names}: expected the same items in both, got ${a.rows} and ${b.rows} rows`)
+  if (a.rows !== b.rows)
+    throw new LabError('invalid-input', `${names}: expected the same items in both, got ${a.rows} and ${b.rows} rows`)
 }
 
 export function requireSameColumns(a: Matrix, b: Matrix, names: string): void {
-  if (a.columns !== b.columns) throw new LabError('invalid-input', `${names}: expected the same features in both, got ${a.columns} and ${b.columns} columns`)
+  if (a.columns !== b.columns)
+    throw new LabError('invalid-input', `${names}: expected the same features in both, got ${a.columns} and ${b.columns} columns`)
 }
 
 /** Each row divided by its Euclidean norm; a row of zeros stays, and has cosine 0 with everything. */
@@ -86,7 +96,8 @@ export function centreColumns(matrix: Matrix, means: Float64Array = columnMeans(
 export function takeRows(matrix: Matrix, rows: ArrayLike<number>): Matrix {
   const { columns } = matrix
   const values = new (matrix.values instanceof Float32Array ? Float32Array : Float64Array)(rows.length * columns)
-  for (let i = 0; i < rows.length; i++) values.set(matrix.values.subarray(rows[i]! * columns, (rows[i]! + 1) * columns), i * columns)
+  for (let i = 0; i < rows.length; i++)
+    values.set(matrix.values.subarray(rows[i]! * columns, (rows[i]! + 1) * columns), i * columns)
   return { rows: rows.length, columns, values }
 }
 
@@ -165,6 +176,10 @@ export function transpose(matrix: Matrix): DoubleMatrix {
 
 export function asDoubles(matrix: Matrix): Float64Array {
   return matrix.values instanceof Float64Array ? matrix.values : Float64Array.from(matrix.values)
+}
+
+export function innerProduct(a: Float64Array, b: Float64Array): number {
+  return dot(a, 0, b, 0, a.length)
 }
 
 function dot(x: Float64Array, xStart: number, y: Float64Array, yStart: number, length: number): number {

@@ -27,7 +27,11 @@ export function nearestNeighbours(queries: Matrix, candidates: Matrix, k: number
   const blockRows = Math.max(1, Math.floor(BLOCK_VALUES / candidates.rows))
   for (let start = 0; start < queries.rows; start += blockRows) {
     const rows = Math.min(blockRows, queries.rows - start)
-    const block = { rows, columns: queries.columns, values: queries.values.subarray(start * queries.columns, (start + rows) * queries.columns) }
+    const block = {
+      rows,
+      columns: queries.columns,
+      values: queries.values.subarray(start * queries.columns, (start + rows) * queries.columns),
+    }
     const table = multiplyTransposed(block, candidates).values
     for (let i = 0; i < rows; i++) {
       const row = table.subarray(i * candidates.rows, (i + 1) * candidates.rows)

@@ -2,7 +2,16 @@
 
 import { LabError } from '../../../domain/errors.ts'
 import { symmetricEigen } from './eigen.ts'
-import { centreColumns, columnMeans, multiplyOverItems, multiplyTransposed, requireMatrix, requireSameColumns, type DoubleMatrix, type Matrix } from './matrix.ts'
+import {
+  centreColumns,
+  columnMeans,
+  multiplyOverItems,
+  multiplyTransposed,
+  requireMatrix,
+  requireSameColumns,
+  type DoubleMatrix,
+  type Matrix,
+} from './matrix.ts'
 
 export interface Pca {
   /** (d). */
@@ -24,13 +33,19 @@ export function pca(features: Matrix, count: number): Pca {
   requireMatrix(features, 'features', 2)
   const { rows: n, columns: d } = features
   if (!Number.isInteger(count) || count < 1 || count > Math.min(n, d))
-    throw new LabError('invalid-input', `count: expected 1 to ${Math.min(n, d)} components for ${n} rows of ${d} features, got ${count}`)
+    throw new LabError(
+      'invalid-input',
+      `count: expected 1 to ${Math.min(n, d)} components for ${n} rows of ${d} features, got ${count}`,
+    )
   const mean = columnMeans(features)
   const centred = centreColumns(features, mean)
   let total = 0
   for (const value of centred.values) total += value * value
   if (total === 0) throw new LabError('invalid-input', 'features: all rows are equal, so no direction explains anything')
-  const eigen = d <= n ? symmetricEigen(multiplyOverItems(centred, centred).values, d) : symmetricEigen(multiplyTransposed(centred, centred).values, n)
+  const eigen =
+    d <= n
+      ? symmetricEigen(multiplyOverItems(centred, centred).values, d)
+      : symmetricEigen(multiplyTransposed(centred, centred).values, n)
   const components = new Float64Array(count * d)
   const explainedVariance = new Float64Array(count)
   for (let k = 0; k < count; k++) {
@@ -40,7 +55,9 @@ export function pca(features: Matrix, count: number): Pca {
     const component = components.subarray(k * d, (k + 1) * d)
     if (d <= n) component.set(eigen.vectors.subarray(k * d, (k + 1) * d))
     // An eigenvector u of XcXcᵀ gives the direction Xcᵀu/√λ.
-    else for (let i = 0; i < n; i++) for (let j = 0; j < d; j++) component[j]! += (eigen.vectors[k * n + i]! * centred.values[i * d + j]!) / Math.sqrt(value)
+    else
+      for (let i = 0; i < n; i++)
+        for (let j = 0; j < d; j++) component[j]! += (eigen.vectors[k * n + i]! * centred.values[i * d + j]!) / Math.sqrt(value)
     if (largestIsNegative(component)) for (let j = 0; j < d; j++) component[j] = -component[j]!
   }
   return {

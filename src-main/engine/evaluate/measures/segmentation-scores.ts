@@ -29,7 +29,13 @@ export interface SegmentationScores {
 }
 
 export function noCounts(classes: number): ClassCounts {
-  return { truePositives: new Float64Array(classes), falsePositives: new Float64Array(classes), falseNegatives: new Float64Array(classes), decisions: 0, correct: 0 }
+  return {
+    truePositives: new Float64Array(classes),
+    falsePositives: new Float64Array(classes),
+    falseNegatives: new Float64Array(classes),
+    decisions: 0,
+    correct: 0,
+  }
 }
 
 /**
@@ -38,14 +44,19 @@ export function noCounts(classes: number): ClassCounts {
  * @param ignore      a truth label whose patches are not counted, −1 by default
  */
 export function countLabels(prediction: ArrayLike<number>, truth: ArrayLike<number>, classes: number, ignore = -1): ClassCounts {
-  if (prediction.length !== truth.length) throw new LabError('invalid-input', `expected one prediction a patch, got ${prediction.length} for ${truth.length} patches`)
+  if (prediction.length !== truth.length)
+    throw new LabError('invalid-input', `expected one prediction a patch, got ${prediction.length} for ${truth.length} patches`)
   const counts = noCounts(classes)
   let [decisions, correct] = [0, 0]
   for (let i = 0; i < truth.length; i++) {
     const [said, is] = [prediction[i]!, truth[i]!]
     if (is === ignore) continue
-    for (const [name, label] of [['prediction', said], ['truth', is]] as const)
-      if (!Number.isInteger(label) || label < 0 || label >= classes) throw new LabError('invalid-input', `${name}[${i}]: expected a class of 0 … ${classes - 1}, got ${label}`)
+    for (const [name, label] of [
+      ['prediction', said],
+      ['truth', is],
+    ] as const)
+      if (!Number.isInteger(label) || label < 0 || label >= classes)
+        throw new LabError('invalid-input', `${name}[${i}]: expected a class of 0 … ${classes - 1}, got ${label}`)
     decisions++
     if (said === is) {
       correct++
@@ -64,7 +75,10 @@ export function countLabels(prediction: ArrayLike<number>, truth: ArrayLike<numb
  */
 export function countMultiLabels(prediction: ArrayLike<number>, truth: ArrayLike<number>, classes: number): ClassCounts {
   if (prediction.length !== truth.length || truth.length % classes !== 0)
-    throw new LabError('invalid-input', `expected patches × ${classes} decisions in both, got ${prediction.length} and ${truth.length}`)
+    throw new LabError(
+      'invalid-input',
+      `expected patches × ${classes} decisions in both, got ${prediction.length} and ${truth.length}`,
+    )
   const counts = noCounts(classes)
   let correct = 0
   for (let i = 0; i < truth.length; i++) {
@@ -78,7 +92,11 @@ export function countMultiLabels(prediction: ArrayLike<number>, truth: ArrayLike
 }
 
 export function addCounts(a: ClassCounts, b: ClassCounts): ClassCounts {
-  if (a.truePositives.length !== b.truePositives.length) throw new LabError('internal', `expected counts of as many classes, got ${a.truePositives.length} and ${b.truePositives.length}`)
+  if (a.truePositives.length !== b.truePositives.length)
+    throw new LabError(
+      'internal',
+      `expected counts of as many classes, got ${a.truePositives.length} and ${b.truePositives.length}`,
+    )
   const plus = (left: Float64Array, right: Float64Array) => left.map((value, i) => value + right[i]!)
   return {
     truePositives: plus(a.truePositives, b.truePositives),
@@ -104,7 +122,8 @@ export function segmentationScores(counts: ClassCounts): SegmentationScores {
     precision += hits + wrong === 0 ? 0 : hits / (hits + wrong)
     f1 += (2 * hits) / (2 * hits + wrong + missed)
   }
-  if (classes === 0) throw new LabError('invalid-input', 'segmentation: no class occurs in the truth, so there is nothing to recall')
+  if (classes === 0)
+    throw new LabError('invalid-input', 'segmentation: no class occurs in the truth, so there is nothing to recall')
   return {
     macroRecall: recall / classes,
     macroPrecision: precision / classes,

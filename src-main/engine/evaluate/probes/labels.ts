@@ -12,9 +12,11 @@ export interface Classes {
 
 /** @throws LabError 'invalid-input' unless there is one integer label a row */
 export function requireLabels(labels: ArrayLike<number>, features: Matrix, name: string): void {
-  if (labels.length !== features.rows) throw new LabError('invalid-input', `${name}: expected one label for each of ${features.rows} items, got ${labels.length}`)
+  if (labels.length !== features.rows)
+    throw new LabError('invalid-input', `${name}: expected one label for each of ${features.rows} items, got ${labels.length}`)
   for (let i = 0; i < labels.length; i++)
-    if (!Number.isInteger(labels[i])) throw new LabError('invalid-input', `${name}[${i}]: expected an integer class, got ${labels[i]}`)
+    if (!Number.isInteger(labels[i]))
+      throw new LabError('invalid-input', `${name}[${i}]: expected an integer class, got ${labels[i]}`)
 }
 
 export function classesOf(labels: ArrayLike<number>): Classes {
@@ -25,7 +27,8 @@ export function classesOf(labels: ArrayLike<number>): Classes {
 
 /** 1 where prediction and truth agree, else 0, (n): what paired tests compare. */
 export function correctness(predictions: ArrayLike<number>, truth: ArrayLike<number>): Uint8Array {
-  if (predictions.length !== truth.length) throw new LabError('invalid-input', `expected one prediction an item, got ${predictions.length} for ${truth.length}`)
+  if (predictions.length !== truth.length)
+    throw new LabError('invalid-input', `expected one prediction an item, got ${predictions.length} for ${truth.length}`)
   return Uint8Array.from(predictions, (label, i) => (label === truth[i] ? 1 : 0))
 }
 

@@ -6,6 +6,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../../domain/errors.ts'
+import { cholesky, choleskySolve } from '../measures/cholesky.ts'
 import { symmetricEigen } from '../measures/eigen.ts'
 import {
   allDotProducts,
@@ -21,6 +22,7 @@ import {
   type Matrix,
 } from '../measures/matrix.ts'
 import { accuracy, argmaxRow, classesOf, requireLabels } from './labels.ts'
+import { minimise, type Preconditioner } from './lbfgs.ts'
 
 export interface LogisticRegression {
   /** Labels that occurred in training, ascending, (K). */
@@ -59,7 +61,12 @@ export interface LogisticOptions {
  * @param lambda    > 0; scikit-learn's C is 1/λ
  * @throws LabError 'invalid-input' for NaN, one class only, λ ≤ 0, shapes that do not fit
  */
-export function fitLogisticRegression(features: Matrix, labels: ArrayLike<number>, lambda: number, options: LogisticOptions = {}): LogisticRegression {
+export function fitLogisticRegression(
+  features: Matrix,
+  labels: ArrayLike<number>,
+  lambda: number,
+  options: LogisticOptions = {},
+): LogisticRegression {
   const problem = openProblem(features, labels)
   try {
     return problem.solve(lambda, [], options).model
@@ -159,7 +166,10 @@ export function* sweepLambda(
 }
 
 /** The last solution, and the line through the last two over log λ: separable classes make weights grow along it. */
-function startsFor(lambda: number, path: readonly { readonly lambda: number; readonly solution: Solution }[]): readonly Solution[] {
+function startsFor(
+  lambda: number,
+  path: readonly { readonly lambda: number; readonly solution: Solution }[],
+): readonly Solution[] {
   const [before, last] = [path.at(-2), path.at(-1)]
   if (!last) return []
   if (!before) return [last.solution]
@@ -168,7 +178,8 @@ function startsFor(lambda: number, path: readonly { readonly lambda: number; rea
 }
 
 function requirePositive(lambda: number): void {
-  if (!(lambda > 0 && Number.isFinite(lambda))) throw new LabError('invalid-input', `lambda: expected a finite number above 0, got ${lambda}`)
+  if (!(lambda > 0 && Number.isFinite(lambda)))
+    throw new LabError('invalid-input', `lambda: expected a finite number above 0, got ${lambda}`)
 }
 
 /** Weights (K, r) and then intercepts (K), in the problem's own coordinates. */
@@ -180,7 +191,8 @@ function openProblem(features: Matrix, labels: ArrayLike<number>) {
   requireLabels(labels, features, 'labels')
   const { classes, positions } = classesOf(labels)
   const K = classes.length
-  if (K < 2) throw new LabError('invalid-input', `labels: expected at least two classes to tell apart, got only class ${classes[0]}`)
+  if (K < 2)
+    throw new LabError('invalid-input', `labels: expected at least two classes to tell apart, got only class ${classes[0]}`)
   const means = columnMeans(features)
   // Centring moves the intercept, which is free, and nothing else; it uncouples the intercept from the weights.
   const { coordinates, back } = reduce(centreColumns(features, means))
@@ -191,7 +203,7 @@ function openProblem(features: Matrix, labels: ArrayLike<number>) {
   const multiplyAdds = n * r * K
   const doubles = doubleProducts(x, xTransposed.values, n, r)
   // Below this, sending weights back and forth costs more than it saves.
-  const singles = multiplyAdds > 2e6 && hasFastBackend() ? backendProducts(x, n, r) : null
+  const singles = multiplyAdds > 2e6 && hasFastBackend() ? backendProducts(x, xTransposed.values, n, r) : null
   // A hundred evaluations must stay below a few minutes on one core.
   const precision = singles !== null && multiplyAdds > LARGE_PRODUCT / 40 ? 'single' : 'double'
   const logits = new Float64Array(K * n)
@@ -223,26 +235,42 @@ function openProblem(features: Matrix, labels: ArrayLike<number>) {
   return {
     dispose: () => singles?.dispose(),
     /** From the best of `starts`, or from equal weights where there is none. */
-    solve(lambda: number, starts: readonly Solution[], options: LogisticOptions): { readonly model: LogisticRegression; readonly solution: Solution } {
+    solve(
+      lambda: number,
+      starts: readonly Solution[],
+      options: LogisticOptions,
+    ): { readonly model: LogisticRegression; readonly solution: Solution } {
       requirePositive(lambda)
       const { maxEvaluations = 1000, tolerance = 1e-13 } = options
       const penalty = K === 2 ? 2 * lambda : lambda
       const preconditioner = createPreconditioner(gram, n, r, K, penalty)
-      const objective = (products: Products) => (point: Float64Array, gradient: Float64Array) => evaluate(products, point, penalty, gradient)
+      const objective = (products: Products) => (point: Float64Array, gradient: Float64Array) =>
+        evaluate(products, point, penalty, gradient)
       const first = objective(singles ?? doubles)
       const scratch = new Float64Array(K * r + K)
-      const tried = (starts.length === 0 ? [balancedStart(positions, K, r, n)] : starts).map((point) => ({ point, value: starts.length < 2 ? 0 : first(point, scratch).value }))
+      const tried = (starts.length === 0 ? [balancedStart(positions, K, r, n)] : starts).map((point) => ({
+        point,
+        value: starts.length < 2 ? 0 : first(point, scratch).value,
+      }))
       const at = tried.reduce((held, each) => (each.value < held.value ? each : held)).point.slice()
       let evaluations = starts.length < 2 ? 0 : starts.length
-      let found = minimise(first, at, preconditioner, maxEvaluations - evaluations, n * (singles ? Math.max(SINGLE_TOLERANCE, tolerance) : tolerance))
+      let found = minimise(
+        first,
+        at,
+        preconditioner,
+        maxEvaluations - evaluations,
+        n * (singles ? Math.max(precision === 'single' ? LAST_SINGLE_TOLERANCE : SINGLE_TOLERANCE, tolerance) : tolerance),
+        singles ? (precision === 'single' ? 1e-8 : 1e-10) : 1e-14,
+      )
       evaluations += found.evaluations
       if (singles && precision === 'double' && (tolerance < SINGLE_TOLERANCE || !found.converged)) {
-        found = minimise(objective(doubles), at, preconditioner, maxEvaluations - evaluations, n * tolerance)
+        found = minimise(objective(doubles), at, preconditioner, maxEvaluations - evaluations, n * tolerance, 1e-14)
         evaluations += found.evaluations
       }
       const weights = back(at.subarray(0, K * r), K)
       const intercepts = at.slice(K * r)
-      for (let k = 0; k < K; k++) for (let j = 0; j < means.length; j++) intercepts[k]! -= weights[k * means.length + j]! * means[j]!
+      for (let k = 0; k < K; k++)
+        for (let j = 0; j < means.length; j++) intercepts[k]! -= weights[k * means.length + j]! * means[j]!
       const centre = intercepts.reduce((sum, each) => sum + each, 0) / K
       return {
         solution: at,
@@ -266,7 +294,10 @@ function openProblem(features: Matrix, labels: ArrayLike<number>) {
  * Where there are more features than items, the weights lie in the span of the items: coordinates along its principal
  * axes, (n, r), hold the whole problem with the same norm. `back` turns weights (K, r) into weights (K, d).
  */
-function reduce(centred: DoubleMatrix): { readonly coordinates: DoubleMatrix; readonly back: (weights: Float64Array, K: number) => Float64Array } {
+function reduce(centred: DoubleMatrix): {
+  readonly coordinates: DoubleMatrix
+  readonly back: (weights: Float64Array, K: number) => Float64Array
+} {
   const { rows: n, columns: d } = centred
   if (d <= n) return { coordinates: centred, back: (weights) => weights.slice() }
   const eigen = symmetricEigen(multiplyTransposed(centred, centred).values, n)
@@ -286,7 +317,8 @@ function reduce(centred: DoubleMatrix): { readonly coordinates: DoubleMatrix; re
     coordinates: { rows: n, columns: rank, values: coordinates },
     back: (weights, K) => {
       const out = new Float64Array(K * d)
-      for (let k = 0; k < K; k++) for (let a = 0; a < rank; a++) for (let j = 0; j < d; j++) out[k * d + j]! += weights[k * rank + a]! * axes[a * d + j]!
+      for (let k = 0; k < K; k++)
+        for (let a = 0; a < rank; a++) for (let j = 0; j < d; j++) out[k * d + j]! += weights[k * rank + a]! * axes[a * d + j]!
       return out
     },
   }
@@ -305,7 +337,8 @@ function balancedStart(positions: Int32Array, K: number, r: number, n: number): 
 /** Turns logits (K, n) into softmax − one-hot in place. Returns Σ NLL and the mean of p(1 − p) over items and classes. */
 function softmaxResiduals(logits: Float64Array, positions: Int32Array, scratch: Float64Array, K: number, n: number) {
   scratch.set(logits.subarray(0, n))
-  for (let k = 1; k < K; k++) for (let i = 0, at = k * n; i < n; i++, at++) if (logits[at]! > scratch[i]!) scratch[i] = logits[at]!
+  for (let k = 1; k < K; k++)
+    for (let i = 0, at = k * n; i < n; i++, at++) if (logits[at]! > scratch[i]!) scratch[i] = logits[at]!
   let value = 0
   for (let i = 0; i < n; i++) value += scratch[i]! - logits[positions[i]! * n + i]!
   const sums = new Float64Array(n)
@@ -330,8 +363,10 @@ function softmaxResiduals(logits: Float64Array, positions: Int32Array, scratch: 
   return { value, curvature: Math.max(0, 1 - squares / n) / K }
 }
 
-/** Predicted gain per item, in nats, that float32 products can still tell from their own rounding. */
-const SINGLE_TOLERANCE = 1e-9
+/** Predicted gain per item, in nats, down to which float32 products carry the way before doubles take over. */
+const SINGLE_TOLERANCE = 1e-8
+/** The same where float32 has the last word: above its own rounding at any size. */
+const LAST_SINGLE_TOLERANCE = 1e-7
 
 interface Products {
   /** out (K, n) = W (K, r)·Xᵀ */
@@ -349,29 +384,26 @@ function doubleProducts(x: Float64Array, xTransposed: Float64Array, n: number, r
   }
 }
 
-/** float32 on the tensor backend; X stays there. */
-function backendProducts(x: Float64Array, n: number, r: number): Products {
+/** float32 on the tensor backend. X stays there both ways round: WebAssembly multiplies by a transpose ten times slower. */
+function backendProducts(x: Float64Array, xTransposed: Float64Array, n: number, r: number): Products {
   const features = tf.tensor2d(Float32Array.from(x), [n, r])
-  const multiply = (left: Float64Array, rows: number, columns: number, transposed: boolean, out: Float64Array) => {
-    const product = tf.tidy(() => tf.matMul(tf.tensor2d(Float32Array.from(left), [rows, columns]), features, false, transposed))
+  const transposed = tf.tensor2d(Float32Array.from(xTransposed), [r, n])
+  const multiply = (left: Float64Array, rows: number, right: tf.Tensor2D, out: Float64Array) => {
+    const product = tf.tidy(() => tf.matMul(tf.tensor2d(Float32Array.from(left), [rows, right.shape[0]]), right))
     out.set(product.dataSync())
     product.dispose()
   }
   return {
-    logits: (weights, K, out) => multiply(weights, K, r, true, out),
-    gradient: (residuals, K, out) => multiply(residuals, K, n, false, out),
-    dispose: () => features.dispose(),
+    logits: (weights, K, out) => multiply(weights, K, transposed, out),
+    gradient: (residuals, K, out) => multiply(residuals, K, features, out),
+    dispose: () => tf.dispose([features, transposed]),
   }
 }
 
-interface Preconditioner {
-  /** Takes a new curvature c of softmax; cheap when it has hardly changed. */
-  update(curvature: number): void
-  /** out = H⁻¹·v for H = (c·XᵀX + λI) per class and c·n for each intercept. */
-  apply(v: Float64Array, out: Float64Array): void
-}
-
-/** The Hessian with every p(1 − p) replaced by their mean c and the classes uncoupled, by one Cholesky factor. */
+/**
+ * The Hessian with every p(1 − p) replaced by their mean c and the classes uncoupled, by one Cholesky factor:
+ * c·XᵀX + λI for each class, c·n for each intercept.
+ */
 function createPreconditioner(gram: Float64Array, n: number, r: number, K: number, lambda: number): Preconditioner {
   let held = 0
   const factor = new Float64Array(r * r)
@@ -389,140 +421,4 @@ function createPreconditioner(gram: Float64Array, n: number, r: number, K: numbe
       for (let k = K * r; k < K * r + K; k++) out[k] = v[k]! / (held * n)
     },
   }
-}
-
-/** Lower factor L of A = L·Lᵀ in place, row by row; a pivot that rounding made non-positive is lifted to its scale. */
-function cholesky(a: Float64Array, n: number): void {
-  for (let i = 0; i < n; i++) {
-    const row = a.subarray(i * n, i * n + i + 1)
-    const scale = row[i]!
-    for (let j = 0; j <= i; j++) {
-      const other = a.subarray(j * n, j * n + j + 1)
-      let sum = row[j]!
-      for (let k = 0; k < j; k++) sum -= row[k]! * other[k]!
-      row[j] = j < i ? sum / other[j]! : Math.sqrt(Math.max(sum, 1e-14 * scale))
-    }
-  }
-}
-
-function choleskySolve(l: Float64Array, n: number, v: Float64Array, out: Float64Array): void {
-  for (let i = 0; i < n; i++) {
-    let sum = v[i]!
-    for (let k = 0; k < i; k++) sum -= l[i * n + k]! * out[k]!
-    out[i] = sum / l[i * n + i]!
-  }
-  for (let i = n - 1; i >= 0; i--) {
-    const value = out[i]! / l[i * n + i]!
-    out[i] = value
-    for (let k = 0; k < i; k++) out[k]! -= l[i * n + k]! * value
-  }
-}
-
-const MEMORY = 20
-
-/**
- * L-BFGS (Nocedal & Wright 2006, algorithm 7.4) on a convex function; `at` becomes the minimiser. Stops when the gain that
- * the preconditioner's quadratic predicts, ½·gᵀH⁻¹g, is below `tolerance`, or when rounding allows no descent.
- */
-function minimise(
-  evaluate: (at: Float64Array, gradient: Float64Array) => { readonly value: number; readonly curvature: number },
-  at: Float64Array,
-  preconditioner: Preconditioner,
-  maxEvaluations: number,
-  tolerance: number,
-) {
-  const size = at.length
-  let gradient = new Float64Array(size)
-  let nextGradient = new Float64Array(size)
-  const next = new Float64Array(size)
-  const scaled = new Float64Array(size)
-  const direction = new Float64Array(size)
-  const pairs: { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[] = []
-  let { value, curvature } = evaluate(at, gradient)
-  let evaluations = 1
-  for (;;) {
-    preconditioner.update(curvature)
-    preconditioner.apply(gradient, scaled)
-    const remaining = 0.5 * inner(gradient, scaled)
-    if (remaining <= tolerance) return { value, remaining, evaluations, converged: true }
-    if (evaluations >= maxEvaluations) return { value, remaining, evaluations, converged: false }
-    twoLoops(gradient, pairs, preconditioner, direction)
-    let slope = inner(gradient, direction)
-    if (!(slope < 0)) {
-      pairs.length = 0
-      for (let i = 0; i < size; i++) direction[i] = -scaled[i]!
-      slope = -2 * remaining
-    }
-    // Below this the objective's own rounding hides any descent.
-    const noise = 1e-14 * Math.abs(value)
-    let length = 1
-    let tried = value
-    let accepted = false
-    while (evaluations < maxEvaluations && length > 1e-12) {
-      for (let i = 0; i < size; i++) next[i] = at[i]! + length * direction[i]!
-      const result = evaluate(next, nextGradient)
-      evaluations++
-      tried = result.value
-      if (tried <= value + 1e-4 * length * slope + noise) {
-        curvature = result.curvature
-        accepted = true
-        break
-      }
-      // The parabola through both values and the slope, kept away from both ends.
-      const parabola = (-slope * length) / (2 * ((tried - value) / length - slope))
-      length = Math.min(0.5 * length, Math.max(0.1 * length, Number.isFinite(parabola) ? parabola : 0))
-    }
-    if (!accepted) return { value, remaining, evaluations, converged: false }
-    const s = new Float64Array(size)
-    const y = new Float64Array(size)
-    for (let i = 0; i < size; i++) {
-      s[i] = next[i]! - at[i]!
-      y[i] = nextGradient[i]! - gradient[i]!
-    }
-    const sy = inner(s, y)
-    if (sy > 1e-16 * inner(y, y)) {
-      pairs.push({ s, y, rho: 1 / sy })
-      if (pairs.length > MEMORY) pairs.shift()
-    }
-    at.set(next)
-    value = tried
-    ;[gradient, nextGradient] = [nextGradient, gradient]
-  }
-}
-
-/** direction = −H⁻¹·gradient with the pairs' curvature laid over the preconditioner. */
-function twoLoops(
-  gradient: Float64Array,
-  pairs: readonly { readonly s: Float64Array; readonly y: Float64Array; readonly rho: number }[],
-  preconditioner: Preconditioner,
-  direction: Float64Array,
-): void {
-  const q = gradient.slice()
-  const alphas = new Float64Array(pairs.length)
-  for (let p = pairs.length - 1; p >= 0; p--) {
-    const { s, y, rho } = pairs[p]!
-    const alpha = rho * inner(s, q)
-    alphas[p] = alpha
-    for (let i = 0; i < q.length; i++) q[i]! -= alpha * y[i]!
-  }
-  preconditioner.apply(q, direction)
-  const last = pairs.at(-1)
-  if (last) {
-    // The newest pair says how far the preconditioner's scale is off.
-    const hy = new Float64Array(q.length)
-    preconditioner.apply(last.y, hy)
-    const scale = 1 / (last.rho * inner(last.y, hy))
-    for (let i = 0; i < direction.length; i++) direction[i]! *= scale
-  }
-  pairs.forEach(({ s, y, rho }, p) => {
-    const beta = alphas[p]! - rho * inner(y, direction)
-    for (let i = 0; i < direction.length; i++) direction[i]! += beta * s[i]!
-  })
-  for (let i = 0; i < direction.length; i++) direction[i] = -direction[i]!
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!
-  return sum
 }

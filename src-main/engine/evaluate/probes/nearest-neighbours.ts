@@ -33,7 +33,10 @@ export function predictByNeighbours(
   if (!(temperature > 0)) throw new LabError('invalid-input', `temperature: expected more than 0, got ${temperature}`)
   for (const k of ks)
     if (!Number.isInteger(k) || k < 1 || k > train.rows)
-      throw new LabError('invalid-input', `k: expected 1 to ${train.rows}, the number of training items, got ${k}. Use fewer neighbours or more items.`)
+      throw new LabError(
+        'invalid-input',
+        `k: expected 1 to ${train.rows}, the number of training items, got ${k}. Use fewer neighbours or more items.`,
+      )
   if (ks.length === 0) return new Map()
   const { classes, positions } = classesOf(labels)
   const found = nearestNeighbours(normaliseRows(test), normaliseRows(train), Math.max(...ks))
@@ -47,7 +50,9 @@ export function predictByNeighbours(
     for (const k of ascending) {
       // Relative to the nearest: a common factor changes no vote, and exp(1/T) would overflow at small T.
       for (; counted < k; counted++)
-        votes[positions[found.indices[start + counted]!]!]! += Math.exp((found.similarities[start + counted]! - found.similarities[start]!) / temperature)
+        votes[positions[found.indices[start + counted]!]!]! += Math.exp(
+          (found.similarities[start + counted]! - found.similarities[start]!) / temperature,
+        )
       predictions.get(k)![i] = classes[indexOfLargest(votes)]!
     }
   }

@@ -5,7 +5,12 @@ import { LabError } from '../../../domain/errors.ts'
 import type { PatchGrid } from '../measures/localisation.ts'
 
 /** The most frequent class of each patch, the lower one at ties, (P). */
-export function majorityLabels(mask: ArrayLike<number>, image: { readonly width: number; readonly height: number }, grid: PatchGrid, classes: number): Int32Array {
+export function majorityLabels(
+  mask: ArrayLike<number>,
+  image: { readonly width: number; readonly height: number },
+  grid: PatchGrid,
+  classes: number,
+): Int32Array {
   const counts = classCounts(mask, image, grid, classes)
   return Int32Array.from({ length: grid.rows * grid.columns }, (_, patch) => {
     let best = 0
@@ -15,7 +20,12 @@ export function majorityLabels(mask: ArrayLike<number>, image: { readonly width:
 }
 
 /** 1 for every class present anywhere in the patch, (P, C); "unlabelled" only where it is alone. */
-export function unionLabels(mask: ArrayLike<number>, image: { readonly width: number; readonly height: number }, grid: PatchGrid, classes: number): Uint8Array {
+export function unionLabels(
+  mask: ArrayLike<number>,
+  image: { readonly width: number; readonly height: number },
+  grid: PatchGrid,
+  classes: number,
+): Uint8Array {
   const present = Uint8Array.from(classCounts(mask, image, grid, classes), (count) => (count > 0 ? 1 : 0))
   for (let patch = 0; patch < grid.rows * grid.columns; patch++) {
     const row = present.subarray(patch * classes, (patch + 1) * classes)
@@ -25,10 +35,20 @@ export function unionLabels(mask: ArrayLike<number>, image: { readonly width: nu
 }
 
 /** Pixels of each class in each patch, (P, C). */
-function classCounts(mask: ArrayLike<number>, { width, height }: { readonly width: number; readonly height: number }, grid: PatchGrid, classes: number): Float64Array {
-  if (mask.length !== width * height) throw new LabError('invalid-input', `mask: expected ${width} × ${height} pixels, got ${mask.length}`)
+function classCounts(
+  mask: ArrayLike<number>,
+  { width, height }: { readonly width: number; readonly height: number },
+  grid: PatchGrid,
+  classes: number,
+): Float64Array {
+  if (mask.length !== width * height)
+    throw new LabError('invalid-input', `mask: expected ${width} × ${height} pixels, got ${mask.length}`)
   if (width % grid.columns !== 0 || height % grid.rows !== 0)
-    throw new LabError('invalid-input', `mask: expected whole patches, got ${width} × ${height} pixels for ${grid.columns} × ${grid.rows} patches. Resize the mask as the image was.`)
+    throw new LabError(
+      'invalid-input',
+      `mask: expected whole patches, got ${width} × ${height} pixels for ${grid.columns} × ${grid.rows} patches. ` +
+        'Resize the mask as the image was.',
+    )
   const [patchWidth, patchHeight] = [width / grid.columns, height / grid.rows]
   const counts = new Float64Array(grid.rows * grid.columns * classes)
   for (let y = 0; y < height; y++)

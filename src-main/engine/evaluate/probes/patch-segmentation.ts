@@ -6,7 +6,15 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../../domain/errors.ts'
 import { createRandom, type Random } from '../../../domain/random.ts'
 import { geluErf } from '../../nn/activations.ts'
-import { addCounts, countLabels, countMultiLabels, noCounts, segmentationScores, type ClassCounts, type SegmentationScores } from '../measures/segmentation-scores.ts'
+import {
+  addCounts,
+  countLabels,
+  countMultiLabels,
+  noCounts,
+  segmentationScores,
+  type ClassCounts,
+  type SegmentationScores,
+} from '../measures/segmentation-scores.ts'
 
 /** Frozen features of a set of images with the labels of their patches. */
 export interface PatchSet {
@@ -17,7 +25,7 @@ export interface PatchSet {
   readonly width: number
   /** (images, patches, width). */
   readonly features: Float32Array
-  /** 'majority': class of each patch, (images, patches), −1 where it must not count. 'union': 0 or 1, (images, patches, classes). */
+  /** 'majority': class of each patch, −1 where it must not count, (images, patches). 'union': 0 or 1, (images, patches, C). */
   readonly labels: Int32Array | Uint8Array
 }
 
@@ -58,12 +66,30 @@ export interface PatchProbeResult {
  * @throws LabError 'invalid-input' for sets that do not fit, NaN features, labels outside the classes;
  *   'loss-not-finite' when training diverges
  */
-export function* trainPatchProbe(train: PatchSet, test: PatchSet, settings: PatchProbeSettings): Generator<PatchProbeProgress, PatchProbeResult> {
-  const { hiddenSize = 1024, epochs = 5, batchSize = 32, learningRate = 1e-3, minLearningRate = 1e-4, warmupSteps = 500, weightDecay = 0.01 } = settings
-  for (const [name, set] of [['train', train], ['test', test]] as const) requirePatchSet(set, settings, name)
-  if (train.width !== test.width) throw new LabError('invalid-input', `train, test: expected features of one width, got ${train.width} and ${test.width}`)
+export function* trainPatchProbe(
+  train: PatchSet,
+  test: PatchSet,
+  settings: PatchProbeSettings,
+): Generator<PatchProbeProgress, PatchProbeResult> {
+  const {
+    hiddenSize = 1024,
+    epochs = 5,
+    batchSize = 32,
+    learningRate = 1e-3,
+    minLearningRate = 1e-4,
+    warmupSteps = 500,
+    weightDecay = 0.01,
+  } = settings
+  for (const [name, set] of [
+    ['train', train],
+    ['test', test],
+  ] as const)
+    requirePatchSet(set, settings, name)
+  if (train.width !== test.width)
+    throw new LabError('invalid-input', `train, test: expected features of one width, got ${train.width} and ${test.width}`)
   for (const [name, value] of Object.entries({ hiddenSize, epochs, batchSize }))
-    if (!Number.isInteger(value) || value < 1) throw new LabError('invalid-input', `${name}: expected an integer of at least 1, got ${value}`)
+    if (!Number.isInteger(value) || value < 1)
+      throw new LabError('invalid-input', `${name}: expected an integer of at least 1, got ${value}`)
   const stepsPerEpoch = Math.max(1, Math.floor(train.images / batchSize))
   const steps = epochs * stepsPerEpoch
   const warmup = Math.min(warmupSteps, Math.floor(steps / 10))
@@ -71,7 +97,8 @@ export function* trainPatchProbe(train: PatchSet, test: PatchSet, settings: Patc
   const order = createRandom(settings.seed, 'patch probe', 'order')
   try {
     const scores: SegmentationScores[] = []
-    let best: { readonly epoch: number; readonly scores: SegmentationScores; readonly perImage: readonly ClassCounts[] } | null = null
+    let best: { readonly epoch: number; readonly scores: SegmentationScores; readonly perImage: readonly ClassCounts[] } | null =
+      null
     let step = 0
     for (let epoch = 1; epoch <= epochs; epoch++) {
       const images = order.shuffle(Array.from({ length: train.images }, (_, i) => i))
@@ -80,7 +107,12 @@ export function* trainPatchProbe(train: PatchSet, test: PatchSet, settings: Patc
         const rate = learningRateAt(step, steps, warmup, learningRate, minLearningRate)
         step++
         const loss = updateHead(head, train, batch, settings, step, rate, weightDecay)
-        if (!Number.isFinite(loss)) throw new LabError('loss-not-finite', `segmentation probe: the loss is ${loss} at step ${step}. Lower learningRate, or look at the scale of the features.`, { step })
+        if (!Number.isFinite(loss))
+          throw new LabError(
+            'loss-not-finite',
+            `segmentation probe: the loss is ${loss} at step ${step}. Lower learningRate, or look at the scale of the features.`,
+            { step },
+          )
         yield { kind: 'step', step, of: steps, loss, learningRate: rate }
       }
       const perImage = evaluateHead(head, test, settings, batchSize)
@@ -114,9 +146,17 @@ interface Head {
 function createHead(width: number, hiddenSize: number, classes: number, random: Random): Head {
   const uniform = (shape: number[], inputs: number) => {
     const bound = 1 / Math.sqrt(inputs)
-    return tf.tensor(Float32Array.from({ length: shape.reduce((product, each) => product * each, 1) }, () => (2 * random.uniform() - 1) * bound), shape)
+    return tf.tensor(
+      Float32Array.from({ length: shape.reduce((product, each) => product * each, 1) }, () => (2 * random.uniform() - 1) * bound),
+      shape,
+    )
   }
-  const weights = [uniform([width, hiddenSize], width), uniform([hiddenSize], width), uniform([hiddenSize, classes], hiddenSize), uniform([classes], hiddenSize)]
+  const weights = [
+    uniform([width, hiddenSize], width),
+    uniform([hiddenSize], width),
+    uniform([hiddenSize, classes], hiddenSize),
+    uniform([classes], hiddenSize),
+  ]
   return { weights, first: weights.map((each) => tf.zerosLike(each)), second: weights.map((each) => tf.zerosLike(each)) }
 }
 
@@ -128,12 +168,22 @@ function forward(weights: readonly tf.Tensor[], features: tf.Tensor2D): tf.Tenso
 }
 
 /** One AdamW update on a batch of images; returns the loss before it, in nats. Weight decay covers biases, as in patch-seg. */
-function updateHead(head: Head, set: PatchSet, images: readonly number[], settings: PatchProbeSettings, step: number, rate: number, decay: number): number {
+function updateHead(
+  head: Head,
+  set: PatchSet,
+  images: readonly number[],
+  settings: PatchProbeSettings,
+  step: number,
+  rate: number,
+  decay: number,
+): number {
   const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8]
   const updated = tf.tidy(() => {
     const features = featuresOf(set, images)
     const target = targetOf(set, images, settings)
-    const { value, grads } = tf.valueAndGrads((...weights: tf.Tensor[]) => lossOf(forward(weights, features), target, settings.labels))(head.weights)
+    const { value, grads } = tf.valueAndGrads((...weights: tf.Tensor[]) =>
+      lossOf(forward(weights, features), target, settings.labels),
+    )(head.weights)
     const first = head.first.map((moment, i) => tf.add(tf.mul(moment, beta1), tf.mul(grads[i]!, 1 - beta1)))
     const second = head.second.map((moment, i) => tf.add(tf.mul(moment, beta2), tf.mul(tf.square(grads[i]!), 1 - beta2)))
     const weights = head.weights.map((weight, i) => {
@@ -175,7 +225,10 @@ function evaluateHead(head: Head, set: PatchSet, settings: PatchProbeSettings, b
     decided.dispose()
     const perRow = settings.labels === 'union' ? set.patches * classes : set.patches
     images.forEach((image, i) => {
-      const [said, truth] = [decisions.subarray(i * perRow, (i + 1) * perRow), set.labels.subarray(image * perRow, (image + 1) * perRow)]
+      const [said, truth] = [
+        decisions.subarray(i * perRow, (i + 1) * perRow),
+        set.labels.subarray(image * perRow, (image + 1) * perRow),
+      ]
       perImage.push(settings.labels === 'union' ? countMultiLabels(said, truth, classes) : countLabels(said, truth, classes))
     })
   }
@@ -205,15 +258,25 @@ function targetOf(set: PatchSet, images: readonly number[], { labels, classes }:
 }
 
 function requirePatchSet(set: PatchSet, { labels, classes }: PatchProbeSettings, name: string): void {
-  if (!Number.isInteger(classes) || classes < 2) throw new LabError('invalid-input', `classes: expected at least 2, got ${classes}`)
+  if (!Number.isInteger(classes) || classes < 2)
+    throw new LabError('invalid-input', `classes: expected at least 2, got ${classes}`)
   const { images, patches, width, features } = set
   if (images < 1 || features.length !== images * patches * width)
-    throw new LabError('invalid-input', `${name}: expected features of ${images} images × ${patches} patches × ${width}, got ${features.length} values`)
+    throw new LabError(
+      'invalid-input',
+      `${name}: expected features of ${images} images × ${patches} patches × ${width}, got ${features.length} values`,
+    )
   const expected = images * patches * (labels === 'union' ? classes : 1)
-  if (set.labels.length !== expected) throw new LabError('invalid-input', `${name}: expected ${expected} ${labels} labels, got ${set.labels.length}`)
+  if (set.labels.length !== expected)
+    throw new LabError('invalid-input', `${name}: expected ${expected} ${labels} labels, got ${set.labels.length}`)
   for (let i = 0; i < features.length; i++)
-    if (!Number.isFinite(features[i])) throw new LabError('invalid-input', `${name}: expected finite features, got ${features[i]} in image ${Math.floor(i / (patches * width))}`)
+    if (!Number.isFinite(features[i]))
+      throw new LabError(
+        'invalid-input',
+        `${name}: expected finite features, got ${features[i]} in image ${Math.floor(i / (patches * width))}`,
+      )
   const [least, most] = labels === 'union' ? [0, 1] : [-1, classes - 1]
   for (let i = 0; i < set.labels.length; i++)
-    if (!(set.labels[i]! >= least && set.labels[i]! <= most)) throw new LabError('invalid-input', `${name}: expected labels ${least} … ${most}, got ${set.labels[i]} at ${i}`)
+    if (!(set.labels[i]! >= least && set.labels[i]! <= most))
+      throw new LabError('invalid-input', `${name}: expected labels ${least} … ${most}, got ${set.labels[i]} at ${i}`)
 }

@@ -1,7 +1,14 @@
 // The cheapest probe: one prototype a class, the mean of its normalised training features; the nearest by cosine wins. The
 // paper validates it as a stand-in for logistic regression (arXiv 2510.16333, appendix E.3). Nothing is fitted or chosen.
 
-import { multiplyTransposed, normaliseRows, requireMatrix, requireSameColumns, type DoubleMatrix, type Matrix } from '../measures/matrix.ts'
+import {
+  multiplyTransposed,
+  normaliseRows,
+  requireMatrix,
+  requireSameColumns,
+  type DoubleMatrix,
+  type Matrix,
+} from '../measures/matrix.ts'
 import { argmaxRow, classesOf, requireLabels } from './labels.ts'
 
 export interface Prototypes {

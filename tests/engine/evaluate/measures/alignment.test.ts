@@ -2,7 +2,17 @@
 
 import { describe, expect, it } from 'vitest'
 import { createRandom } from '../../../../src-main/domain/random.ts'
-import { bestMutualKnn, clampOutliers, linearCka, linearCkaByFeatures, linearCkaByGram, minibatchCka, mutualKnn, shuffledBaseline, unbiasedCka } from '../../../../src-main/engine/evaluate/measures/alignment.ts'
+import {
+  bestMutualKnn,
+  clampOutliers,
+  linearCka,
+  linearCkaByFeatures,
+  linearCkaByGram,
+  minibatchCka,
+  mutualKnn,
+  shuffledBaseline,
+  unbiasedCka,
+} from '../../../../src-main/engine/evaluate/measures/alignment.ts'
 import { multiplyTransposed, takeRows, type Matrix } from '../../../../src-main/engine/evaluate/measures/matrix.ts'
 import { nearestNeighbours } from '../../../../src-main/engine/evaluate/measures/neighbours.ts'
 import { refusal } from '../../../support/refusal.ts'
@@ -12,7 +22,10 @@ const table = (rows: number, columns: number, at: (i: number, j: number) => numb
   columns,
   values: Float64Array.from({ length: rows * columns }, (_, k) => at(Math.floor(k / columns), k % columns)),
 })
-const scale = (matrix: Matrix, factor: number): Matrix => ({ ...matrix, values: Float64Array.from(matrix.values, (value) => value * factor) })
+const scale = (matrix: Matrix, factor: number): Matrix => ({
+  ...matrix,
+  values: Float64Array.from(matrix.values, (value) => value * factor),
+})
 const x = table(12, 5, (i, j) => Math.sin(1 + 7 * i + 3 * j))
 const y = table(12, 3, (i, j) => Math.cos(2 + 3 * i * j + i))
 const spiky: Matrix = { ...x, values: Float64Array.from(x.values, (value) => value * Math.exp(3 * Math.abs(value))) }
@@ -25,12 +38,25 @@ describe('linear CKA', () => {
   it('agrees with NumPy: biased, unbiased, minibatch', () => {
     expect(linearCka(x, y)).toBeCloseTo(0.5518924439980578, 12)
     expect(unbiasedCka(x, y)).toBeCloseTo(0.46190690719585775, 12)
-    const half = (matrix: Matrix, start: number) => takeRows(matrix, [0, 1, 2, 3, 4, 5].map((i) => i + start))
-    expect(minibatchCka([[half(x, 0), half(y, 0)], [half(x, 6), half(y, 6)]])).toBeCloseTo(0.7596420011766134, 12)
+    const half = (matrix: Matrix, start: number) =>
+      takeRows(
+        matrix,
+        [0, 1, 2, 3, 4, 5].map((i) => i + start),
+      )
+    expect(
+      minibatchCka([
+        [half(x, 0), half(y, 0)],
+        [half(x, 6), half(y, 6)],
+      ]),
+    ).toBeCloseTo(0.7596420011766134, 12)
   })
 
   it('the feature form is the Gram form', () => {
-    for (const [n, dx, dy] of [[5, 40, 30], [60, 4, 7], [20, 20, 1]] as const) {
+    for (const [n, dx, dy] of [
+      [5, 40, 30],
+      [60, 4, 7],
+      [20, 20, 1],
+    ] as const) {
       const [a, b] = [noise(n, dx, 1), noise(n, dy, 2)]
       expect(linearCkaByFeatures(a, b)).toBeCloseTo(linearCkaByGram(a, b), 12)
     }
@@ -38,7 +64,13 @@ describe('linear CKA', () => {
 
   it('is 1 with itself, and does not see rotation, scale or offset', () => {
     const [c, s] = [Math.cos(0.7), Math.sin(0.7)]
-    const turned = table(12, 5, (i, j) => (j === 0 ? c * x.values[i * 5]! - s * x.values[i * 5 + 1]! : j === 1 ? s * x.values[i * 5]! + c * x.values[i * 5 + 1]! : x.values[i * 5 + j]!))
+    const turned = table(12, 5, (i, j) =>
+      j === 0
+        ? c * x.values[i * 5]! - s * x.values[i * 5 + 1]!
+        : j === 1
+          ? s * x.values[i * 5]! + c * x.values[i * 5 + 1]!
+          : x.values[i * 5 + j]!,
+    )
     const moved = table(12, 5, (i, j) => 1e6 + 300 * turned.values[i * 5 + j]!)
     expect(linearCka(x, x)).toBeCloseTo(1, 14)
     expect(unbiasedCka(x, x)).toBeCloseTo(1, 12)
@@ -62,7 +94,13 @@ describe('linear CKA', () => {
   it('refuses other items, NaN, constant features, and too few items', () => {
     const constant = table(12, 2, () => 0.1)
     const broken = table(12, 2, (i) => (i === 3 ? NaN : i))
-    for (const call of [() => linearCka(x, noise(11, 2, 1)), () => linearCka(x, broken), () => linearCka(x, constant), () => unbiasedCka(noise(3, 2, 1), noise(3, 2, 2)), () => minibatchCka([])])
+    for (const call of [
+      () => linearCka(x, noise(11, 2, 1)),
+      () => linearCka(x, broken),
+      () => linearCka(x, constant),
+      () => unbiasedCka(noise(3, 2, 1), noise(3, 2, 2)),
+      () => minibatchCka([]),
+    ])
       expect(refusal(call)).toBe('invalid-input')
   })
 })
@@ -106,7 +144,13 @@ describe('neighbours', () => {
   })
 
   it('the blocked product is the product, whatever the remainder of its tiles', () => {
-    for (const [n, m] of [[1, 1], [2, 4], [3, 5], [5, 7], [6, 9]] as const) {
+    for (const [n, m] of [
+      [1, 1],
+      [2, 4],
+      [3, 5],
+      [5, 7],
+      [6, 9],
+    ] as const) {
       const [a, b] = [noise(n, 6, 1), noise(m, 6, 2)]
       const product = multiplyTransposed(a, b).values
       for (let i = 0; i < n; i++)

@@ -1,7 +1,17 @@
 // The rules of Cambrian's scripts, DocVQA and EvalAI, on cases that tell them apart.
 
 import { describe, expect, it } from 'vitest'
-import { anls, cleanAnswer, containsAnswer, editDistance, exactMatch, normaliseVqaAnswer, optionLetter, relaxedMatch, vqaAccuracy } from '../../../../src-main/engine/evaluate/measures/answers.ts'
+import {
+  anls,
+  cleanAnswer,
+  containsAnswer,
+  editDistance,
+  exactMatch,
+  normaliseVqaAnswer,
+  optionLetter,
+  relaxedMatch,
+  vqaAccuracy,
+} from '../../../../src-main/engine/evaluate/measures/answers.ts'
 import { refusal } from '../../../support/refusal.ts'
 
 describe('cleaning', () => {
@@ -47,9 +57,18 @@ describe('matching', () => {
   })
 
   it('relaxed: 5 % of the answer, inclusive; 0 only by 0; words exactly', () => {
-    expect([relaxedMatch('105', ['100']), relaxedMatch('105.1', ['100']), relaxedMatch('95', ['100']), relaxedMatch('-95', ['-100'])]).toEqual([true, false, true, true])
+    expect([
+      relaxedMatch('105', ['100']),
+      relaxedMatch('105.1', ['100']),
+      relaxedMatch('95', ['100']),
+      relaxedMatch('-95', ['-100']),
+    ]).toEqual([true, false, true, true])
     expect([relaxedMatch('0', ['0']), relaxedMatch('0.0', ['0']), relaxedMatch('0.001', ['0'])]).toEqual([true, true, false])
-    expect([relaxedMatch('1,050', ['1000']), relaxedMatch('12%', ['0.12']), relaxedMatch('12', ['12%'])]).toEqual([true, true, false])
+    expect([relaxedMatch('1,050', ['1000']), relaxedMatch('12%', ['0.12']), relaxedMatch('12', ['12%'])]).toEqual([
+      true,
+      true,
+      false,
+    ])
     expect([relaxedMatch('Brazil', ['brazil']), relaxedMatch('', ['0'])]).toEqual([true, false])
   })
 })
@@ -78,8 +97,8 @@ describe('VQA accuracy', () => {
     ['The Dog', 'dog'],
     ['two dogs', '2 dogs'],
     ['none', '0'],
-    ["dont know", "don't know"],
-    ["couldntve", 'couldntve'],
+    ['dont know', "don't know"],
+    ['couldntve', 'couldntve'],
     ["couldnt've", "couldn't've"],
     ['yes.', 'yes'],
     ['3.5', '3.5'],
@@ -92,8 +111,14 @@ describe('VQA accuracy', () => {
   })
 
   it('2, 3 and 9 of 10 agreeing annotators give 0.6, 0.9 and 1', () => {
-    for (const [matches, score] of [[2, 0.6], [3, 0.9], [9, 1]] as const)
-      expect(vqaAccuracy('Red', [...new Array<string>(matches).fill('red'), ...new Array<string>(10 - matches).fill('blue')])).toBeCloseTo(score, 12)
+    for (const [matches, score] of [
+      [2, 0.6],
+      [3, 0.9],
+      [9, 1],
+    ] as const)
+      expect(
+        vqaAccuracy('Red', [...new Array<string>(matches).fill('red'), ...new Array<string>(10 - matches).fill('blue')]),
+      ).toBeCloseTo(score, 12)
   })
 
   it('a single answer is an exact match', () => {
@@ -101,6 +126,7 @@ describe('VQA accuracy', () => {
   })
 
   it('refuses a question without answers', () => {
-    for (const call of [() => vqaAccuracy('x', []), () => anls('x', []), () => exactMatch('x', [])]) expect(refusal(call)).toBe('invalid-input')
+    for (const call of [() => vqaAccuracy('x', []), () => anls('x', []), () => exactMatch('x', [])])
+      expect(refusal(call)).toBe('invalid-input')
   })
 })

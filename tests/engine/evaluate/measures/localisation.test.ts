@@ -19,7 +19,15 @@ const image = { width: 10, height: 10 }
 
 describe('localisation scores', () => {
   it('a map on the region: all energy inside, four times its share, hit, sharp', () => {
-    expect(localisationScores([0, 0, 0, 5], [0, 0, 0, 1])).toEqual({ energyInside: 1, energyRatio: 4, pointing: 1, auroc: 1, iou: 1, entropy: 0, gini: 0.75 })
+    expect(localisationScores([0, 0, 0, 5], [0, 0, 0, 1])).toEqual({
+      energyInside: 1,
+      energyRatio: 4,
+      pointing: 1,
+      auroc: 1,
+      iou: 1,
+      entropy: 0,
+      gini: 0.75,
+    })
   })
 
   it('a flat map is chance everywhere, whatever its size', () => {
@@ -44,7 +52,14 @@ describe('localisation scores', () => {
   })
 
   it('refuses NaN, negative values, other grids, empty regions', () => {
-    for (const call of [() => localisationScores([NaN, 1], [1, 0]), () => localisationScores([-1, 1], [1, 0]), () => localisationScores([1], [1, 0]), () => localisationScores([1, 1], [0, 0]), () => localisationScores([1, 1], [2, 0]), () => localisationScores([], [])])
+    for (const call of [
+      () => localisationScores([NaN, 1], [1, 0]),
+      () => localisationScores([-1, 1], [1, 0]),
+      () => localisationScores([1], [1, 0]),
+      () => localisationScores([1, 1], [0, 0]),
+      () => localisationScores([1, 1], [2, 0]),
+      () => localisationScores([], []),
+    ])
       expect(refusal(call)).toBe('invalid-input')
   })
 })
@@ -74,7 +89,9 @@ describe('parts', () => {
 
 describe('regions on the patch grid', () => {
   it('one box: 4 × 6 pixels from (3, 2) cover (2·3, 2·3, 2·3, 2·3)/25', () => {
-    expect([...coverageOfBoxes([{ x: 3, y: 2, width: 4, height: 6 }], image, grid)]).toEqual([0.24, 0.24, 0.24, 0.24].map((each) => expect.closeTo(each, 12)))
+    expect([...coverageOfBoxes([{ x: 3, y: 2, width: 4, height: 6 }], image, grid)]).toEqual(
+      [0.24, 0.24, 0.24, 0.24].map((each) => expect.closeTo(each, 12)),
+    )
   })
 
   it('overlapping boxes count once, and boxes over the edge are cut', () => {
@@ -86,12 +103,23 @@ describe('regions on the patch grid', () => {
   })
 
   it('disjoint boxes in one patch add up', () => {
-    expect(coverageOfBoxes([{ x: 0, y: 0, width: 1, height: 5 }, { x: 2, y: 1, width: 2, height: 2 }], image, grid)[0]).toBeCloseTo((5 + 4) / 25, 12)
+    expect(
+      coverageOfBoxes(
+        [
+          { x: 0, y: 0, width: 1, height: 5 },
+          { x: 2, y: 1, width: 2, height: 2 },
+        ],
+        image,
+        grid,
+      )[0],
+    ).toBeCloseTo((5 + 4) / 25, 12)
   })
 
   it('a mask and the box it draws agree', () => {
     const mask = Array.from({ length: 100 }, (_, i) => (i % 10 >= 3 && i % 10 < 7 && i >= 20 && i < 80 ? 1 : 0))
-    expect([...coverageOfMask(mask, image, grid)]).toEqual([...coverageOfBoxes([{ x: 3, y: 2, width: 4, height: 6 }], image, grid)].map((each) => expect.closeTo(each, 12)))
+    expect([...coverageOfMask(mask, image, grid)]).toEqual(
+      [...coverageOfBoxes([{ x: 3, y: 2, width: 4, height: 6 }], image, grid)].map((each) => expect.closeTo(each, 12)),
+    )
   })
 
   it('half covered is inside; a region too small for that is where it covers most', () => {

@@ -1,7 +1,12 @@
 // Measures against NumPy, scikit-learn and the published scripts, as recorded in the reference case.
 
 import { expect, it } from 'vitest'
-import { linearCka, linearCkaByFeatures, linearCkaByGram, mutualKnn } from '../../../../src-main/engine/evaluate/measures/alignment.ts'
+import {
+  linearCka,
+  linearCkaByFeatures,
+  linearCkaByGram,
+  mutualKnn,
+} from '../../../../src-main/engine/evaluate/measures/alignment.ts'
 import { anls, vqaAccuracy } from '../../../../src-main/engine/evaluate/measures/answers.ts'
 import { localisationScores } from '../../../../src-main/engine/evaluate/measures/localisation.ts'
 import { pca, project } from '../../../../src-main/engine/evaluate/measures/pca.ts'
@@ -18,7 +23,14 @@ interface Expected {
   mutual_knn_k10: number
   pca_explained_variance_ratio: number[]
   segmentation: { macro_recall: number; mean_iou: number; pixel_accuracy: number }
-  localisation: { energy_inside: number; energy_ratio_to_area: number; pointing_hit: number; normalised_entropy: number; gini: number; auroc_map_as_score_of_mask: number }
+  localisation: {
+    energy_inside: number
+    energy_ratio_to_area: number
+    pointing_hit: number
+    normalised_entropy: number
+    gini: number
+    auroc_map_as_score_of_mask: number
+  }
   anls: Scored[]
   vqa_accuracy: Scored[]
 }
@@ -29,7 +41,8 @@ describeParity('measurements', (read) => {
   it('linear CKA, in both forms, and mutual k-NN of normalised features', () => {
     const { json, tensor } = read()
     const [a, b] = [matrixOf(tensor('cka.A')), matrixOf(tensor('cka.B'))]
-    for (const cka of [linearCka, linearCkaByFeatures, linearCkaByGram]) expect(cka(a, b)).toBeCloseTo((json as Expected).linear_cka, 6)
+    for (const cka of [linearCka, linearCkaByFeatures, linearCkaByGram])
+      expect(cka(a, b)).toBeCloseTo((json as Expected).linear_cka, 6)
     expect(mutualKnn(a, b, { k: 10, prepare: 'normalise' })).toBeCloseTo((json as Expected).mutual_knn_k10, 9)
   })
 
@@ -75,6 +88,7 @@ describeParity('measurements', (read) => {
   it('ANLS and VQA accuracy', () => {
     const expected = read().json as Expected
     for (const { prediction, answers, score } of expected.anls) expect(anls(prediction, answers)).toBeCloseTo(score, 12)
-    for (const { prediction, answers, score } of expected.vqa_accuracy) expect(vqaAccuracy(prediction, answers)).toBeCloseTo(score, 12)
+    for (const { prediction, answers, score } of expected.vqa_accuracy)
+      expect(vqaAccuracy(prediction, answers)).toBeCloseTo(score, 12)
   })
 })

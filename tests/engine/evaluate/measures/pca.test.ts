@@ -35,10 +35,16 @@ describe('eigenvalues of a symmetric matrix', () => {
 
   it('A·v = λ·v, and the vectors are orthonormal, also with equal and zero eigenvalues', () => {
     const random = createRandom(7)
-    for (const [n, rank] of [[1, 1], [3, 3], [30, 30], [25, 4]] as const) {
+    for (const [n, rank] of [
+      [1, 1],
+      [3, 3],
+      [30, 30],
+      [25, 4],
+    ] as const) {
       const factor = Float64Array.from({ length: n * rank }, () => random.normal())
       const a = new Float64Array(n * n)
-      for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) for (let k = 0; k < rank; k++) a[i * n + j]! += factor[i * rank + k]! * factor[j * rank + k]!
+      for (let i = 0; i < n; i++)
+        for (let j = 0; j < n; j++) for (let k = 0; k < rank; k++) a[i * n + j]! += factor[i * rank + k]! * factor[j * rank + k]!
       const { values, vectors } = symmetricEigen(a, n)
       for (let k = 0; k < n; k++) {
         const v = vectors.subarray(k * n, (k + 1) * n)
@@ -98,8 +104,15 @@ describe('PCA', () => {
   })
 
   it('directions beyond the rank have no variance, in either shape', () => {
-    for (const [rows, columns] of [[6, 3], [3, 6]] as const) {
-      const line: Matrix = { rows, columns, values: Float64Array.from({ length: rows * columns }, (_, k) => Math.floor(k / columns) * ((k % columns) + 1)) }
+    for (const [rows, columns] of [
+      [6, 3],
+      [3, 6],
+    ] as const) {
+      const line: Matrix = {
+        rows,
+        columns,
+        values: Float64Array.from({ length: rows * columns }, (_, k) => Math.floor(k / columns) * ((k % columns) + 1)),
+      }
       const model = pca(line, 2)
       expect([...model.explainedVarianceRatio]).toEqual([expect.closeTo(1, 12), 0])
       expect(project(model, line).values.every(Number.isFinite)).toBe(true)
@@ -108,7 +121,14 @@ describe('PCA', () => {
 
   it('refuses one row, too many components, equal rows, NaN', () => {
     const ones: Matrix = { rows: 3, columns: 2, values: new Float32Array(6).fill(0.1) }
-    for (const call of [() => pca(spiky(1, 5), 1), () => pca(spiky(4, 5), 5), () => pca(spiky(4, 5), 0), () => pca(ones, 1), () => pca({ ...ones, values: new Float32Array(6).fill(NaN) }, 1), () => pca({ ...ones, rows: 2 }, 1)])
+    for (const call of [
+      () => pca(spiky(1, 5), 1),
+      () => pca(spiky(4, 5), 5),
+      () => pca(spiky(4, 5), 0),
+      () => pca(ones, 1),
+      () => pca({ ...ones, values: new Float32Array(6).fill(NaN) }, 1),
+      () => pca({ ...ones, rows: 2 }, 1),
+    ])
       expect(refusal(call)).toBe('invalid-input')
   })
 })

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest'
-import { addCounts, countLabels, countMultiLabels, noCounts, segmentationScores } from '../../../../src-main/engine/evaluate/measures/segmentation-scores.ts'
+import {
+  addCounts,
+  countLabels,
+  countMultiLabels,
+  noCounts,
+  segmentationScores,
+} from '../../../../src-main/engine/evaluate/measures/segmentation-scores.ts'
 import { refusal } from '../../../support/refusal.ts'
 
 describe('one label a patch', () => {
@@ -19,7 +25,14 @@ describe('one label a patch', () => {
   })
 
   it('one class alone, all right, is 1 everywhere', () => {
-    expect(segmentationScores(countLabels([1, 1], [1, 1], 3))).toEqual({ macroRecall: 1, macroPrecision: 1, macroF1: 1, meanIou: 1, accuracy: 1, classes: 1 })
+    expect(segmentationScores(countLabels([1, 1], [1, 1], 3))).toEqual({
+      macroRecall: 1,
+      macroPrecision: 1,
+      macroF1: 1,
+      meanIou: 1,
+      accuracy: 1,
+      classes: 1,
+    })
   })
 
   it('ignored patches are not counted', () => {
@@ -32,7 +45,13 @@ describe('one label a patch', () => {
   })
 
   it('refuses labels outside the classes, other lengths, no labelled patch', () => {
-    for (const call of [() => countLabels([2], [0], 2), () => countLabels([0], [0.5], 2), () => countLabels([0], [0, 1], 2), () => segmentationScores(noCounts(3))]) expect(refusal(call)).toBe('invalid-input')
+    for (const call of [
+      () => countLabels([2], [0], 2),
+      () => countLabels([0], [0.5], 2),
+      () => countLabels([0], [0, 1], 2),
+      () => segmentationScores(noCounts(3)),
+    ])
+      expect(refusal(call)).toBe('invalid-input')
   })
 })
 
@@ -48,7 +67,10 @@ describe('several labels a patch', () => {
 
   it('with exactly one label a patch recall is that of single labels', () => {
     const oneHot = (labels: readonly number[]) => labels.flatMap((label) => [0, 1, 2].map((c) => (c === label ? 1 : 0)))
-    const [said, truth] = [[0, 1, 2, 1, 0], [0, 2, 2, 1, 1]]
+    const [said, truth] = [
+      [0, 1, 2, 1, 0],
+      [0, 2, 2, 1, 1],
+    ]
     const single = segmentationScores(countLabels(said, truth, 3))
     const several = segmentationScores(countMultiLabels(oneHot(said), oneHot(truth), 3))
     expect(several.macroRecall).toBe(single.macroRecall)

@@ -5,7 +5,14 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createRandom } from '../../../../src-main/domain/random.ts'
 import type { Matrix } from '../../../../src-main/engine/evaluate/measures/matrix.ts'
-import { fitLogisticRegression, logProbabilities, predict, probabilities, sweepLambda, type LambdaSweep } from '../../../../src-main/engine/evaluate/probes/logistic-regression.ts'
+import {
+  fitLogisticRegression,
+  logProbabilities,
+  predict,
+  probabilities,
+  sweepLambda,
+  type LambdaSweep,
+} from '../../../../src-main/engine/evaluate/probes/logistic-regression.ts'
 import { refusal } from '../../../support/refusal.ts'
 
 const data = (n: number, d: number, K: number) => {
@@ -13,14 +20,27 @@ const data = (n: number, d: number, K: number) => {
     const [i, j] = [Math.floor(at / d), at % d]
     return Math.sin((i + 1) * (j + 2) * 0.7 + j) * (1 + (j % 3)) + 2
   })
-  const labels = Int32Array.from({ length: n }, (_, i) => ((values[i * d]! > 2 ? 1 : 0) + (values[i * d + 1]! > 2.3 ? 2 : 0) + (i % 7 === 0 ? 1 : 0)) % K)
+  const labels = Int32Array.from(
+    { length: n },
+    (_, i) => ((values[i * d]! > 2 ? 1 : 0) + (values[i * d + 1]! > 2.3 ? 2 : 0) + (i % 7 === 0 ? 1 : 0)) % K,
+  )
   return { features: { rows: n, columns: d, values } satisfies Matrix, labels }
 }
 const clouds = (n: number, d: number, K: number, seed: number, spread = 1) => {
   const [centre, random] = [createRandom(1, 'centres'), createRandom(seed)]
   const centres = Float64Array.from({ length: K * d }, () => centre.normal())
   const labels = Int32Array.from({ length: n }, () => random.integer(K))
-  return { features: { rows: n, columns: d, values: Float32Array.from({ length: n * d }, (_, at) => centres[labels[Math.floor(at / d)]! * d + (at % d)]! + spread * random.normal()) }, labels }
+  return {
+    features: {
+      rows: n,
+      columns: d,
+      values: Float32Array.from(
+        { length: n * d },
+        (_, at) => centres[labels[Math.floor(at / d)]! * d + (at % d)]! + spread * random.normal(),
+      ),
+    },
+    labels,
+  }
 }
 beforeAll(() => tf.setBackend('cpu'))
 
@@ -100,7 +120,10 @@ describe('logistic regression', () => {
   it('labels may be any integers, and those that never occur are never said', () => {
     const { features, labels } = clouds(60, 4, 3, 4)
     const renamed = labels.map((label) => [-7, 12, 900][label]!)
-    const [plain, named] = [predict(fitLogisticRegression(features, labels, 1), features), predict(fitLogisticRegression(features, renamed, 1), features)]
+    const [plain, named] = [
+      predict(fitLogisticRegression(features, labels, 1), features),
+      predict(fitLogisticRegression(features, renamed, 1), features),
+    ]
     expect([...named]).toEqual([...plain].map((label) => [-7, 12, 900][label]))
   })
 
@@ -125,7 +148,12 @@ describe('logistic regression', () => {
       () => fitLogisticRegression(features, labels, 0),
       () => fitLogisticRegression(features, labels, NaN),
       () => fitLogisticRegression(broken, labels, 1),
-      () => fitLogisticRegression(features, [...labels].map((label) => label + 0.5), 1),
+      () =>
+        fitLogisticRegression(
+          features,
+          [...labels].map((label) => label + 0.5),
+          1,
+        ),
       () => fitLogisticRegression(features, labels.subarray(1), 1),
       () => probabilities(fitLogisticRegression(features, labels, 1), data(5, 4, 2).features),
     ])
@@ -150,7 +178,12 @@ describe('the λ sweep', () => {
   it('reports every λ in the order given, and progress after each', () => {
     const { events, result } = finish(sweepLambda(train, validation, lambdas))
     expect(result.results.map((each) => each.lambda)).toEqual(lambdas)
-    expect(events.map((event) => [event.done, event.of, event.result.lambda])).toEqual([[1, 4, 10_000], [2, 4, 100], [3, 4, 1], [4, 4, 0.01]])
+    expect(events.map((event) => [event.done, event.of, event.result.lambda])).toEqual([
+      [1, 4, 10_000],
+      [2, 4, 100],
+      [3, 4, 1],
+      [4, 4, 0.01],
+    ])
   })
 
   it('at ties takes the larger λ, and says when the choice lies at the edge of the grid', () => {

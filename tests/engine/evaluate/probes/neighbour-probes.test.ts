@@ -6,7 +6,11 @@ import { predictByNeighbours } from '../../../../src-main/engine/evaluate/probes
 import { cosines, fitPrototypes, predictByPrototypes } from '../../../../src-main/engine/evaluate/probes/prototypes.ts'
 import { refusal } from '../../../support/refusal.ts'
 
-const rows = (...values: number[][]): Matrix => ({ rows: values.length, columns: values[0]!.length, values: Float64Array.from(values.flat()) })
+const rows = (...values: number[][]): Matrix => ({
+  rows: values.length,
+  columns: values[0]!.length,
+  values: Float64Array.from(values.flat()),
+})
 
 describe('prototypes', () => {
   it('the prototype is the direction of the mean of directions, not of the mean', () => {
@@ -28,7 +32,11 @@ describe('prototypes', () => {
   })
 
   it('refuses NaN, no training items, another width', () => {
-    for (const call of [() => fitPrototypes(rows([NaN, 1]), [0]), () => fitPrototypes({ rows: 0, columns: 2, values: new Float32Array() }, []), () => predictByPrototypes(fitPrototypes(rows([1, 2]), [0]), rows([1, 2, 3]))])
+    for (const call of [
+      () => fitPrototypes(rows([NaN, 1]), [0]),
+      () => fitPrototypes({ rows: 0, columns: 2, values: new Float32Array() }, []),
+      () => predictByPrototypes(fitPrototypes(rows([1, 2]), [0]), rows([1, 2, 3])),
+    ])
       expect(refusal(call)).toBe('invalid-input')
   })
 })
@@ -46,11 +54,16 @@ describe('k-NN', () => {
 
   it('every k by itself agrees with all k at once', () => {
     const random = createRandom(3)
-    const cloud = (n: number): Matrix => ({ rows: n, columns: 4, values: Float64Array.from({ length: n * 4 }, () => random.normal()) })
+    const cloud = (n: number): Matrix => ({
+      rows: n,
+      columns: 4,
+      values: Float64Array.from({ length: n * 4 }, () => random.normal()),
+    })
     const [many, queries] = [cloud(50), cloud(20)]
     const classes = Array.from({ length: 50 }, (_, i) => i % 4)
     const together = predictByNeighbours(many, classes, queries, [20, 1, 10])
-    for (const k of [1, 10, 20]) expect([...together.get(k)!]).toEqual([...predictByNeighbours(many, classes, queries, [k]).get(k)!])
+    for (const k of [1, 10, 20])
+      expect([...together.get(k)!]).toEqual([...predictByNeighbours(many, classes, queries, [k]).get(k)!])
   })
 
   it('a temperature of 1e-4 does not overflow', () => {

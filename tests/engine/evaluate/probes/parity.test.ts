@@ -42,7 +42,12 @@ describeParity('measurements', (read) => {
 
   it('k-NN: accuracy and every prediction at every k', () => {
     const { expected, tensor, train, trainLabels, test, testLabels } = load()
-    const predictions = predictByNeighbours(train, trainLabels, test, expected.knn.cases.map(({ k }) => k))
+    const predictions = predictByNeighbours(
+      train,
+      trainLabels,
+      test,
+      expected.knn.cases.map(({ k }) => k),
+    )
     for (const { k, accuracy: expectedAccuracy } of expected.knn.cases) {
       expect(accuracy(predictions.get(k)!, testLabels)).toBeCloseTo(expectedAccuracy, 10)
       expect([...predictions.get(k)!]).toEqual([...tensor(`knn.k${k}.predictions`).values])
@@ -51,6 +56,9 @@ describeParity('measurements', (read) => {
 
   it('class-mean prototypes: accuracy', () => {
     const { expected, train, trainLabels, test, testLabels } = load()
-    expect(accuracy(predictByPrototypes(fitPrototypes(train, trainLabels), test), testLabels)).toBeCloseTo(expected.prototype.accuracy, 10)
+    expect(accuracy(predictByPrototypes(fitPrototypes(train, trainLabels), test), testLabels)).toBeCloseTo(
+      expected.prototype.accuracy,
+      10,
+    )
   })
 })

@@ -6,7 +6,14 @@ import { createRandom } from '../../../../src-main/domain/random.ts'
 import { LabError } from '../../../../src-main/domain/errors.ts'
 import { addCounts, noCounts, segmentationScores } from '../../../../src-main/engine/evaluate/measures/segmentation-scores.ts'
 import { majorityLabels, unionLabels } from '../../../../src-main/engine/evaluate/probes/patch-labels.ts'
-import { learningRateAt, trainPatchProbe, type PatchProbeProgress, type PatchProbeResult, type PatchProbeSettings, type PatchSet } from '../../../../src-main/engine/evaluate/probes/patch-segmentation.ts'
+import {
+  learningRateAt,
+  trainPatchProbe,
+  type PatchProbeProgress,
+  type PatchProbeResult,
+  type PatchProbeSettings,
+  type PatchSet,
+} from '../../../../src-main/engine/evaluate/probes/patch-segmentation.ts'
 import { refusal } from '../../../support/refusal.ts'
 
 /** Patches whose features point to their class; with `union`, every third patch holds two classes. */
@@ -25,7 +32,10 @@ function patchSet(images: number, seed: number, labels: 'union' | 'majority'): P
   return { images, patches, width, features, labels: labels === 'union' ? union : majority }
 }
 
-function run(generator: Generator<PatchProbeProgress, PatchProbeResult>): { events: PatchProbeProgress[]; result: PatchProbeResult } {
+function run(generator: Generator<PatchProbeProgress, PatchProbeResult>): {
+  events: PatchProbeProgress[]
+  result: PatchProbeResult
+} {
   const events: PatchProbeProgress[] = []
   for (;;) {
     const { done, value } = generator.next()
@@ -34,14 +44,25 @@ function run(generator: Generator<PatchProbeProgress, PatchProbeResult>): { even
   }
 }
 
-const settings = (labels: 'union' | 'majority', more: Partial<PatchProbeSettings> = {}): PatchProbeSettings => ({ labels, classes: 3, seed: 0, hiddenSize: 16, epochs: 6, batchSize: 4, learningRate: 1e-2, ...more })
+const settings = (labels: 'union' | 'majority', more: Partial<PatchProbeSettings> = {}): PatchProbeSettings => ({
+  labels,
+  classes: 3,
+  seed: 0,
+  hiddenSize: 16,
+  epochs: 6,
+  batchSize: 4,
+  learningRate: 1e-2,
+  ...more,
+})
 
 beforeAll(() => tf.setBackend('cpu'))
 
 describe('patch segmentation probe', () => {
   it.each(['union', 'majority'] as const)('learns separable patches with %s labels, and leaves no tensor', (labels) => {
     const before = tf.memory().numTensors
-    const { events, result } = run(trainPatchProbe(patchSet(24, 1, labels), patchSet(10, 2, labels), settings(labels, { epochs: 12 })))
+    const { events, result } = run(
+      trainPatchProbe(patchSet(24, 1, labels), patchSet(10, 2, labels), settings(labels, { epochs: 12 })),
+    )
     expect(result.best.macroRecall).toBeGreaterThan(0.95)
     expect(result.best.meanIou).toBeGreaterThan(0.9)
     expect(events.filter((event) => event.kind === 'step')).toHaveLength(72)
@@ -61,19 +82,31 @@ describe('patch segmentation probe', () => {
   it('labels without any relation to the features are not learnt', () => {
     const random = createRandom(5)
     const shuffled = (set: PatchSet): PatchSet => ({ ...set, labels: Int32Array.from(random.shuffle([...set.labels])) })
-    const { result } = run(trainPatchProbe(shuffled(patchSet(24, 1, 'majority')), shuffled(patchSet(30, 2, 'majority')), settings('majority', { epochs: 2 })))
+    const { result } = run(
+      trainPatchProbe(
+        shuffled(patchSet(24, 1, 'majority')),
+        shuffled(patchSet(30, 2, 'majority')),
+        settings('majority', { epochs: 2 }),
+      ),
+    )
     expect(Math.abs(result.best.macroRecall - 1 / 3)).toBeLessThan(0.12)
   })
 
   it('the first loss of a fresh head is near ln 2 for union, near ln 3 for majority', () => {
-    for (const [labels, expected] of [['union', Math.log(2)], ['majority', Math.log(3)]] as const) {
-      const first = trainPatchProbe(patchSet(8, 1, labels), patchSet(2, 2, labels), settings(labels)).next().value as PatchProbeProgress
+    for (const [labels, expected] of [
+      ['union', Math.log(2)],
+      ['majority', Math.log(3)],
+    ] as const) {
+      const first = trainPatchProbe(patchSet(8, 1, labels), patchSet(2, 2, labels), settings(labels)).next()
+        .value as PatchProbeProgress
       expect(first.kind === 'step' && Math.abs(first.loss - expected)).toBeLessThan(0.25)
     }
   })
 
   it('the same seed gives the same numbers, another seed others', () => {
-    const at = (seed: number) => run(trainPatchProbe(patchSet(8, 1, 'majority'), patchSet(4, 2, 'majority'), settings('majority', { seed, epochs: 2 }))).events
+    const at = (seed: number) =>
+      run(trainPatchProbe(patchSet(8, 1, 'majority'), patchSet(4, 2, 'majority'), settings('majority', { seed, epochs: 2 })))
+        .events
     expect(at(1)).toEqual(at(1))
     expect(at(1)).not.toEqual(at(2))
   })
@@ -98,7 +131,9 @@ describe('patch segmentation probe', () => {
   })
 
   it('fewer images than a batch still train, one step an epoch', () => {
-    const { events } = run(trainPatchProbe(patchSet(3, 1, 'union'), patchSet(2, 2, 'union'), settings('union', { batchSize: 32, epochs: 2 })))
+    const { events } = run(
+      trainPatchProbe(patchSet(3, 1, 'union'), patchSet(2, 2, 'union'), settings('union', { batchSize: 32, epochs: 2 })),
+    )
     expect(events.map((event) => event.kind)).toEqual(['step', 'epoch', 'step', 'epoch'])
   })
 
@@ -120,7 +155,14 @@ describe('patch segmentation probe', () => {
     const [train, test] = [patchSet(4, 1, 'majority'), patchSet(2, 2, 'majority')]
     for (const call of [
       () => run(trainPatchProbe({ ...train, features: train.features.subarray(1) }, test, settings('majority'))),
-      () => run(trainPatchProbe({ ...train, features: train.features.map((value, i) => (i === 3 ? NaN : value)) }, test, settings('majority'))),
+      () =>
+        run(
+          trainPatchProbe(
+            { ...train, features: train.features.map((value, i) => (i === 3 ? NaN : value)) },
+            test,
+            settings('majority'),
+          ),
+        ),
       () => run(trainPatchProbe(train, test, settings('union'))),
       () => run(trainPatchProbe(train, test, settings('majority', { classes: 2 }))),
       () => run(trainPatchProbe(train, test, settings('majority', { epochs: 0 }))),
@@ -142,7 +184,10 @@ describe('learning rate', () => {
 describe('labels of patches', () => {
   // Two patches of 2 × 2 pixels side by side: 1 1 / 2 0 and 0 0 / 0 0.
   const mask = [1, 1, 0, 0, 2, 0, 0, 0]
-  const [image, grid] = [{ width: 4, height: 2 }, { rows: 1, columns: 2 }]
+  const [image, grid] = [
+    { width: 4, height: 2 },
+    { rows: 1, columns: 2 },
+  ]
 
   it('majority is the most frequent class, the lower one at ties', () => {
     expect([...majorityLabels(mask, image, grid, 3)]).toEqual([1, 0])
