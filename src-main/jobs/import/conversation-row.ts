@@ -10,7 +10,7 @@ const SPEAKERS: Readonly<Record<string, Turn['from']>> = { human: 'human', user:
 /** @throws RowFault */
 export function conversationContent(row: Row, hasImage: boolean): ConversationContent {
   const turns = row['conversations'] === undefined ? messagesOf(row['messages'], 'messages') : llavaTurns(row['conversations'])
-  if (turns.length < 2) throw new RowFault('conversations', 'at least a question and an answer', `${turns.length} turns`)
+  if (turns.length < 2) throw new RowFault('conversations', 'at least a question and an answer', turns, `${turns.length} turns`)
   turns.forEach(({ from, text }, i) => {
     const where = `conversations[${i}]`
     const expected = i % 2 === 0 ? 'human' : 'assistant'

@@ -40,11 +40,11 @@ async function identify(root: string, path: string, field: string): Promise<Impo
   const place = resolve(root, path)
   if (!isWithin(root, place)) throw new RowFault(field, inside, path)
   const file = await realpath(place)
-  if (!isWithin(root, file)) throw new RowFault(field, `${inside} (no link out of it)`, `${path} → ${file}`)
+  if (!isWithin(root, file)) throw new RowFault(field, `${inside} (no link out of it)`, path, `${path} → ${file}`)
   const about = await stat(file)
   const { size } = about
-  if (!about.isFile()) throw new RowFault(field, 'an image file', `${path}, which is no file`)
-  if (size > MAX_IMAGE_BYTES) throw new RowFault(field, `a file of at most ${MAX_IMAGE_BYTES / 1e6} MB`, `${path} of ${Math.round(size / 1e6)} MB`)
+  if (!about.isFile()) throw new RowFault(field, 'an image file', path, `${path}, which is no file`)
+  if (size > MAX_IMAGE_BYTES) throw new RowFault(field, `a file of at most ${MAX_IMAGE_BYTES / 1e6} MB`, size, `${path} of ${Math.round(size / 1e6)} MB`)
   const bytes = await readFile(file)
   const { width, height, format } = readImageHeader(bytes, path)
   assertWholeImage(bytes, format, path)
@@ -59,9 +59,9 @@ function isWithin(root: string, place: string): boolean {
 function asFault(field: string, path: string, thrown: unknown): RowFault {
   if (thrown instanceof RowFault) return thrown
   const { code, message } = thrown as NodeJS.ErrnoException
-  if (code === 'ENOENT' || code === 'ENOTDIR') return new RowFault(field, 'an image file', `no file ${path}`)
+  if (code === 'ENOENT' || code === 'ENOTDIR') return new RowFault(field, 'an image file', path, `no file ${path}`)
   // Image faults are already whole sentences: "a.png: expected …, found …".
-  return new RowFault(field, 'a whole PNG, JPEG, WebP, GIF or TIFF image', message.startsWith(`${path}: `) ? message : `${inWords(path)}: ${message}`)
+  return new RowFault(field, 'a whole PNG, JPEG, WebP, GIF or TIFF image', path, message.startsWith(`${path}: `) ? message : `${inWords(path)}: ${message}`)
 }
 
 const SPLIT_WORDS: Readonly<Record<string, Split>> = { train: 'train', training: 'train', val: 'validation', valid: 'validation', validation: 'validation', dev: 'validation', test: 'test', testing: 'test', heldout: 'test' }

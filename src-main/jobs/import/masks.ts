@@ -2,7 +2,7 @@
 // pycocotools fills them (cocoapi, common/maskApi.c: rleFrPoly), so that areas agree with published ones.
 
 import type { Mask } from '../../domain/sample.ts'
-import { inWords, isRow, RowFault } from './row-fault.ts'
+import { isRow, RowFault } from './row-fault.ts'
 
 /** @throws RowFault on field `where`; null when there is no mask */
 export function maskOf(segmentation: unknown, width: number, height: number, where: string): Mask | null {
@@ -14,7 +14,7 @@ export function maskOf(segmentation: unknown, width: number, height: number, whe
   const runs = typeof counts === 'string' ? decompressRuns(counts, where) : counts
   if (!Array.isArray(runs) || !runs.every((run): run is number => Number.isInteger(run) && run >= 0)) throw new RowFault(`${where}.counts`, 'run lengths', counts)
   const total = runs.reduce((sum, run) => sum + run, 0)
-  if (total !== width * height) throw new RowFault(`${where}.counts`, `runs over ${width * height} pixels`, `runs over ${total}`)
+  if (total !== width * height) throw new RowFault(`${where}.counts`, `runs over ${width * height} pixels`, runs, `runs over ${total}`)
   return { size: [height, width], counts: runs }
 }
 
@@ -39,7 +39,7 @@ function maskOfPolygons(polygons: readonly unknown[], width: number, height: num
   const filled = new Uint8Array(width * height)
   polygons.forEach((polygon, i) => {
     if (!Array.isArray(polygon) || polygon.length < 6 || polygon.length % 2 !== 0 || !polygon.every((value) => typeof value === 'number' && Number.isFinite(value)))
-      throw new RowFault(`${where}[${i}]`, 'a polygon [x1, y1, x2, y2, x3, y3, …]', inWords(polygon))
+      throw new RowFault(`${where}[${i}]`, 'a polygon [x1, y1, x2, y2, x3, y3, …]', polygon)
     let at = 0
     polygonRuns(polygon as number[], width, height).forEach((run, index) => {
       if (index % 2 === 1) filled.fill(1, at, at + run)

@@ -41,7 +41,7 @@ function contentOf(content: unknown, where: string): string {
  */
 export function withPlaceholder(text: string, hasImage: boolean, field: string): string {
   const count = text.split(IMAGE_PLACEHOLDER).length - 1
-  if (count > 1) throw new RowFault(field, `one ${IMAGE_PLACEHOLDER}`, `${count} of them`)
+  if (count > 1) throw new RowFault(field, `one ${IMAGE_PLACEHOLDER}`, text, `${count} of them`)
   if (count === 1 && !hasImage) throw new RowFault('image', `an image, since ${field} holds ${IMAGE_PLACEHOLDER}`, undefined)
   return hasImage && count === 0 ? `${IMAGE_PLACEHOLDER}\n${text}` : text
 }

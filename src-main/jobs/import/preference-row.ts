@@ -53,14 +53,16 @@ function readPair(row: Row): TextPair {
 
 function onlyQuestion(turns: readonly Turn[], field: string): string {
   if (turns.length !== 1 || turns[0]!.from !== 'human')
-    throw new RowFault(field, 'one user message before the answer (conversations of several turns are not supported)', `${turns.map(({ from }) => from).join(', ') || 'none'}`)
+    throw new RowFault(field, 'one user message before the answer (conversations of several turns are not supported)', turns, speakersOf(turns))
   return turns[0]!.text
 }
 
 function onlyAnswer(turns: readonly Turn[], field: string): string {
-  if (turns.length !== 1 || turns[0]!.from !== 'assistant') throw new RowFault(field, 'one assistant message as the answer', `${turns.map(({ from }) => from).join(', ') || 'none'}`)
+  if (turns.length !== 1 || turns[0]!.from !== 'assistant') throw new RowFault(field, 'one assistant message as the answer', turns, speakersOf(turns))
   return turns[0]!.text
 }
+
+const speakersOf = (turns: readonly Turn[]) => turns.map(({ from }) => from).join(', ') || 'none'
 
 function sharedText(chosen: string, rejected: string): TextPair {
   let length = 0

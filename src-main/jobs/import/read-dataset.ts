@@ -145,7 +145,7 @@ function imagePathOf(row: Row): { path: string; field: string } | null {
   const value = row[field]
   const one = Array.isArray(value) ? (value.length === 1 ? value[0] : value.length === 0 ? null : undefined) : value
   if (one === null) return null
-  if (one === undefined) throw new RowFault(field, 'one image', `${(value as unknown[]).length} images`)
+  if (one === undefined) throw new RowFault(field, 'one image', value, `${(value as unknown[]).length} images`)
   if (typeof one === 'string') return { path: one, field }
   if (isRow(one) && typeof one['path'] === 'string') return { path: one['path'], field: `${field}.path` }
   throw new RowFault(field, 'the path of an image', one)

@@ -9,11 +9,12 @@ export class RowFault extends Error {
   readonly expected: string
   readonly found: string
 
-  constructor(field: string, expected: string, found: unknown) {
-    super(`${field}: expected ${expected}, found ${inWords(found)}`)
+  /** @param description  what was found, in words; without it `found` is quoted */
+  constructor(field: string, expected: string, found: unknown, description = inWords(found)) {
+    super(`${field}: expected ${expected}, found ${description}`)
     this.field = field
     this.expected = expected
-    this.found = inWords(found)
+    this.found = description
   }
 }
 

@@ -92,7 +92,7 @@ export async function* readCsv(file: string): AsyncGenerator<PlacedRow> {
     const row =
       fields.length === names.length
         ? Object.fromEntries(names.map((name, i) => [name, fields[i]!]))
-        : new RowFault('row', `${names.length} columns (${names.join(', ')})`, `${fields.length} columns`)
+        : new RowFault('row', `${names.length} columns (${names.join(', ')})`, fields, `${fields.length} columns`)
     yield { line, row, done: Math.round((Buffer.byteLength(text) * end) / text.length) }
   }
 }
