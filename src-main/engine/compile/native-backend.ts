@@ -39,6 +39,9 @@ export function hasNativeBackend(): boolean {
 /** @throws LabError 'engine-missing' where another backend is in use */
 export function nativeBackend(): NativeBackend {
   if (!hasNativeBackend())
-    throw new LabError('engine-missing', `a compiled step needs the native engine (backend 'tensorflow'), found '${tf.getBackend()}'`)
+    throw new LabError(
+      'engine-missing',
+      `a compiled step needs the native engine (backend 'tensorflow'), found '${tf.getBackend()}'`,
+    )
   return tf.backend() as unknown as NativeBackend
 }

@@ -64,7 +64,8 @@ export function outputReference(operator: string, output: number): string {
   const first = outputs[0]!
   if (first.list) return `${first.name}:${output}`
   const argument = outputs[output]
-  if (argument === undefined) throw new RangeError(`operator '${operator}' has ${outputs.length} outputs, asked for number ${output}`)
+  if (argument === undefined)
+    throw new RangeError(`operator '${operator}' has ${outputs.length} outputs, asked for number ${output}`)
   return `${argument.name}:0`
 }
 
@@ -72,7 +73,9 @@ export function outputReference(operator: string, output: number): string {
  * Type attributes that tfjs-node leaves to the eager runtime and a graph must name: the attribute, and the operand (from 0) or
  * value whose type it is.
  */
-export const INFERRED_TYPES: Readonly<Record<string, readonly { readonly name: string; readonly of: 'input' | 'output'; readonly index: number }[]>> = {
+export const INFERRED_TYPES: Readonly<
+  Record<string, readonly { readonly name: string; readonly of: 'input' | 'output'; readonly index: number }[]>
+> = {
   ExpandDims: [
     { name: 'T', of: 'input', index: 0 },
     { name: 'Tdim', of: 'input', index: 1 },

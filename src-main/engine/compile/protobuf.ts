@@ -78,6 +78,8 @@ export class ProtoWriter {
 
 /** UTF-8 without the platform's TextEncoder, which the engine's compiler settings do not offer. */
 function encodeUtf8(text: string): Uint8Array {
-  const escaped = encodeURIComponent(text).replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+  const escaped = encodeURIComponent(text).replace(/%([0-9A-F]{2})/g, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
   return Uint8Array.from(escaped, (character) => character.charCodeAt(0))
 }

@@ -7,7 +7,17 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
 import { nativeBackend, type NativeAttribute, type NativeBackend } from './native-backend.ts'
 import { INFERRED_TYPES, isRecordable } from './operators.ts'
-import { DATA_TYPES, TIE, type Attribute, type Constant, type RecordedNode, type RecordedType, type Recording, type Source, type TensorSpec } from './recording.ts'
+import {
+  DATA_TYPES,
+  TIE,
+  type Attribute,
+  type Constant,
+  type RecordedNode,
+  type RecordedType,
+  type Recording,
+  type Source,
+  type TensorSpec,
+} from './recording.ts'
 import { withTie } from './tie.ts'
 
 export type NamedTensors = Readonly<Record<string, tf.Tensor>>
@@ -173,7 +183,11 @@ class Recorder {
     const read = this.#pendingRead
     this.#pendingRead = undefined
     if (read !== undefined)
-      throw refusal('a value that depends on the inputs is read back into JavaScript, so what follows could not be recorded', 'dataSync', read.place)
+      throw refusal(
+        'a value that depends on the inputs is read back into JavaScript, so what follows could not be recorded',
+        'dataSync',
+        read.place,
+      )
   }
 
   #add(operator: string, attributes: readonly Attribute[], inputs: readonly Source[], outputs: readonly tf.Tensor[]): void {
@@ -209,7 +223,8 @@ class Recorder {
   #constant(reader: string, tensor: tf.TensorInfo): number {
     const native = this.#backend.tensorMap.get(tensor.dataId)
     const dtype = typeNamed(native.dtype)
-    if (dtype === undefined) throw refusal(`${reader} reads a constant of type ${tensor.dtype}; float32, int32 and bool can be recorded`, reader)
+    if (dtype === undefined)
+      throw refusal(`${reader} reads a constant of type ${tensor.dtype}; float32, int32 and bool can be recorded`, reader)
     const values = typedValues(dtype, native.values ?? this.#backend.binding.tensorDataSync(native.id))
     const constant: Constant = { dtype, shape: [...tensor.shape], values }
     const bucket = this.#constantsByHash.get(hash(values)) ?? []
@@ -219,7 +234,8 @@ class Recorder {
     const expected = this.#expected?.constants[index]
     if (this.#expected !== undefined && (expected === undefined || !equalConstants(expected, constant)))
       throw refusal(
-        `a value made in JavaScript for ${reader} (${dtype} [${tensor.shape.join(', ')}]) changes from step to step; give it to the step as an input`,
+        `a value made in JavaScript for ${reader} (${dtype} [${tensor.shape.join(', ')}]) changes from step to step; ` +
+          'give it to the step as an input',
         reader,
       )
     this.#constants.push(constant)
@@ -240,7 +256,8 @@ class Recorder {
     if (indices === undefined || axis?.kind !== 'constant') return
     const limit = tableShape[this.#constants[axis.index]!.values[0]!]!
     const visit = (source: Source): void => {
-      if (source.kind === 'input') this.#indexLimits.set(source.index, Math.min(limit, this.#indexLimits.get(source.index) ?? limit))
+      if (source.kind === 'input')
+        this.#indexLimits.set(source.index, Math.min(limit, this.#indexLimits.get(source.index) ?? limit))
       if (source.kind !== 'node') return
       const node = this.#nodes[source.index]!
       if (MOVES_ALL_VALUES.has(node.operator)) node.inputs.forEach(visit)
@@ -253,7 +270,10 @@ class Recorder {
     const expected = this.#expected.nodes[index]
     const { operator } = node
     if (expected?.operator !== operator)
-      throw refusal(`the step takes another path with other inputs: ${operator} where ${expected?.operator ?? 'the end'} came before`, operator)
+      throw refusal(
+        `the step takes another path with other inputs: ${operator} where ${expected?.operator ?? 'the end'} came before`,
+        operator,
+      )
     if (JSON.stringify(expected.attributes) !== JSON.stringify(node.attributes))
       throw refusal(`an attribute of ${operator} changes from step to step; give the number to the step as an input`, operator)
     if (JSON.stringify(expected.inputs) !== JSON.stringify(node.inputs))
@@ -265,13 +285,26 @@ class Recorder {
     if (expected === undefined) return
     const ends = ({ outputs, assigned, nodes }: Recording): string => JSON.stringify([outputs, assigned, nodes.length])
     if (ends(expected) !== ends(recording))
-      throw refusal('the step ends otherwise with other inputs: its outputs or the variables it assigns come from other operators', 'outputs')
+      throw refusal(
+        'the step ends otherwise with other inputs: its outputs or the variables it assigns come from other operators',
+        'outputs',
+      )
   }
 }
 
 const ATTRIBUTE_KINDS = ['string', 'int', 'float', 'bool', 'type', 'shape'] as const
 
-const MOVES_ALL_VALUES: ReadonlySet<string> = new Set(['Reshape', 'Cast', 'Identity', 'ExpandDims', 'Transpose', 'Pack', 'Unpack', 'ReverseV2', 'Tile'])
+const MOVES_ALL_VALUES: ReadonlySet<string> = new Set([
+  'Reshape',
+  'Cast',
+  'Identity',
+  'ExpandDims',
+  'Transpose',
+  'Pack',
+  'Unpack',
+  'ReverseV2',
+  'Tile',
+])
 
 function completed(
   operator: string,
@@ -303,7 +336,11 @@ function copyTensor(tensor: tf.Tensor): tf.Tensor {
 /** The same values in reverse order, floats also scaled: other inputs, of the same ranges. */
 function perturb(tensor: tf.Tensor): tf.Tensor {
   const values = tensor.dataSync().slice().reverse()
-  return tf.tensor(tensor.dtype === 'float32' ? values.map((value) => value * 0.875) : values, tensor.shape, tensor.dtype as 'float32')
+  return tf.tensor(
+    tensor.dtype === 'float32' ? values.map((value) => value * 0.875) : values,
+    tensor.shape,
+    tensor.dtype as 'float32',
+  )
 }
 
 function mapTensors(tensors: NamedTensors, map: (tensor: tf.Tensor) => tf.Tensor): NamedTensors {
@@ -313,7 +350,10 @@ function mapTensors(tensors: NamedTensors, map: (tensor: tf.Tensor) => tf.Tensor
 function specOf(name: string, tensor: tf.Tensor): TensorSpec {
   const dtype = tensor.dtype
   if (dtype !== 'float32' && dtype !== 'int32' && dtype !== 'bool')
-    throw new LabError('invalid-input', `'${name}' has type ${dtype}: a compiled step takes float32, int32 and bool tensors`, { name, dtype })
+    throw new LabError('invalid-input', `'${name}' has type ${dtype}: a compiled step takes float32, int32 and bool tensors`, {
+      name,
+      dtype,
+    })
   return { name, dtype, shape: [...tensor.shape] }
 }
 
@@ -358,6 +398,8 @@ function callerPlace(): string {
   const frames = (new Error('place').stack ?? '').split('\n').slice(1)
   stacks.stackTraceLimit = limit
   const foreign = /node_modules|node:internal|callerPlace|refusal|Recorder\.|NodeJSKernelBackend|src-main\/engine\/compile\//
-  const place = frames.filter((frame) => !foreign.test(frame)).flatMap((frame) => frame.match(/[^()\s]+:\d+:\d+(?=\)?$)/) ?? [])[0] ?? 'unknown place'
+  const place =
+    frames.filter((frame) => !foreign.test(frame)).flatMap((frame) => frame.match(/[^()\s]+:\d+:\d+(?=\)?$)/) ?? [])[0] ??
+    'unknown place'
   return place.replace(/^(file:\/\/)?.*\/(src-main|tests)\//, '$2/')
 }

@@ -67,7 +67,8 @@ export function liveParts(recording: Recording): { readonly nodes: readonly bool
   }
   for (const { source } of [...recording.outputs, ...recording.assigned]) mark(source)
   // A node's inputs come before it, so one pass from the end reaches everything.
-  for (let index = recording.nodes.length - 1; index >= 0; index -= 1) if (nodes[index]) recording.nodes[index]!.inputs.forEach(mark)
+  for (let index = recording.nodes.length - 1; index >= 0; index -= 1)
+    if (nodes[index]) recording.nodes[index]!.inputs.forEach(mark)
   return { nodes, constants }
 }
 

@@ -70,16 +70,31 @@ function outerNodes(recording: Recording, options: GraphOptions): readonly Graph
     const dtype = typeAttribute('dtype', DATA_TYPES[variable.dtype])
     const shape = shapeAttribute('shape', variable.shape)
     return [
-      node(`v${index}`, 'VarHandleOp', [], [dtype, shape, stringAttribute('shared_name', `v${index}`), stringAttribute('container', '')]),
+      node(
+        `v${index}`,
+        'VarHandleOp',
+        [],
+        [dtype, shape, stringAttribute('shared_name', `v${index}`), stringAttribute('container', '')],
+      ),
       node(`set${index}`, 'Placeholder', [], [dtype, shape]),
       node(`assign${index}`, 'AssignVariableOp', [`v${index}`, `set${index}`], [dtype]),
       // A session run fetches values, so an assignment needs one to be fetched by.
-      node(`done${index}`, 'Const', [`^assign${index}`], constantAttributes({ dtype: 'int32', shape: [], values: Int32Array.of(index) })),
+      node(
+        `done${index}`,
+        'Const',
+        [`^assign${index}`],
+        constantAttributes({ dtype: 'int32', shape: [], values: Int32Array.of(index) }),
+      ),
       node(`get${index}`, 'ReadVariableOp', [`v${index}`], [dtype]),
     ]
   })
   const placeholders = inputs.map((input, index) =>
-    node(`in${index}`, 'Placeholder', [], [typeAttribute('dtype', DATA_TYPES[input.dtype]), shapeAttribute('shape', input.shape)]),
+    node(
+      `in${index}`,
+      'Placeholder',
+      [],
+      [typeAttribute('dtype', DATA_TYPES[input.dtype]), shapeAttribute('shape', input.shape)],
+    ),
   )
   const call = node(
     'step',
@@ -129,7 +144,8 @@ function innerNodes(recording: Recording, options: GraphOptions): readonly Graph
   const operators = recording.nodes.flatMap((recorded, index) => {
     if (!live.nodes[index]) return []
     if (recorded.operator === TIE) return [tieNode(`n${index}`, recorded, reference, options)]
-    if (options.bfloat16Products && PRODUCTS.has(recorded.operator)) return productNodes(`n${index}`, recorded, reference, narrowed)
+    if (options.bfloat16Products && PRODUCTS.has(recorded.operator))
+      return productNodes(`n${index}`, recorded, reference, narrowed)
     return [node(`n${index}`, recorded.operator, recorded.inputs.map(reference), recorded.attributes.map(recordedAttribute))]
   })
   const assignments = recording.assigned.map(({ variable, source }) =>
@@ -141,7 +157,12 @@ function innerNodes(recording: Recording, options: GraphOptions): readonly Graph
       [typeAttribute('dtype', DATA_TYPES[recording.variables[variable]!.dtype])],
     ),
   )
-  const updated = node('updated', 'NoOp', recording.assigned.map(({ variable }) => `^assign${variable}`), [])
+  const updated = node(
+    'updated',
+    'NoOp',
+    recording.assigned.map(({ variable }) => `^assign${variable}`),
+    [],
+  )
   const results = recording.outputs.map(({ source }, index) =>
     node(`result${index}`, 'Identity', [reference(source), '^updated'], [typeAttribute('T', typeOf(recording, source))]),
   )
@@ -165,7 +186,8 @@ function referenceTo(recording: Recording, source: Source, options: GraphOptions
 function tieNode(name: string, tie: RecordedNode, reference: (source: Source) => string, options: GraphOptions): GraphNode {
   const [value, signal] = tie.inputs.map(reference) as [string, string]
   const type = tie.outputTypes[0]!
-  if (options.xla) return node(name, 'XlaOptimizationBarrier', [value, signal], [typeListAttribute('T', [type, DATA_TYPES.float32])])
+  if (options.xla)
+    return node(name, 'XlaOptimizationBarrier', [value, signal], [typeListAttribute('T', [type, DATA_TYPES.float32])])
   // An argument of the function is named as it is; a node's value is named node:argument:index.
   return node(name, 'Identity', [value, `^${signal.split(':')[0]}`], [typeAttribute('T', type)])
 }
@@ -252,10 +274,7 @@ function recordedAttribute({ name, kind, value }: Attribute): readonly [string, 
 
 function constantAttributes(constant: Constant): GraphNode['attributes'] {
   const type = DATA_TYPES[constant.dtype]
-  return [
-    ['value', (value) => value.message(8, (tensor) => writeTensor(tensor, constant, type))],
-    typeAttribute('dtype', type),
-  ]
+  return [['value', (value) => value.message(8, (tensor) => writeTensor(tensor, constant, type))], typeAttribute('dtype', type)]
 }
 
 /** Values all alike are written once, which TensorFlow repeats: gradients are full of large tensors of ones and zeros. */
@@ -283,7 +302,14 @@ function writeSignatures(metaGraph: ProtoWriter, { inputs, variables, outputs, .
   type Named = readonly (readonly [string, string, number, readonly number[]])[]
   const info = (writer: ProtoWriter, field: number, named: Named): void => {
     for (const [key, tensor, type, shape] of named)
-      writer.entry(field, key, (entry) => entry.message(2, (value) => value.string(1, tensor).int(2, type).message(3, (s) => writeShape(s, shape))))
+      writer.entry(field, key, (entry) =>
+        entry.message(2, (value) =>
+          value
+            .string(1, tensor)
+            .int(2, type)
+            .message(3, (s) => writeShape(s, shape)),
+        ),
+      )
   }
   const signature = (name: string, given: Named, got: Named): void =>
     void metaGraph.entry(5, name, (entry) =>

@@ -1,6 +1,6 @@
 // Where the current value of each variable is. Every compiled program keeps the variables it uses in its own session, and the
 // eager step keeps them in tf.Variables; values move to whoever runs next, and only those that it lacks. On the CPU a move
-// shares the buffer. While a session alone holds a value, the tf.Variable holds NaN: a forgotten `settle` cannot pass for a result.
+// shares the buffer. While only a session holds a value, the tf.Variable holds NaN: a forgotten `settle` passes for no result.
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
@@ -106,7 +106,11 @@ export class SharedState {
   #variable(name: string): tf.Variable {
     const variable = this.variables[name]
     if (variable === undefined)
-      throw new LabError('invalid-input', `no variable '${name}'; there are ${this.names.length}: ${this.names.slice(0, 5).join(', ')}, …`, { name })
+      throw new LabError(
+        'invalid-input',
+        `no variable '${name}'; there are ${this.names.length}: ${this.names.slice(0, 5).join(', ')}, …`,
+        { name },
+      )
     return variable
   }
 

@@ -152,7 +152,8 @@ class CompiledProgram implements StepProgram {
   #executor(shapes: string, inputs: NamedTensors): Executor {
     const known = this.#executors.get(shapes)
     if (known !== undefined) return known
-    const made = this.#cache === undefined ? EAGER : this.#compile(this.#options.prefer === 'graph' ? 'graph' : 'xla', shapes, inputs)
+    const made =
+      this.#cache === undefined ? EAGER : this.#compile(this.#options.prefer === 'graph' ? 'graph' : 'xla', shapes, inputs)
     this.#executors.set(shapes, made)
     return made
   }
@@ -165,7 +166,9 @@ class CompiledProgram implements StepProgram {
       this.#options.onCompiled?.({ mode, shapes, origin, elapsedMs: performance.now() - startedMs })
       return { kind: 'session', session, mode, proven: false }
     } catch (thrown) {
-      this.#options.warn?.(`${toFailure(thrown).message} The step runs eagerly instead, which is slower and gives the same numbers.`)
+      this.#options.warn?.(
+        `${toFailure(thrown).message} The step runs eagerly instead, which is slower and gives the same numbers.`,
+      )
       return EAGER
     }
   }
@@ -179,7 +182,8 @@ class CompiledProgram implements StepProgram {
     const { state, identity, bfloat16Products = false } = this.#options
     const writing = [FORMAT, tf.version_core, mode, String(bfloat16Products)]
     const variables = Object.entries(state.variables).map(([name, { dtype, shape }]) => [name, dtype, shape])
-    const identityKey = identity === undefined ? undefined : programKey('identity', ...writing, identity, shapes, JSON.stringify(variables))
+    const identityKey =
+      identity === undefined ? undefined : programKey('identity', ...writing, identity, shapes, JSON.stringify(variables))
     const stored = identityKey === undefined ? undefined : cache.find(identityKey)
     if (stored !== undefined) return { ...stored, origin: 'cache' }
 
@@ -198,7 +202,8 @@ class CompiledProgram implements StepProgram {
   }
 
   #abandon(shapes: string, inputs: NamedTensors, executor: Executor & { kind: 'session' }, thrown: unknown): void {
-    this.#options.warn?.(`${executor.mode} could not run the step (${firstLine(toFailure(thrown).message)}); trying ${executor.mode === 'xla' ? 'graph' : 'eager'}.`)
+    const [mode, next] = [executor.mode, executor.mode === 'xla' ? 'graph' : 'eager']
+    this.#options.warn?.(`${mode} could not run the step (${firstLine(toFailure(thrown).message)}); trying ${next}.`)
     this.#release(executor.session)
     this.#executors.set(shapes, executor.mode === 'xla' ? this.#compile('graph', shapes, inputs) : EAGER)
   }
@@ -228,7 +233,9 @@ function joined(batch: NamedTensors, scalars: NamedTensors): NamedTensors {
 
 function parted(inputs: NamedTensors): [NamedTensors, NamedTensors] {
   const part = (prefix: string): NamedTensors =>
-    Object.fromEntries(Object.entries(inputs).flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])))
+    Object.fromEntries(
+      Object.entries(inputs).flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])),
+    )
   return [part(BATCH), part(SCALAR)]
 }
 
@@ -244,7 +251,8 @@ function signature(inputs: NamedTensors): string {
 }
 
 function layoutOf(recording: Recording): ProgramLayout {
-  const specs = (list: Recording['inputs']): ProgramLayout['inputs'] => list.map(({ name, dtype, shape }) => ({ name, dtype, shape: [...shape] }))
+  const specs = (list: Recording['inputs']): ProgramLayout['inputs'] =>
+    list.map(({ name, dtype, shape }) => ({ name, dtype, shape: [...shape] }))
   return {
     inputs: specs(recording.inputs),
     variables: specs(recording.variables),
@@ -261,6 +269,9 @@ function checkIndices(layout: ProgramLayout, inputs: NamedTensors): void {
     const values = inputs[name]!.dataSync()
     const position = values.findIndex((value) => value < 0 || value >= limit)
     if (position >= 0)
-      throw new LabError('invalid-input', `${name}: value ${values[position]} at position ${position} is not in [0, ${limit})`, { name, position })
+      throw new LabError('invalid-input', `${name}: value ${values[position]} at position ${position} is not in [0, ${limit})`, {
+        name,
+        position,
+      })
   }
 }

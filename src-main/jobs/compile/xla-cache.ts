@@ -41,7 +41,8 @@ export function sealXlaCache(): void {
   if (folder === undefined) return
   try {
     const names = new Set(readdirSync(folder))
-    for (const name of names) if (!name.endsWith(SEAL) && !names.has(name + SEAL)) writeFileSync(join(folder, name + SEAL), hashOf(join(folder, name)))
+    for (const name of names)
+      if (!name.endsWith(SEAL) && !names.has(name + SEAL)) writeFileSync(join(folder, name + SEAL), hashOf(join(folder, name)))
   } catch {
     // Another process may sweep at the same time, and the disk may be full: an unsealed file is compiled again.
   }
@@ -50,7 +51,9 @@ export function sealXlaCache(): void {
 function sweep(folder: string): void {
   const names = readdirSync(folder).filter((name) => !name.endsWith(SEAL))
   const sound = names.filter((name) => isSealed(join(folder, name)))
-  const newestFirst = sound.map((name) => ({ name, modifiedMs: statSync(join(folder, name)).mtimeMs })).sort((a, b) => b.modifiedMs - a.modifiedMs)
+  const newestFirst = sound
+    .map((name) => ({ name, modifiedMs: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => b.modifiedMs - a.modifiedMs)
   const kept = new Set(newestFirst.slice(0, KEPT_FILES).flatMap(({ name }) => [name, name + SEAL]))
   for (const name of readdirSync(folder)) if (!kept.has(name)) rmSync(join(folder, name), { force: true })
 }

@@ -6,7 +6,12 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
 import { SharedState } from '../../../src-main/engine/compile/shared-state.ts'
-import { compileStep, type CompileOptions, type CompileReport, type StepProgram } from '../../../src-main/jobs/compile/compile-step.ts'
+import {
+  compileStep,
+  type CompileOptions,
+  type CompileReport,
+  type StepProgram,
+} from '../../../src-main/jobs/compile/compile-step.ts'
 import { openNativeEngine } from './native-engine.ts'
 import { SMALLEST, tinyBatch, tinyScalars, tinyStep, tinyVariables } from './tiny-step.ts'
 
@@ -61,7 +66,10 @@ function worstDifference(found: readonly number[], expected: readonly number[]):
 
 function stateBytes(program: StepProgram): Record<string, string> {
   const values = program.readState()
-  const bytes = Object.entries(values).map(([name, tensor]) => [name, Buffer.from((tensor.dataSync() as Float32Array).slice().buffer).toString('hex')])
+  const bytes = Object.entries(values).map(([name, tensor]) => [
+    name,
+    Buffer.from((tensor.dataSync() as Float32Array).slice().buffer).toString('hex'),
+  ])
   tf.dispose(values)
   return Object.fromEntries(bytes)
 }
@@ -135,7 +143,11 @@ describe.skipIf(!native)('a compiled training step', () => {
 
   it('gives the state back to the variables when it is disposed, and holds NaN in them until then', () => {
     const { weights, state } = tinyVariables(SMALLEST)
-    const program = compileStep(tinyStep(SMALLEST, weights, state), { state: new SharedState(state), cacheFolder, prefer: 'graph' })
+    const program = compileStep(tinyStep(SMALLEST, weights, state), {
+      state: new SharedState(state),
+      cacheFolder,
+      prefer: 'graph',
+    })
     runStep(program, 1, tinyBatch(SMALLEST, 2, 6))
     expect(weights['patch']!.dataSync()[0]).toBeNaN()
     const inside = stateBytes(program)
@@ -189,16 +201,30 @@ describe.skipIf(!native)('a compiled training step', () => {
 
 describe.skipIf(!native)('what cannot be compiled', () => {
   const cases: Record<string, { step: (x: tf.Tensor) => tf.Tensor; words: RegExp }> = {
-    'a value read back': { step: (x) => tf.mul(x, tf.sum(x).dataSync()[0]!), words: /read back into JavaScript.*compile-step\.test\.ts:\d+/ },
-    'a number that changes': { step: (x) => tf.mul(x, performance.now()), words: /changes from step to step; give it to the step as an input \(at .*compile-step\.test\.ts:\d+/ },
-    'an operator of unknown output shape': { step: (x) => tf.cast(tf.unique(tf.reshape(x, [-1])).indices, 'float32'), words: /operator UniqueV2 cannot be part of a compiled step/ },
+    'a value read back': {
+      step: (x) => tf.mul(x, tf.sum(x).dataSync()[0]!),
+      words: /read back into JavaScript.*compile-step\.test\.ts:\d+/,
+    },
+    'a number that changes': {
+      step: (x) => tf.mul(x, performance.now()),
+      words: /changes from step to step; give it to the step as an input \(at .*compile-step\.test\.ts:\d+/,
+    },
+    'an operator of unknown output shape': {
+      step: (x) => tf.cast(tf.unique(tf.reshape(x, [-1])).indices, 'float32'),
+      words: /operator UniqueV2 cannot be part of a compiled step/,
+    },
   }
 
   for (const [name, { step, words }] of Object.entries(cases))
     it(`runs eagerly with a warning that says where: ${name}`, () => {
       const warnings: string[] = []
       const state = new SharedState({ scale: tf.variable(tf.scalar(2)) })
-      const program = compileStep((inputs) => ({ result: step(inputs['x']!) }), { state, cacheFolder, prefer: 'graph', warn: (message) => warnings.push(message) })
+      const program = compileStep((inputs) => ({ result: step(inputs['x']!) }), {
+        state,
+        cacheFolder,
+        prefer: 'graph',
+        warn: (message) => warnings.push(message),
+      })
       const result = program.run({ x: tf.tensor1d([1, 2]) })
       expect(result['result']!.shape).toEqual([2])
       expect(program.mode).toBe('eager')
@@ -211,7 +237,12 @@ describe.skipIf(!native)('what cannot be compiled', () => {
     const warnings: string[] = []
     const forgotten = tf.variable(tf.scalar(5))
     const state = new SharedState({})
-    const program = compileStep((inputs) => ({ result: tf.mul(inputs['x']!, forgotten) }), { state, cacheFolder, prefer: 'graph', warn: (message) => warnings.push(message) })
+    const program = compileStep((inputs) => ({ result: tf.mul(inputs['x']!, forgotten) }), {
+      state,
+      cacheFolder,
+      prefer: 'graph',
+      warn: (message) => warnings.push(message),
+    })
     expect(program.run({ x: tf.scalar(2) })['result']!.dataSync()[0]).toBe(10)
     expect(warnings[0]).toMatch(/Mul reads variable '.*', which was not declared to it/)
   })
@@ -222,7 +253,12 @@ describe.skipIf(!native)('what cannot be compiled', () => {
     const program = compileStep(
       (inputs) => {
         // XLA has no kernel for this one.
-        const crops = tf.image.cropAndResize(inputs['image'] as tf.Tensor4D, tf.tensor2d([[0, 0, 1, 1]]), tf.tensor1d([0], 'int32'), [2, 2])
+        const crops = tf.image.cropAndResize(
+          inputs['image'] as tf.Tensor4D,
+          tf.tensor2d([[0, 0, 1, 1]]),
+          tf.tensor1d([0], 'int32'),
+          [2, 2],
+        )
         total.assign(tf.add(total, tf.sum(crops)))
         return { total: tf.add(total, 0) }
       },

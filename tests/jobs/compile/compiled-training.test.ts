@@ -46,7 +46,10 @@ function batchOf(kind: 'sft' | 'dpo', text: number, seed: number): NamedTensors 
     })
     return {
       ...rowTensors(collateRows({ padId: 0, imageId: 1 }, Array.from({ length: rows }, row), B, I, { T: I + text, A })),
-      patches: tf.tensor3d(Float32Array.from({ length: B * I * patchWidth }, () => random.normal()), [B, I, patchWidth]),
+      patches: tf.tensor3d(
+        Float32Array.from({ length: B * I * patchWidth }, () => random.normal()),
+        [B, I, patchWidth],
+      ),
       rowWeights: tf.fill([rows], 1 / (2 * B * (kind === 'sft' ? A : 1))),
       referenceLogProbs: tf.fill([rows], -A * Math.log(40)),
     }
@@ -68,9 +71,16 @@ function open(kind: 'sft' | 'dpo', prefer: ExecutionMode, gradientCheckpointing 
   const step = createTrainStep(trainable, createObjective(training.objective), training)
   const warnings: string[] = []
   const state = new SharedState(step.variables)
-  const program = compileStep((batch, scalars) => step.run(batch, scalars), { state, prefer, cacheFolder, warn: (message) => warnings.push(message) })
+  const program = compileStep((batch, scalars) => step.run(batch, scalars), {
+    state,
+    prefer,
+    cacheFolder,
+    warn: (message) => warnings.push(message),
+  })
   const run = (index: number, batch: NamedTensors): Record<string, number> => {
-    const scalars = Object.fromEntries(Object.entries(stepNumbers(training, index)).map(([name, value]) => [name, tf.scalar(value)]))
+    const scalars = Object.fromEntries(
+      Object.entries(stepNumbers(training, index)).map(([name, value]) => [name, tf.scalar(value)]),
+    )
     const results = program.run(batch, scalars)
     const numbers = Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name, tensor.dataSync()[0]!]))
     tf.dispose([results, scalars])
@@ -79,7 +89,12 @@ function open(kind: 'sft' | 'dpo', prefer: ExecutionMode, gradientCheckpointing 
   return { program, run, warnings }
 }
 
-function curve(kind: 'sft' | 'dpo', prefer: ExecutionMode, steps: number, gradientCheckpointing = false): Record<string, number>[] {
+function curve(
+  kind: 'sft' | 'dpo',
+  prefer: ExecutionMode,
+  steps: number,
+  gradientCheckpointing = false,
+): Record<string, number>[] {
   const { program, run, warnings } = open(kind, prefer, gradientCheckpointing)
   const batches = [batchOf(kind, 8, 1), batchOf(kind, 12, 2), batchOf(kind, 8, 3)]
   const numbers = Array.from({ length: steps }, (_, i) => run(i + 1, batches[i % 3]!))
@@ -90,7 +105,9 @@ function curve(kind: 'sft' | 'dpo', prefer: ExecutionMode, steps: number, gradie
 }
 
 function worst(found: readonly Record<string, number>[], expected: readonly Record<string, number>[], metric: string): number {
-  return Math.max(...found.map((numbers, i) => Math.abs(numbers[metric]! - expected[i]![metric]!) / Math.abs(expected[i]![metric]!)))
+  return Math.max(
+    ...found.map((numbers, i) => Math.abs(numbers[metric]! - expected[i]![metric]!) / Math.abs(expected[i]![metric]!)),
+  )
 }
 
 describe.skipIf(!native)('the training step of the lab, compiled', () => {
@@ -114,7 +131,9 @@ describe.skipIf(!native)('the training step of the lab, compiled', () => {
     const batch = batchOf('sft', 8, 1)
     const bytes = (): string[] => {
       const values = program.readState()
-      const all = Object.values(values).map((tensor) => Buffer.from((tensor.dataSync() as Float32Array).slice().buffer).toString('base64'))
+      const all = Object.values(values).map((tensor) =>
+        Buffer.from((tensor.dataSync() as Float32Array).slice().buffer).toString('base64'),
+      )
       tf.dispose(values)
       return all
     }

@@ -14,10 +14,28 @@ export interface TinyConfig {
   readonly vocabulary: number
 }
 
-export const SMALLEST: TinyConfig = { imageSize: 16, patchSize: 8, visionWidth: 16, visionLayers: 1, width: 16, layers: 1, heads: 2, vocabulary: 32 }
+export const SMALLEST: TinyConfig = {
+  imageSize: 16,
+  patchSize: 8,
+  visionWidth: 16,
+  visionLayers: 1,
+  width: 16,
+  layers: 1,
+  heads: 2,
+  vocabulary: 32,
+}
 
 /** The 3 M model of the design's measurements. */
-export const TINY: TinyConfig = { imageSize: 64, patchSize: 8, visionWidth: 128, visionLayers: 4, width: 192, layers: 4, heads: 4, vocabulary: 2048 }
+export const TINY: TinyConfig = {
+  imageSize: 64,
+  patchSize: 8,
+  visionWidth: 128,
+  visionLayers: 4,
+  width: 192,
+  layers: 4,
+  heads: 4,
+  vocabulary: 2048,
+}
 
 export type Weights = Record<string, tf.Tensor>
 export type Variables = Record<string, tf.Variable>
@@ -62,12 +80,18 @@ function norm(x: tf.Tensor, gain: tf.Tensor): tf.Tensor {
 }
 
 function gelu(x: tf.Tensor): tf.Tensor {
-  return tf.mul(tf.mul(x, 0.5), tf.add(tf.tanh(tf.mul(tf.add(x, tf.mul(tf.pow(x, tf.scalar(3)), 0.044715)), Math.sqrt(2 / Math.PI))), 1))
+  return tf.mul(
+    tf.mul(x, 0.5),
+    tf.add(tf.tanh(tf.mul(tf.add(x, tf.mul(tf.pow(x, tf.scalar(3)), 0.044715)), Math.sqrt(2 / Math.PI))), 1),
+  )
 }
 
 function dense(x: tf.Tensor, weight: tf.Tensor): tf.Tensor {
   const [rows, columns] = weight.shape as [number, number]
-  return tf.reshape(tf.matMul(tf.reshape(x, [-1, rows]) as tf.Tensor2D, weight as tf.Tensor2D), [...x.shape.slice(0, -1), columns])
+  return tf.reshape(tf.matMul(tf.reshape(x, [-1, rows]) as tf.Tensor2D, weight as tf.Tensor2D), [
+    ...x.shape.slice(0, -1),
+    columns,
+  ])
 }
 
 function block(x: tf.Tensor, w: Weights, name: string, heads: number, causal: boolean): tf.Tensor {
@@ -97,7 +121,10 @@ export function tinyLogits(config: TinyConfig, w: Weights, pixels: tf.Tensor, id
   return tf.reshape(tf.matMul(answer as tf.Tensor2D, w['embedding'] as tf.Tensor2D, false, true), [B, T, config.vocabulary])
 }
 
-export type TinyStep = (batch: Record<string, tf.Tensor>, scalars: Record<string, tf.Tensor>) => { loss: tf.Scalar; grad_norm: tf.Scalar }
+export type TinyStep = (
+  batch: Record<string, tf.Tensor>,
+  scalars: Record<string, tf.Tensor>,
+) => { loss: tf.Scalar; grad_norm: tf.Scalar }
 
 /** Forward, backward, clip by global norm 1, AdamW (arXiv 1711.05101) with weight decay 0.01. */
 export function tinyStep(config: TinyConfig, weights: Variables, state: Variables): TinyStep {
@@ -133,10 +160,22 @@ export function tinyBatch(config: TinyConfig, B: number, T: number, seed = 7): R
   }
   const ids = Int32Array.from({ length: B * T }, () => Math.floor(next() * config.vocabulary))
   return {
-    pixels: tf.tensor(Float32Array.from({ length: B * config.imageSize ** 2 * 3 }, next), [B, config.imageSize, config.imageSize, 3]),
+    pixels: tf.tensor(Float32Array.from({ length: B * config.imageSize ** 2 * 3 }, next), [
+      B,
+      config.imageSize,
+      config.imageSize,
+      3,
+    ]),
     ids: tf.tensor2d(ids, [B, T], 'int32'),
-    labels: tf.tensor2d(ids.map((id) => (id * 7 + 3) % config.vocabulary), [B, T], 'int32'),
-    mask: tf.tensor2d(Float32Array.from({ length: B * T }, (_, i) => (i % T < T - 2 ? 1 : 0)), [B, T]),
+    labels: tf.tensor2d(
+      ids.map((id) => (id * 7 + 3) % config.vocabulary),
+      [B, T],
+      'int32',
+    ),
+    mask: tf.tensor2d(
+      Float32Array.from({ length: B * T }, (_, i) => (i % T < T - 2 ? 1 : 0)),
+      [B, T],
+    ),
   }
 }
 

@@ -27,21 +27,31 @@ function start(): { readonly mode: string; readonly sum: number; readonly warnin
     await openBackend('native')
     const warnings = []
     const program = compileStep((batch) => ({ sum: tf.sum(tf.exp(tf.tanh(batch.x))) }), {
-      state: new SharedState({}), prefer: 'xla', cacheFolder: ${JSON.stringify(join(folder, 'programs'))}, warn: (message) => warnings.push(message),
+      state: new SharedState({}), prefer: 'xla', cacheFolder: ${JSON.stringify(join(folder, 'programs'))},
+      warn: (message) => warnings.push(message),
     })
     const sum = program.run({ x: tf.linspace(-1, 1, 1000) }).sum.dataSync()[0]
     process.stdout.write(JSON.stringify({ mode: program.mode, sum, warnings }))`
   const environment = { ...process.env }
   delete environment['TF_XLA_FLAGS']
   delete environment['XLA_FLAGS']
-  const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], { encoding: 'utf8', env: environment, stdio: ['ignore', 'pipe', 'ignore'] })
+  const output = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    encoding: 'utf8',
+    env: environment,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   return JSON.parse(output) as ReturnType<typeof start>
 }
 
 function machineCode(): Record<string, string> {
   const [processor] = readdirSync(join(folder, 'xla'))
   const files = readdirSync(join(folder, 'xla', processor!))
-  return Object.fromEntries(files.map((name) => [join(folder, 'xla', processor!, name), readFileSync(join(folder, 'xla', processor!, name)).toString('base64')]))
+  return Object.fromEntries(
+    files.map((name) => [
+      join(folder, 'xla', processor!, name),
+      readFileSync(join(folder, 'xla', processor!, name)).toString('base64'),
+    ]),
+  )
 }
 
 describe.skipIf(!native)("XLA's cache", () => {
