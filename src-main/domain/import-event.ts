@@ -54,7 +54,13 @@ export interface ImportFault {
 
 export type ImportEvent =
   /** Opens every data file; `of` is its size in bytes (in image folders: the number of images). */
-  | { readonly kind: 'file'; readonly file: string; readonly format: ImportFormat; readonly content: DatasetKind; readonly of: number }
+  | {
+      readonly kind: 'file'
+      readonly file: string
+      readonly format: ImportFormat
+      readonly content: DatasetKind
+      readonly of: number
+    }
   /** How far the open file is read, in the unit of its `of`; at most one in fifty rows. */
   | { readonly kind: 'progress'; readonly done: number }
   | ImportedSample

@@ -6,6 +6,8 @@ import { z } from 'zod'
 import { MODULES, multimodalLmSpecSchema } from './model-spec.ts'
 
 export const objectiveSchema = z.discriminatedUnion('kind', [
+  /** Pre-trains an encoder from nothing: predict the caption's words from the image (SuperClass, arXiv 2411.03313). */
+  z.strictObject({ kind: z.literal('caption-words') }),
   z.strictObject({ kind: z.literal('sft') }),
   z.strictObject({
     kind: z.literal('dpo'),

@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import { artifactRowSchema, failureSchema, runRowSchema } from './run-view.ts'
 import { RUN_STATUSES } from './run.ts'
-import { ENCODERS, studyConfigSchema } from './study.ts'
+import { ENCODERS, STAGES, studyConfigSchema } from './study.ts'
 
 export const studyRowSchema = z.strictObject({
   id: z.string(),
@@ -39,7 +39,7 @@ export const phaseRowSchema = z.strictObject({
   title: z.string(),
   seed: z.int().nullable(),
   /** Training stage; null for other kinds. */
-  stage: z.enum(['alignment', 'instruction', 'sft', 'dpo', 'transplant']).nullable(),
+  stage: z.enum(STAGES).nullable(),
   encoder: z.enum(ENCODERS).nullable(),
   status: z.enum(RUN_STATUSES),
   runId: z.string().nullable(),

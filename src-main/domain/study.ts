@@ -31,6 +31,8 @@ export const studyConfigSchema = z.strictObject({
     objects: z.string(),
   }),
   stages: z.strictObject({
+    /** 0: the encoder from nothing, on captions; null when the study starts from a trained one. */
+    pretraining: stage.nullable().default(null),
     /** 1a: captions, projector only (paper table 4). */
     alignment: stage,
     /** 1b: instructions, end to end. */
@@ -97,7 +99,8 @@ export type Phase =
   | { readonly kind: 'evaluate'; readonly id: string; readonly title: string; readonly seed: number; readonly encoder: EncoderName; readonly checkpointOf: string; readonly baselineOf: string | null; readonly evaluators: readonly Evaluator[]; readonly metricPrefix: 'transplant' | null }
   | { readonly kind: 'export'; readonly id: string; readonly title: string; readonly seed: number; readonly encoder: EncoderName; readonly checkpointOf: string }
 
-export type StageName = 'alignment' | 'instruction' | 'sft' | 'dpo' | 'transplant'
+export const STAGES = ['pretraining', 'alignment', 'instruction', 'sft', 'dpo', 'transplant'] as const
+export type StageName = (typeof STAGES)[number]
 export type DataRole = keyof StudyConfig['data']
 export type PhaseStart =
   | { readonly kind: 'scratch' }
@@ -109,22 +112,26 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
   assertComparable(config)
   return config.seeds.flatMap((seed) => {
     const at = (what: string) => `seed-${seed}/${what}`
-    const train = (stageName: Exclude<StageName, 'transplant'>, title: string, data: DataRole, start: PhaseStart): Phase => ({
+    const train = (stageName: Exclude<StageName, 'transplant'>, training: Training, title: string, data: DataRole, start: PhaseStart): Phase => ({
       kind: 'train',
       id: at(stageName),
       title: `Seed ${seed}: ${title}`,
       seed,
       stage: stageName,
-      training: { ...config.stages[stageName], seed },
+      training: { ...training, seed },
       data,
       start,
     })
     const stageOf = (encoder: EncoderName) => at(encoder === 'stage-1' ? 'instruction' : encoder)
+    const { pretraining, alignment, instruction, sft, dpo } = config.stages
+    const scratch: PhaseStart = { kind: 'scratch' }
+    const after = (what: string): PhaseStart => ({ kind: 'checkpoint', of: at(what) })
     const phases: Phase[] = [
-      train('alignment', 'stage 1a, projector alignment', 'captions', { kind: 'scratch' }),
-      train('instruction', 'stage 1b, instructions end to end', 'instructions', { kind: 'checkpoint', of: at('alignment') }),
-      train('sft', 'stage 2, SFT on the chosen answers', 'preferences', { kind: 'checkpoint', of: at('instruction') }),
-      train('dpo', 'stage 2, DPO on the pairs', 'preferences', { kind: 'checkpoint', of: at('instruction') }),
+      ...(pretraining === null ? [] : [train('pretraining', pretraining, 'stage 0, encoder from nothing', 'captions', scratch)]),
+      train('alignment', alignment, 'stage 1a, projector alignment', 'captions', pretraining === null ? scratch : after('pretraining')),
+      train('instruction', instruction, 'stage 1b, instructions end to end', 'instructions', after('alignment')),
+      train('sft', sft, 'stage 2, SFT on the chosen answers', 'preferences', after('instruction')),
+      train('dpo', dpo, 'stage 2, DPO on the pairs', 'preferences', after('instruction')),
     ]
     for (const encoder of ENCODERS) {
       phases.push({

@@ -4,6 +4,7 @@
 import type * as tf from '@tensorflow/tfjs'
 import type { ObjectiveConfig } from '../../domain/run-config.ts'
 import type { MultimodalLm, TextRows } from '../models/multimodal-lm.ts'
+import { captionWords } from './caption-words.ts'
 import { dpo } from './dpo.ts'
 import { sft } from './sft.ts'
 
@@ -37,5 +38,12 @@ export interface Objective {
 }
 
 export function createObjective(config: ObjectiveConfig): Objective {
-  return config.kind === 'sft' ? sft() : dpo(config)
+  switch (config.kind) {
+    case 'caption-words':
+      return captionWords()
+    case 'sft':
+      return sft()
+    case 'dpo':
+      return dpo(config)
+  }
 }
