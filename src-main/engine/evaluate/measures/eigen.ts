@@ -1,6 +1,6 @@
 // Eigenvalues and eigenvectors of a symmetric matrix: Householder reduction to three diagonals, then the implicit QL
 // iteration (Wilkinson & Reinsch 1971, tred2 and tql2; Golub & Van Loan, section 8.3). Exact to rounding, O(n³):
-// 0.1 s for n = 192, some seconds for n = 1000. Absent: anything iterative that could stop early.
+// 0.2 s for n = 192, 4 s for n = 768. Absent: anything iterative that could stop early.
 
 import { LabError } from '../../../domain/errors.ts'
 

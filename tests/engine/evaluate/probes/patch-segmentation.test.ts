@@ -2,6 +2,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { normalCdf } from '../../../../src-main/domain/statistics/distributions.ts'
 import { createRandom } from '../../../../src-main/domain/random.ts'
 import { LabError } from '../../../../src-main/domain/errors.ts'
 import { addCounts, noCounts, segmentationScores } from '../../../../src-main/engine/evaluate/measures/segmentation-scores.ts'
@@ -68,6 +69,58 @@ describe('patch segmentation probe', () => {
     expect(events.filter((event) => event.kind === 'step')).toHaveLength(72)
     expect(events.filter((event) => event.kind === 'epoch')).toHaveLength(12)
     expect(tf.memory().numTensors).toBe(before)
+  })
+
+  it("follows PyTorch's recipe to the digit: the same steps written out in doubles give the same losses", () => {
+    const [set, H, C, decay] = [patchSet(4, 1, 'majority'), 5, 3, 0.5]
+    const more = { hiddenSize: H, epochs: 8, batchSize: 4, weightDecay: decay, warmupSteps: 0, minLearningRate: 1e-3 }
+    const { events } = run(trainPatchProbe(set, set, settings('majority', more)))
+    const losses = events.flatMap((event) => (event.kind === 'step' ? [event.loss] : []))
+    const rates = events.flatMap((event) => (event.kind === 'step' ? [event.learningRate] : []))
+
+    const [n, D] = [set.images * set.patches, set.width]
+    const random = createRandom(0, 'patch probe', 'weights')
+    const uniform = (count: number, inputs: number) =>
+      Array.from({ length: count }, () => (2 * random.uniform() - 1) / Math.sqrt(inputs))
+    const weights = [uniform(D * H, D), uniform(H, D), uniform(H * C, H), uniform(C, H)]
+    const moments = weights.map((each) => ({ first: each.map(() => 0), second: each.map(() => 0) }))
+    const density = (x: number) => Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
+    losses.forEach((found, step) => {
+      const [w1, b1, w2, b2] = weights as [number[], number[], number[], number[]]
+      const gradients = weights.map((each) => each.map(() => 0)) as [number[], number[], number[], number[]]
+      let loss = 0
+      for (let i = 0; i < n; i++) {
+        const x = [...set.features.subarray(i * D, (i + 1) * D)]
+        const z = b1.map((bias, h) => x.reduce((sum, each, j) => sum + each * w1[j * H + h]!, bias))
+        const logits = b2.map((bias, c) => z.reduce((sum, each, h) => sum + each * normalCdf(each) * w2[h * C + c]!, bias))
+        const total = logits.reduce((sum, each) => sum + Math.exp(each), 0)
+        loss += (Math.log(total) - logits[set.labels[i]!]!) / n
+        const dLogits = logits.map((each, c) => (Math.exp(each) / total - (c === set.labels[i] ? 1 : 0)) / n)
+        z.forEach((each, h) => {
+          let back = 0
+          dLogits.forEach((d, c) => {
+            gradients[2][h * C + c]! += each * normalCdf(each) * d
+            back += d * w2[h * C + c]!
+          })
+          const dz = back * (normalCdf(each) + each * density(each))
+          gradients[1][h]! += dz
+          x.forEach((feature, j) => (gradients[0][j * H + h]! += feature * dz))
+        })
+        dLogits.forEach((d, c) => (gradients[3][c]! += d))
+      }
+      expect(found).toBeCloseTo(loss, 4)
+      const rate = rates[step]!
+      weights.forEach((each, k) =>
+        each.forEach((w, j) => {
+          const { first, second } = moments[k]!
+          first[j] = 0.9 * first[j]! + 0.1 * gradients[k]![j]!
+          second[j] = 0.999 * second[j]! + 0.001 * gradients[k]![j]! ** 2
+          const [m, v] = [first[j]! / (1 - 0.9 ** (step + 1)), second[j]! / (1 - 0.999 ** (step + 1))]
+          each[j] = w * (1 - rate * decay) - (rate * m) / (Math.sqrt(v) + 1e-8)
+        }),
+      )
+    })
+    expect(losses.at(-1)).toBeLessThan(losses[0]! - 0.05)
   })
 
   it('reports the epoch of best macro recall, and its counts per image add up to its scores', () => {
