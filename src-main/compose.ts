@@ -55,7 +55,7 @@ export function composeLab(given: LabParts) {
   const sightTest = createSightTestService(parts, datasets)
   const studies = createStudyService(parts, { datasets, presets, runs, sightTest })
   const results = createResultService(parts)
-  const reports = createReportService(parts, { runs, studies, results })
+  const reports = createReportService(parts, { runs, studies, results, presets })
   const evaluations = createEvaluationService(parts, datasets, runs)
   if (given.access === 'write') {
     runs.recover()

@@ -5,6 +5,7 @@ import { dirname, extname, isAbsolute, join } from 'node:path'
 import type { ArtifactRow } from '../domain/run-view.ts'
 import type { Parts } from './parts.ts'
 import { CURVES, reportDocument, type ReportInput } from './report/report.ts'
+import type { PresetService } from './presets.ts'
 import type { ResultService } from './results.ts'
 import type { RunService } from './runs.ts'
 import type { StudyService } from './studies.ts'
@@ -21,9 +22,10 @@ export interface ReportServices {
   readonly runs: RunService
   readonly studies: StudyService
   readonly results: ResultService
+  readonly presets: PresetService
 }
 
-export function createReportService(parts: Parts, { runs, studies, results }: ReportServices) {
+export function createReportService(parts: Parts, { runs, studies, results, presets }: ReportServices) {
   const { store, project, now, newId } = parts
 
   async function examples(studyId: string, seed: number): Promise<ReportInput['examples']> {
@@ -52,7 +54,7 @@ export function createReportService(parts: Parts, { runs, studies, results }: Re
         results: results.of(studyId),
         series: new Map(study.runs.map((run) => [run.id, runs.series(run.id, names, CURVE_POINTS)])),
         examples: await examples(studyId, study.row.seeds[0]!),
-        isQuick: study.row.preset?.includes('quick') === true || study.row.seeds.length < 3,
+        isQuick: study.row.seeds.length < 3 || presets.list().find(({ name }) => name === study.row.preset)?.quick === true,
         writtenAtMs: now(),
       })
       const path = join(project, 'studies', studyId, 'report.html')

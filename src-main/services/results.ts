@@ -4,10 +4,10 @@
 import { LabError } from '../domain/errors.ts'
 import { EVALUATION_METRICS, metricNamed } from '../domain/metric.ts'
 import { createRandom } from '../domain/random.ts'
-import { pairedBootstrap } from '../domain/statistics/bootstrap.ts'
+import { bootstrapMean, pairedBootstrap } from '../domain/statistics/bootstrap.ts'
 import { mean } from '../domain/statistics/description.ts'
 import { holm, signFlipTest } from '../domain/statistics/hypothesis-tests.ts'
-import { oneSampleT, pairedT, wilsonInterval } from '../domain/statistics/intervals.ts'
+import { oneSampleT, pairedT, wilsonInterval, type PairedT } from '../domain/statistics/intervals.ts'
 import { seedsAndItems } from '../domain/statistics/seeds-and-items.ts'
 import type { Difference, EncoderResult, Example, MetricResult, StudyResults } from '../domain/study-results.ts'
 import { ENCODERS, type EncoderName } from '../domain/study.ts'
@@ -16,6 +16,8 @@ import type { ItemRow, ResultRow } from '../store/evaluations.ts'
 import type { Parts } from './parts.ts'
 
 export const CONFIDENCE = 0.95
+
+type Unit = MetricResult['unit']
 
 /** Under which metrics an evaluator's items stand. */
 const ITEMS_OF: Readonly<Record<Evaluator, string>> = {
@@ -30,18 +32,24 @@ const ITEMS_OF: Readonly<Record<Evaluator, string>> = {
 export type ResultService = ReturnType<typeof createResultService>
 
 export function createResultService({ store }: Pick<Parts, 'store'>) {
+  /** Asked for at every nudge, though it changes only when something is measured. */
+  let last: { readonly key: string; readonly results: StudyResults } | null = null
+
   return {
     /** @throws LabError 'not-found' */
     of(studyId: string): StudyResults {
       const study = store.studies.find(studyId)
       if (study === null) throw new LabError('not-found', `there is no study "${studyId}"`, { studyId })
       const finished = study.status === 'finished'
-      const quick = study.config.seeds.length < 3
-      return summarise(
-        { studyId, name: study.config.name, seeds: study.config.seeds, isComplete: finished, isQuick: quick },
+      const key = `${studyId} ${study.status} ${store.evaluations.extentOfStudy(studyId)}`
+      if (last?.key === key) return last.results
+      const results = summarise(
+        { studyId, name: study.config.name, seeds: study.config.seeds, isComplete: finished, isQuick: study.config.seeds.length < 3 },
         store.evaluations.resultsOfStudy(studyId),
         store.evaluations.itemsOfStudy(studyId),
       )
+      last = { key, results }
+      return results
     },
     /** Items that carry something to look at, seen by every encoder, side by side. */
     examples(studyId: string, seed: number, evaluator: Evaluator, limit: number): readonly Example[] {
@@ -80,14 +88,14 @@ export function summarise(facts: StudyFacts, results: readonly ResultRow[], item
   const itemsOf = groupItems(items)
   const undecided = names.map((metric) => {
     const rows = results.filter((row) => row.metric === metric)
-    const encoders = ENCODERS.flatMap((encoder) => encoderResult(encoder, rows, itemsOf(metric)))
+    const encoders = ENCODERS.flatMap((encoder) => encoderResult(metricNamed(metric).unit, encoder, rows, itemsOf(metric)))
     return { metric, encoders, difference: pairedDifference(metric, encoders, itemsOf(metric)) }
   })
-  const tested = undecided.filter(({ difference }) => difference?.pValue != null)
-  const adjusted = tested.length === 0 ? [] : holm(tested.map(({ difference }) => difference!.pValue!)).adjusted
+  const family = undecided.filter(({ difference }) => difference?.pValue != null)
+  const adjusted = family.length === 0 ? [] : holm(family.map(({ difference }) => difference!.pValue!)).adjusted
   const metrics = undecided.map(({ metric, encoders, difference }): MetricResult => {
     const { label, meaning, unit, better } = metricNamed(metric)
-    const at = tested.findIndex((each) => each.metric === metric)
+    const at = family.findIndex((each) => each.metric === metric)
     return { metric, label, meaning, unit, better, encoders, difference: difference && decide(difference, at < 0 ? null : adjusted[at]!, better) }
   })
   return {
@@ -117,10 +125,11 @@ function groupItems(items: readonly ItemRow[]): (metric: string) => readonly Ite
   }
 }
 
-function encoderResult(encoder: EncoderName, rows: readonly ResultRow[], items: readonly ItemRow[]): readonly EncoderResult[] {
+function encoderResult(unit: Unit, encoder: EncoderName, rows: readonly ResultRow[], items: readonly ItemRow[]): readonly EncoderResult[] {
   const perSeed = rows.filter((row) => row.encoder === encoder).map(({ seed, value, n }) => ({ seed, value, n }))
   if (perSeed.length === 0) return []
   const interval = encoderInterval(
+    unit,
     perSeed,
     items.filter((item) => item.encoder === encoder),
   )
@@ -136,18 +145,42 @@ function encoderResult(encoder: EncoderName, rows: readonly ResultRow[], items: 
   ]
 }
 
-/** Over seeds (Student's t) where there are several; else over items (Wilson) where each is right or wrong. */
-function encoderInterval(perSeed: EncoderResult['perSeed'], items: readonly ItemRow[]): { readonly low: number; readonly high: number } | null {
-  if (perSeed.length >= 2) return oneSampleT(perSeed.map(({ value }) => value), CONFIDENCE).interval
-  const { value } = perSeed[0]!
-  const isShare = items.length > 0 && items.every((item) => item.value === 0 || item.value === 1)
-  if (!isShare || Math.abs(mean(items.map((item) => item.value)) - value) > 1e-6) return null
-  return wilsonInterval(
-    items.reduce((sum, item) => sum + item.value, 0),
-    items.length,
-    CONFIDENCE,
-  )
+/**
+ * Of the mean, with what may vary taken as random: seeds and items where the items are the metric, else seeds alone. A
+ * sample without any spread has no interval, except of right and wrong answers, for which Wilson's has one.
+ */
+function encoderInterval(unit: Unit, perSeed: EncoderResult['perSeed'], items: readonly ItemRow[]): Limits | null {
+  const limits = encoderLimits(perSeed, items)
+  // Student's t knows no end of the scale.
+  return limits === null || unit !== 'share' ? limits : { low: Math.max(0, limits.low), high: Math.min(1, limits.high) }
 }
+
+function encoderLimits(perSeed: EncoderResult['perSeed'], items: readonly ItemRow[]): Limits | null {
+  const seeds = perSeed.map(({ seed }) => seed)
+  const table = scoreTable(seeds, items, [items[0]?.encoder ?? 'sft'])
+  const scores = table?.scores[0] ?? null
+  const isTheMetric = scores !== null && scores.every((row, s) => Math.abs(mean(row) - perSeed[s]!.value) < SAME)
+  if (!isTheMetric) return seeds.length < 2 ? null : spread(oneSampleT(perSeed.map(({ value }) => value), CONFIDENCE))
+  const areAnswers = scores.flat().every((value) => value === 0 || value === 1)
+  const columns = table!.columns[0]!
+  const overSeeds = seeds.length < 2 ? null : spread(seedsAndItems(columns.map((row) => row.map(() => 0)), columns, CONFIDENCE))
+  if (overSeeds !== null) return overSeeds
+  if (areAnswers) return wilsonInterval(scores[0]!.reduce((sum, value) => sum + value, 0), scores[0]!.length, CONFIDENCE)
+  return seeds.length >= 2 ? null : bootstrapMean(scores[0]!, { random: createRandom(0, 'bootstrap of a mean'), clusters: table!.clusterNames, level: CONFIDENCE, resamples: 4000 }).interval
+}
+
+interface Limits {
+  readonly low: number
+  readonly high: number
+}
+
+/** An interval of no width is no knowledge: nothing varied, so nothing is known of how much it varies. */
+function spread({ interval, standardError }: PairedT): Limits | null {
+  return standardError > 1e-12 ? interval : null
+}
+
+/** Rounding leaves this much between a reported mean and the mean of its items. */
+const SAME = 1e-6
 
 type Undecided = Omit<Difference, 'holmPValue' | 'winner' | 'verdict'>
 
@@ -167,10 +200,7 @@ function pairedDifference(metric: string, encoders: readonly EncoderResult[], it
   if (paired !== null && seeds.length >= 2) {
     const found = seedsAndItems(paired.columnsA, paired.columnsB, CONFIDENCE)
     return {
-      mean: found.difference,
-      low: found.interval.low,
-      high: found.interval.high,
-      pValue: found.p,
+      ...tested(found),
       basis: `${paired.items} items${paired.clusters < paired.items ? ` in ${paired.clusters} images` : ''} × ${seeds.length} seeds`,
       method: 'seeds and items both random: variance components, Student t with Satterthwaite’s degrees of freedom',
     }
@@ -189,42 +219,49 @@ function pairedDifference(metric: string, encoders: readonly EncoderResult[], it
       method: 'paired bootstrap and sign-flip test over images: it speaks of new images, not of new seeds',
     }
   }
-  if (seeds.length >= 2) {
-    const found = pairedT(a, b, CONFIDENCE)
-    return {
-      mean: found.difference,
-      low: found.interval.low,
-      high: found.interval.high,
-      pValue: found.p,
-      basis: `${seeds.length} seeds`,
-      method: 'paired Student t over seeds',
-    }
-  }
+  if (seeds.length >= 2) return { ...tested(pairedT(a, b, CONFIDENCE)), basis: `${seeds.length} seeds`, method: 'paired Student t over seeds' }
   return { mean: b[0]! - a[0]!, low: null, high: null, pValue: null, basis: 'one seed, no items', method: 'none: one number a side has no spread' }
 }
 
-/** The items that every seed has in both arms, by seed, as scores and summed by image; null where they are not the metric. */
+/** Seeds that all differ by exactly the same amount say nothing of how much seeds differ: no interval, and no test. */
+function tested(found: PairedT): Pick<Undecided, 'mean' | 'low' | 'high' | 'pValue'> {
+  const limits = spread(found)
+  return { mean: found.difference, low: limits?.low ?? null, high: limits?.high ?? null, pValue: limits !== null ? found.p : Math.abs(found.difference) < 1e-12 ? 1 : null }
+}
+
+/** The items that every seed has in both arms; null where they are not the metric. */
 function pairItems(seeds: readonly number[], items: readonly ItemRow[], a: readonly number[], b: readonly number[]) {
-  const table = new Map<string, ItemRow>()
-  for (const item of items) table.set(`${item.encoder}\n${item.seed}\n${item.itemId}`, item)
-  const at = (encoder: EncoderName, seed: number, id: string) => table.get(`${encoder}\n${seed}\n${id}`)
-  const ids = [...new Set(items.map(({ itemId }) => itemId))].filter((id) => seeds.every((seed) => at('sft', seed, id) && at('dpo', seed, id)))
-  if (ids.length < 2) return null
-  const scores = (encoder: EncoderName) => seeds.map((seed) => ids.map((id) => at(encoder, seed, id)!.value))
-  const [scoresA, scoresB] = [scores('sft'), scores('dpo')]
-  const isTheMetric = seeds.every((_, s) => Math.abs(mean(scoresA[s]!) - a[s]!) < 1e-6 && Math.abs(mean(scoresB[s]!) - b[s]!) < 1e-6)
+  const table = scoreTable(seeds, items, ['sft', 'dpo'])
+  if (table === null) return null
+  const [scoresA, scoresB] = [table.scores[0]!, table.scores[1]!]
+  const isTheMetric = seeds.every((_, s) => Math.abs(mean(scoresA[s]!) - a[s]!) < SAME && Math.abs(mean(scoresB[s]!) - b[s]!) < SAME)
   if (!isTheMetric) return null
-  const clusterNames = ids.map((id) => at('sft', seeds[0]!, id)!.cluster)
+  const { clusterNames, columns } = table
+  return { items: clusterNames.length, clusters: columns[0]![0]!.length, clusterNames, scoresA, scoresB, columnsA: columns[0]!, columnsB: columns[1]! }
+}
+
+/**
+ * Scores of the items that every seed and every one of `encoders` has, (encoders, seeds, items), and the same summed by
+ * image, (encoders, seeds, images); null below two images.
+ */
+function scoreTable(seeds: readonly number[], items: readonly ItemRow[], encoders: readonly EncoderName[]) {
+  const byKey = new Map<string, ItemRow>()
+  for (const item of items) byKey.set(`${item.encoder}\n${item.seed}\n${item.itemId}`, item)
+  const at = (encoder: EncoderName, seed: number, id: string) => byKey.get(`${encoder}\n${seed}\n${id}`)
+  const ids = [...new Set(items.map(({ itemId }) => itemId))].filter((id) => seeds.every((seed) => encoders.every((encoder) => at(encoder, seed, id))))
+  const clusterNames = ids.map((id) => at(encoders[0]!, seeds[0]!, id)!.cluster)
   const clusters = [...new Set(clusterNames)]
   if (clusters.length < 2) return null
-  // One column a cluster, scaled so that the mean over columns is the mean over items.
-  const columns = (all: readonly (readonly number[])[]) =>
-    all.map((row) => {
+  const scores = encoders.map((encoder) => seeds.map((seed) => ids.map((id) => at(encoder, seed, id)!.value)))
+  // One column an image, scaled so that the mean over columns is the mean over items.
+  const columns = scores.map((rows) =>
+    rows.map((row) => {
       const sums = new Map(clusters.map((cluster) => [cluster, 0]))
       row.forEach((value, i) => sums.set(clusterNames[i]!, sums.get(clusterNames[i]!)! + value))
       return clusters.map((cluster) => (sums.get(cluster)! * clusters.length) / ids.length)
-    })
-  return { items: ids.length, clusters: clusters.length, clusterNames, scoresA, scoresB, columnsA: columns(scoresA), columnsB: columns(scoresB) }
+    }),
+  )
+  return { clusterNames, scores, columns }
 }
 
 function decide(difference: Undecided, holmPValue: number | null, better: MetricResult['better']): Difference {
@@ -235,7 +272,7 @@ function decide(difference: Undecided, holmPValue: number | null, better: Metric
 }
 
 function inWords(difference: Undecided, holmPValue: number | null, isClear: boolean, better: MetricResult['better'], favoursDpo: boolean): string {
-  if (difference.pValue === null) return 'not tested: one seed and no items to pair'
+  if (difference.pValue === null) return 'not tested: nothing to measure its chance variation by'
   if (difference.mean === 0 && difference.pValue === 1) return 'no difference at all'
   if (isClear) return better === 'neither' ? 'the arms differ; neither direction is better' : `${favoursDpo ? 'DPO' : 'SFT'} is better`
   const leaning = better === 'neither' ? '' : `, leaning to ${favoursDpo ? 'DPO' : 'SFT'}`

@@ -57,6 +57,10 @@ export function createEvaluationStore(db: Db) {
     SELECT e.encoder, e.seed, r.metric, r.value, r.n FROM results r JOIN evaluations e ON e.id = r.evaluation_id
     WHERE e.study_id = ? ORDER BY e.seed, e.encoder, r.metric`)
   const ofEvaluation = db.prepare('SELECT metric, value, n FROM results WHERE evaluation_id = ? ORDER BY metric')
+  const extent = db.prepare(`
+    SELECT e.id, e.created_at_ms, (SELECT COUNT(*) FROM results WHERE evaluation_id = e.id) AS results,
+      (SELECT COUNT(*) FROM item_results WHERE evaluation_id = e.id) AS items
+    FROM evaluations e WHERE e.study_id = ? ORDER BY e.id`).raw()
   const columns = 'e.encoder, e.seed, i.metric, i.item_id AS itemId, i.cluster, i.question_group AS "group", i.value'
   const items = db.prepare(`
     SELECT ${columns} FROM item_results i JOIN evaluations e ON e.id = i.evaluation_id
@@ -97,6 +101,8 @@ export function createEvaluationStore(db: Db) {
     resultsOfStudy: (studyId: string): readonly ResultRow[] => results.all(studyId) as ResultRow[],
     resultsOf: (evaluationId: string): readonly { metric: string; value: number; n: number }[] =>
       ofEvaluation.all(evaluationId) as { metric: string; value: number; n: number }[],
+    /** Text that changes whenever something has been measured. */
+    extentOfStudy: (studyId: string): string => extent.all(studyId).join(';'),
     itemsOfStudy: (studyId: string): readonly ItemRow[] => items.all(studyId) as ItemRow[],
     /** Items with something to look at, of metrics that begin with `metricPrefix`. */
     detailedItems: (studyId: string, seed: number, metricPrefix: string): readonly DetailedItem[] =>

@@ -31,6 +31,21 @@ describe('means and intervals', () => {
     expect(sft!.n).toBe(30)
   })
 
+  it('reach beyond one seed’s items: five seeds that agree on every item leave the chance of the items', () => {
+    const { results, items } = answers({ sft: Array.from({ length: 5 }, () => '1111100000') })
+    const [sft] = summarise(facts([0, 1, 2, 3, 4]), results, items).metrics[0]!.encoders
+    expect(sft!.mean).toBe(0.5)
+    expect(sft!.low!).toBeLessThan(0.3)
+    expect(sft!.high!).toBeGreaterThan(0.7)
+  })
+
+  it('of a share never leave the scale, and where nothing varied there is none', () => {
+    const two = summarise(facts([0, 1]), [result('sft', 0, 'segmentation/mean-iou', 0.02), result('sft', 1, 'segmentation/mean-iou', 0.9)], []).metrics[0]!.encoders[0]!
+    expect([two.low, two.high]).toEqual([0, 1])
+    const same = summarise(facts([0, 1]), [result('sft', 0, 'segmentation/mean-iou', 0.4), result('sft', 1, 'segmentation/mean-iou', 0.4)], []).metrics[0]!.encoders[0]!
+    expect([same.low, same.high]).toEqual([null, null])
+  })
+
   it('of one seed are Wilson’s over its answers, and absent for what is no share of answers', () => {
     const { results, items } = answers({ sft: ['1111100000'] })
     const [sft] = summarise(facts([0]), results, items).metrics[0]!.encoders
@@ -64,6 +79,11 @@ describe('the paired difference', () => {
     const macro = results.map((row, i) => ({ ...row, value: 0.3 + (row.encoder === 'dpo' ? 0.1 : 0) + 0.01 * (i % 2) }))
     const difference = summarise(facts([0, 1, 2]), macro, items).metrics[0]!.difference!
     expect([difference.basis, difference.method]).toEqual(['3 seeds', 'paired Student t over seeds'])
+  })
+
+  it('seeds that all differ by the same amount are no test: their spread is unknown, not nought', () => {
+    const rows = [0, 1].flatMap((seed) => [result('sft', seed, 'change/cka', 0.5), result('dpo', seed, 'change/cka', 0.75)])
+    expect(summarise(facts([0, 1]), rows, []).metrics[0]!.difference).toMatchObject({ mean: 0.25, low: null, high: null, pValue: null, winner: 'neither' })
   })
 
   it('of one seed without items is a number that was not tested', () => {

@@ -22,7 +22,7 @@ export function mapExample(example: Example, image: ImageData, id: string): Mark
     <div class="sample">
       ${picture(id, image, null, first.region)}
       <dl>
-        <dt>Prompt</dt><dd>${first.prompt}</dd>
+        <dt>Prompt</dt><dd>${first.prompt.replace('<image>', '').trim()}</dd>
         <dt>Chosen</dt><dd>${first.chosen}</dd>
         <dt>Rejected</dt><dd>${first.rejected}</dd>
       </dl>
@@ -44,14 +44,15 @@ function picture(id: string, image: ImageData, map: PatchMap | null, region: rea
   return html`<svg class="picture" viewBox="0 0 ${width} ${height}"><use href="#${id}" width="${width}" height="${height}" />${map && patches(map, width, height)}${region.map(([x, y, w, h]) => html`<rect class="region" x="${x}" y="${y}" width="${w}" height="${h}" />`)}</svg>`
 }
 
-/** Opacity is the patch's value over the map's largest: each map has its own scale, as its gradient has. */
+/** Opacity from the map's smallest value to its largest: gradients of different losses have no common scale. */
 function patches(map: PatchMap, width: number, height: number): readonly Markup[] {
-  const largest = map.values.reduce((most, value) => Math.max(most, value), 0)
+  const largest = map.values.reduce((most, value) => Math.max(most, value), -Infinity)
+  const smallest = map.values.reduce((least, value) => Math.min(least, value), Infinity)
   const [w, h] = [width / map.columns, height / map.rows]
   return map.values.flatMap((value, i) => {
-    const opacity = largest > 0 ? value / largest : 0
+    const opacity = largest > smallest ? (value - smallest) / (largest - smallest) : 0
     if (opacity < 0.02) return []
     const [column, row] = [i % map.columns, Math.floor(i / map.columns)]
-    return [html`<rect class="heat" x="${(column * w).toFixed(2)}" y="${(row * h).toFixed(2)}" width="${w.toFixed(2)}" height="${h.toFixed(2)}" opacity="${(0.85 * opacity).toFixed(2)}" />`]
+    return [html`<rect class="heat" x="${(column * w).toFixed(2)}" y="${(row * h).toFixed(2)}" width="${w.toFixed(2)}" height="${h.toFixed(2)}" opacity="${(0.8 * opacity).toFixed(2)}" />`]
   })
 }

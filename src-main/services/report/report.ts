@@ -23,6 +23,7 @@ export interface ReportInput {
 
 /** Drawn for every stage, then only where preferences are learnt. */
 export const CURVES: readonly { readonly metric: string; readonly title: string; readonly stages: readonly string[] }[] = [
+  { metric: 'loss', title: 'Loss, stage 0 (encoder from nothing, words of captions)', stages: ['pretraining'] },
   { metric: 'loss', title: 'Loss, stage 1a (captions, projector)', stages: ['alignment'] },
   { metric: 'loss', title: 'Loss, stage 1b (instructions)', stages: ['instruction'] },
   { metric: 'loss', title: 'Loss, stage 2 (each arm its own objective)', stages: ['sft', 'dpo'] },
@@ -57,7 +58,7 @@ ${parityTable(study)}
 <h2>Training</h2>
 <p class="legend"><span class="sft">━ SFT</span><span class="dpo">━ DPO</span><span class="stage-1">━ stage 1</span></p>
 <div class="curves">${CURVES.map((each) => drawCurve(each, input))}</div>
-${input.examples.length === 0 ? null : html`<h2>Where each loss looks</h2><p class="soft">Gradient at the visual tokens, for held-out pairs; each map is scaled by its own largest value. The outlined region decides between the answers.</p>${input.examples.map(({ example, image }, i) => mapExample(example, image, `image-${i}`))}`}
+${input.examples.length === 0 ? null : html`<h2>Where each loss looks</h2><p class="soft">Gradient at the visual tokens, for held-out pairs; each map is scaled from its own smallest to its own largest value, so colours say where, not how much. The outlined region decides between the answers.</p>${input.examples.map(({ example, image }, i) => mapExample(example, image, `image-${i}`))}`}
 <h2>Seeds one by one</h2>
 <details><summary>Every number behind the means</summary><div class="scroll">${seedTable(results)}</div></details>
 <h2>To do it again</h2>
