@@ -54,7 +54,15 @@ const configSchema = z.looseObject({
 })
 
 /** Switches that change pixels and that no operation of ours stands for. */
-const UNSUPPORTED = ['do_pad', 'do_thumbnail', 'do_align_long_axis', 'do_crop_margin', 'do_image_splitting', 'do_reduce_labels', 'do_flip_channel_order']
+const UNSUPPORTED = [
+  'do_pad',
+  'do_thumbnail',
+  'do_align_long_axis',
+  'do_crop_margin',
+  'do_image_splitting',
+  'do_reduce_labels',
+  'do_flip_channel_order',
+]
 
 /**
  * The operations that a processor with this configuration performs.
@@ -63,7 +71,12 @@ const UNSUPPORTED = ['do_pad', 'do_thumbnail', 'do_align_long_axis', 'do_crop_ma
 export function specFromHuggingFace(config: unknown, where = 'preprocessor_config.json'): PreprocessSpec {
   const given = parse(configSchema, config, 'invalid-input', where)
   for (const key of UNSUPPORTED)
-    if (given[key] === true) throw new LabError('invalid-input', `${where}: ${key}: expected false or absent, got true; this processing is not supported`, { key })
+    if (given[key] === true)
+      throw new LabError(
+        'invalid-input',
+        `${where}: ${key}: expected false or absent, got true; this processing is not supported`,
+        { key },
+      )
   const name = given.image_processor_type ?? given.feature_extractor_type ?? 'CLIPImageProcessor'
   const defaults = DEFAULTS[name.replace(/(ImageProcessor|FeatureExtractor).*$/, '')]
   if (defaults === undefined)
@@ -93,7 +106,10 @@ export function specFromHuggingFace(config: unknown, where = 'preprocessor_confi
 export function specToHuggingFace(spec: PreprocessSpec): Record<string, unknown> {
   const order = spec.map((op) => op.op).join(' ')
   if (!/^(resize|resize-shortest-edge)?( ?center-crop)?( ?normalize)?$/.test(order))
-    throw new LabError('invalid-input', `preprocess: expected resize, center-crop, normalize in this order to export, got: ${order}`)
+    throw new LabError(
+      'invalid-input',
+      `preprocess: expected resize, center-crop, normalize in this order to export, got: ${order}`,
+    )
   const resize = spec.find((op) => op.op === 'resize' || op.op === 'resize-shortest-edge')
   const crop = spec.find((op) => op.op === 'center-crop')
   const normalize = spec.find((op) => op.op === 'normalize')

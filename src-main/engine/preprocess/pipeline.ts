@@ -73,14 +73,21 @@ function applyGeometry(image: RawImage, op: Geometry): RawImage {
   return resizeImage(image, width, height, op.resample)
 }
 
-function resizedSize(op: Exclude<Geometry, { op: 'center-crop' }>, width: number, height: number): { width: number; height: number } {
+function resizedSize(
+  op: Exclude<Geometry, { op: 'center-crop' }>,
+  width: number,
+  height: number,
+): { width: number; height: number } {
   if (op.op === 'resize') return { width: op.width, height: op.height }
   const long = Math.max(1, Math.trunc((op.size * Math.max(width, height)) / Math.min(width, height)))
   return width <= height ? { width: op.size, height: long } : { width: long, height: op.size }
 }
 
 /** Upper left corner of the crop in the picture; negative where the picture is padded. */
-function cropOrigin(from: { width: number; height: number }, crop: { width: number; height: number }): { left: number; top: number } {
+function cropOrigin(
+  from: { width: number; height: number },
+  crop: { width: number; height: number },
+): { left: number; top: number } {
   return { left: Math.floor((from.width - crop.width) / 2), top: Math.floor((from.height - crop.height) / 2) }
 }
 

@@ -137,6 +137,7 @@ function resizeNearest(image: RawImage, width: number, height: number): RawImage
 export function nearestIndices(inputSize: number, outputSize: number): Int32Array {
   const step = inputSize / outputSize
   const indices = new Int32Array(outputSize)
-  for (let out = 0, position = step * 0.5; out < outputSize; out++, position += step) indices[out] = Math.min(inputSize - 1, Math.trunc(position))
+  for (let out = 0, position = step * 0.5; out < outputSize; out++, position += step)
+    indices[out] = Math.min(inputSize - 1, Math.trunc(position))
   return indices
 }

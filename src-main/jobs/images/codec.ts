@@ -36,7 +36,10 @@ async function readBytes(file: string): Promise<Uint8Array> {
     return await readFile(file)
   } catch (thrown) {
     const { code, message } = thrown as NodeJS.ErrnoException
-    if (code === 'ENOENT') throw new LabError('not-found', `${file}: expected an image file, found nothing; restore it or import the data set again`, { file })
+    if (code === 'ENOENT')
+      throw new LabError('not-found', `${file}: expected an image file, found nothing; restore it or import the data set again`, {
+        file,
+      })
     throw new LabError('invalid-input', `${file}: expected a readable image file: ${message}`, { file }, thrown)
   }
 }
@@ -86,13 +89,19 @@ function decodeWithVips(vips: Vips, bytes: Uint8Array, name: string, orientation
     if (image !== loaded) owned.push(image)
     const { width, height, bands, interpretation, format } = image
     if (format !== 'uchar' && format !== 'ushort')
-      throw new LabError('invalid-input', `${name}: expected 8 or 16 bits a channel, found ${format}; save it with 8 bits`, { file: name })
+      throw new LabError('invalid-input', `${name}: expected 8 or 16 bits a channel, found ${format}; save it with 8 bits`, {
+        file: name,
+      })
     const samples = image.writeToMemory()
     const bytesEach = format === 'ushort' ? 2 : 1
     return { width, height, data: toRgb(samples, width * height, bands, bytesEach, interpretation === 'cmyk') }
   } catch (thrown) {
     if (thrown instanceof LabError) throw thrown
-    throw new LabError('invalid-input', `${name}: expected a whole image, found: ${vipsMessage(thrown)}; copy or download the file again`, { file: name })
+    throw new LabError(
+      'invalid-input',
+      `${name}: expected a whole image, found: ${vipsMessage(thrown)}; copy or download the file again`,
+      { file: name },
+    )
   } finally {
     for (const image of owned.reverse()) image.delete()
   }

@@ -25,16 +25,25 @@ export function readImageHeader(bytes: Uint8Array, name: string): ImageHeader {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const format = formatOf(bytes)
   if (format === null)
-    throw new LabError('invalid-input', `${name}: expected a PNG, JPEG, WebP, GIF or TIFF image, found ${describe(bytes)}; convert it to PNG`, {
-      file: name,
-    })
+    throw new LabError(
+      'invalid-input',
+      `${name}: expected a PNG, JPEG, WebP, GIF or TIFF image, found ${describe(bytes)}; convert it to PNG`,
+      {
+        file: name,
+      },
+    )
   const { width, height } = withinFile(name, format, () => READERS[format](view))
   if (width < 1 || height < 1)
-    throw new LabError('invalid-input', `${name}: expected a picture of at least 1 × 1 pixels, its header says ${width} × ${height}; save it anew`, { file: name })
+    throw new LabError(
+      'invalid-input',
+      `${name}: expected a picture of at least 1 × 1 pixels, its header says ${width} × ${height}; save it anew`,
+      { file: name },
+    )
   if (width > MAX_IMAGE_SIDE || height > MAX_IMAGE_SIDE || width * height > MAX_IMAGE_PIXELS)
     throw new LabError(
       'invalid-input',
-      `${name}: expected at most ${MAX_IMAGE_PIXELS / 1e6} megapixels and ${MAX_IMAGE_SIDE} pixels a side, its header says ${width} × ${height}; scale it down`,
+      `${name}: expected at most ${MAX_IMAGE_PIXELS / 1e6} megapixels and ${MAX_IMAGE_SIDE} pixels a side, ` +
+        `its header says ${width} × ${height}; scale it down`,
       { file: name, width, height },
     )
   return { format, width, height }
@@ -53,12 +62,18 @@ export function assertWholeImage(bytes: Uint8Array, format: ImageFormat, name: s
     webp: () => view.readUInt32LE(4) + 8 <= view.length,
     tiff: () => true,
   }
-  if (!isWhole[format]()) throw new LabError('invalid-input', `${name}: expected the end of the ${format.toUpperCase()} picture, found the end of the file; copy or download it again`, { file: name })
+  if (!isWhole[format]())
+    throw new LabError(
+      'invalid-input',
+      `${name}: expected the end of the ${format.toUpperCase()} picture, found the end of the file; copy or download it again`,
+      { file: name },
+    )
 }
 
 function formatOf(bytes: Uint8Array): ImageFormat | null {
   const starts = (...expected: number[]) => expected.every((byte, i) => bytes[i] === byte)
-  const text = (from: number, expected: string) => [...expected].every((character, i) => bytes[from + i] === character.charCodeAt(0))
+  const text = (from: number, expected: string) =>
+    [...expected].every((character, i) => bytes[from + i] === character.charCodeAt(0))
   if (starts(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return 'png'
   if (starts(0xff, 0xd8, 0xff)) return 'jpeg'
   if (text(0, 'RIFF') && text(8, 'WEBP')) return 'webp'
@@ -80,9 +95,14 @@ function withinFile(name: string, format: ImageFormat, read: () => Size): Size {
     return read()
   } catch (thrown) {
     if (!(thrown instanceof RangeError)) throw thrown
-    throw new LabError('invalid-input', `${name}: expected a whole ${format.toUpperCase()} header, the file ends or goes astray within it; copy or download it again`, {
-      file: name,
-    })
+    throw new LabError(
+      'invalid-input',
+      `${name}: expected a whole ${format.toUpperCase()} header, the file ends or goes astray within it; ` +
+        'copy or download it again',
+      {
+        file: name,
+      },
+    )
   }
 }
 
@@ -96,7 +116,7 @@ const READERS: Readonly<Record<ImageFormat, (view: DataView) => Size>> = {
 
 /** Walks the segments to the first start-of-frame (SOF0–SOF15 without DHT, JPG, DAC). */
 function jpegSize(view: DataView): Size {
-  for (let at = 2; ; ) {
+  for (let at = 2; ;) {
     if (view.getUint8(at) !== 0xff) throw new RangeError('no marker where a segment must begin')
     const marker = view.getUint8(at + 1)
     // Fill bytes and markers without a length.
@@ -119,7 +139,8 @@ function webpSize(view: DataView): Size {
     const bits = view.getUint32(21, true)
     return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 }
   }
-  if (chunk === 0x56503820 /* VP8 */) return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff }
+  if (chunk === 0x56503820 /* VP8 */)
+    return { width: view.getUint16(26, true) & 0x3fff, height: view.getUint16(28, true) & 0x3fff }
   throw new RangeError('unknown first chunk')
 }
 

@@ -10,7 +10,13 @@ import { readImageHeader } from './header.ts'
 const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]
 /** Samples per pixel of each colour type. */
 const SAMPLES: Readonly<Record<number, number>> = { 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 }
-const DEPTHS: Readonly<Record<number, readonly number[]>> = { 0: [1, 2, 4, 8, 16], 2: [8, 16], 3: [1, 2, 4, 8], 4: [8, 16], 6: [8, 16] }
+const DEPTHS: Readonly<Record<number, readonly number[]>> = {
+  0: [1, 2, 4, 8, 16],
+  2: [8, 16],
+  3: [1, 2, 4, 8],
+  4: [8, 16],
+  6: [8, 16],
+}
 /** Adam7: first column, first row, column step, row step of each pass. */
 const ADAM7 = [
   [0, 0, 8, 8],
@@ -34,17 +40,22 @@ interface Layout {
 export function decodePng(bytes: Uint8Array, name: string): RawImage {
   const { width, height } = readImageHeader(bytes, name)
   const broken = (expected: string, found: string) =>
-    new LabError('invalid-input', `${name}: expected ${expected}, found ${found}; copy or download the file again`, { file: name })
+    new LabError('invalid-input', `${name}: expected ${expected}, found ${found}; copy or download the file again`, {
+      file: name,
+    })
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < 33) throw broken('a whole PNG header', `${bytes.length} bytes`)
   const [depth, colourType, interlaced] = [bytes[24]!, bytes[25]!, bytes[28]!]
   if (!DEPTHS[colourType]?.includes(depth) || interlaced > 1)
-    throw broken('a PNG colour type and bit depth', `colour type ${colourType}, bit depth ${depth}, interlace method ${interlaced}`)
+    throw broken(
+      'a PNG colour type and bit depth',
+      `colour type ${colourType}, bit depth ${depth}, interlace method ${interlaced}`,
+    )
 
   const compressed: Uint8Array[] = []
   let palette: Uint8Array | null = null
   let ended = false
-  for (let at = 8; !ended; ) {
+  for (let at = 8; !ended;) {
     if (at + 12 > bytes.length) throw broken('the end of the picture (chunk IEND)', 'the end of the file')
     const length = view.getUint32(at)
     if (at + 12 + length > bytes.length) throw broken(`${length} bytes in the chunk at byte ${at}`, `${bytes.length - at - 12}`)
@@ -114,7 +125,14 @@ function paeth(a: number, b: number, c: number): number {
 }
 
 /** One row of samples as RGB, written from `to` in steps of `step` bytes. */
-function writeRow({ depth, colourType, palette }: Layout, row: Uint8Array, width: number, out: Uint8Array, to: number, step: number): void {
+function writeRow(
+  { depth, colourType, palette }: Layout,
+  row: Uint8Array,
+  width: number,
+  out: Uint8Array,
+  to: number,
+  step: number,
+): void {
   const samples = SAMPLES[colourType]!
   const isGrey = colourType === 0 || colourType === 4
   for (let x = 0; x < width; x++, to += step) {

@@ -14,7 +14,9 @@ export interface CocoFile {
 }
 
 export function isCocoFile(value: unknown): value is CocoFile & Row {
-  return isRow(value) && Array.isArray(value['images']) && Array.isArray(value['annotations']) && Array.isArray(value['categories'])
+  return (
+    isRow(value) && Array.isArray(value['images']) && Array.isArray(value['annotations']) && Array.isArray(value['categories'])
+  )
 }
 
 /** What the reader of a file gives to a format: its name in messages, its size, its images, the split of a path. */
@@ -35,10 +37,13 @@ export async function* readCoco(coco: CocoFile, { name, bytes, images, splitOf }
     if (isRow(category) && typeof category['name'] === 'string') categories.set(category['id'], category['name'])
     else yield fault(i + 1, new RowFault(`categories[${i}]`, 'an id and a name', category))
   }
-  const byImage = Map.groupBy(coco.annotations.entries(), ([, annotation]) => (isRow(annotation) ? annotation['image_id'] : undefined))
+  const byImage = Map.groupBy(coco.annotations.entries(), ([, annotation]) =>
+    isRow(annotation) ? annotation['image_id'] : undefined,
+  )
   const imageIds = new Set(coco.images.map((image) => (isRow(image) ? image['id'] : undefined)))
   for (const [id, annotations] of byImage)
-    if (!imageIds.has(id)) for (const [i] of annotations) yield fault(i + 1, new RowFault(`annotations[${i}].image_id`, 'the id of an image', id))
+    if (!imageIds.has(id))
+      for (const [i] of annotations) yield fault(i + 1, new RowFault(`annotations[${i}].image_id`, 'the id of an image', id))
 
   for (const [i, row] of coco.images.entries()) {
     try {
@@ -46,7 +51,8 @@ export async function* readCoco(coco: CocoFile, { name, bytes, images, splitOf }
       const path = textOf(row, 'file_name')
       const image = await images.find(path, `images[${i}].file_name`)
       for (const side of ['width', 'height'] as const)
-        if (row[side] !== undefined && row[side] !== image[side]) throw new RowFault(`images[${i}].${side}`, `${image[side]}, as the file says`, row[side])
+        if (row[side] !== undefined && row[side] !== image[side])
+          throw new RowFault(`images[${i}].${side}`, `${image[side]}, as the file says`, row[side])
       const objects: AnnotatedObject[] = []
       for (const [at, annotation] of byImage.get(row['id']) ?? []) {
         try {
@@ -65,7 +71,12 @@ export async function* readCoco(coco: CocoFile, { name, bytes, images, splitOf }
   }
 }
 
-function objectOf(annotation: unknown, where: string, { width, height }: ImportedImage, categories: ReadonlyMap<unknown, string>): AnnotatedObject | null {
+function objectOf(
+  annotation: unknown,
+  where: string,
+  { width, height }: ImportedImage,
+  categories: ReadonlyMap<unknown, string>,
+): AnnotatedObject | null {
   if (!isRow(annotation)) throw new RowFault(where, 'a JSON object', annotation)
   if (annotation['iscrowd'] === 1) return null
   const category = categories.get(annotation['category_id'])
@@ -79,9 +90,14 @@ function objectOf(annotation: unknown, where: string, { width, height }: Importe
 
 /** Published boxes stick out by a fraction of a pixel; a box that lies outside altogether is a mistake. */
 function boxOf(value: unknown, where: string, width: number, height: number): Box {
-  if (!Array.isArray(value) || value.length !== 4 || !value.every((each): each is number => typeof each === 'number' && Number.isFinite(each)))
+  if (
+    !Array.isArray(value) ||
+    value.length !== 4 ||
+    !value.every((each): each is number => typeof each === 'number' && Number.isFinite(each))
+  )
     throw new RowFault(where, 'four numbers: x, y, width, height', value)
   const [x, y, w, h] = value as [number, number, number, number]
-  if (w <= 0 || h <= 0 || x >= width || y >= height || x + w <= 0 || y + h <= 0) throw new RowFault(where, `a box within ${width} × ${height} pixels`, value)
+  if (w <= 0 || h <= 0 || x >= width || y >= height || x + w <= 0 || y + h <= 0)
+    throw new RowFault(where, `a box within ${width} × ${height} pixels`, value)
   return [x, y, w, h]
 }

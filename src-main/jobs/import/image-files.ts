@@ -44,7 +44,8 @@ async function identify(root: string, path: string, field: string): Promise<Impo
   const about = await stat(file)
   const { size } = about
   if (!about.isFile()) throw new RowFault(field, 'an image file', path, `${path}, which is no file`)
-  if (size > MAX_IMAGE_BYTES) throw new RowFault(field, `a file of at most ${MAX_IMAGE_BYTES / 1e6} MB`, size, `${path} of ${Math.round(size / 1e6)} MB`)
+  if (size > MAX_IMAGE_BYTES)
+    throw new RowFault(field, `a file of at most ${MAX_IMAGE_BYTES / 1e6} MB`, size, `${path} of ${Math.round(size / 1e6)} MB`)
   const bytes = await readFile(file)
   const { width, height, format } = readImageHeader(bytes, path)
   assertWholeImage(bytes, format, path)
@@ -61,10 +62,25 @@ function asFault(field: string, path: string, thrown: unknown): RowFault {
   const { code, message } = thrown as NodeJS.ErrnoException
   if (code === 'ENOENT' || code === 'ENOTDIR') return new RowFault(field, 'an image file', path, `no file ${path}`)
   // Image faults are already whole sentences: "a.png: expected …, found …".
-  return new RowFault(field, 'a whole PNG, JPEG, WebP, GIF or TIFF image', path, message.startsWith(`${path}: `) ? message : `${inWords(path)}: ${message}`)
+  return new RowFault(
+    field,
+    'a whole PNG, JPEG, WebP, GIF or TIFF image',
+    path,
+    message.startsWith(`${path}: `) ? message : `${inWords(path)}: ${message}`,
+  )
 }
 
-const SPLIT_WORDS: Readonly<Record<string, Split>> = { train: 'train', training: 'train', val: 'validation', valid: 'validation', validation: 'validation', dev: 'validation', test: 'test', testing: 'test', heldout: 'test' }
+const SPLIT_WORDS: Readonly<Record<string, Split>> = {
+  train: 'train',
+  training: 'train',
+  val: 'validation',
+  valid: 'validation',
+  validation: 'validation',
+  dev: 'validation',
+  test: 'test',
+  testing: 'test',
+  heldout: 'test',
+}
 
 /** The split that a folder of the path names (`images/val2017/3.jpg`), or null. */
 export function splitOfFolders(path: string): Split | null {
@@ -74,7 +90,12 @@ export function splitOfFolders(path: string): Split | null {
 
 /** The split that a part of the file's name is (`questions-validation.jsonl`), or null. */
 export function splitOfFileName(name: string): Split | null {
-  return name.split(/[^a-z0-9]+/i).map(splitOfWord).find((split) => split !== null) ?? null
+  return (
+    name
+      .split(/[^a-z0-9]+/i)
+      .map(splitOfWord)
+      .find((split) => split !== null) ?? null
+  )
 }
 
 export function splitOfWord(word: string): Split | null {

@@ -22,7 +22,10 @@ export async function listImages(root: string, below = ''): Promise<string[]> {
   return paths
 }
 
-export async function* readImageFolders(paths: readonly string[], { images, splitOf }: Pick<FileContext, 'images' | 'splitOf'>): AsyncGenerator<ImportEvent> {
+export async function* readImageFolders(
+  paths: readonly string[],
+  { images, splitOf }: Pick<FileContext, 'images' | 'splitOf'>,
+): AsyncGenerator<ImportEvent> {
   // "train" may be a split or a class of vehicles: folders that directly hold images are classes, unless all are splits.
   const isSplitsOnly = paths.every((path) => foldersOf(path).length < 2 && splitOfWord(foldersOf(path)[0] ?? '') !== null)
   for (const [i, path] of paths.entries()) {
@@ -32,7 +35,13 @@ export async function* readImageFolders(paths: readonly string[], { images, spli
       const category = isSplitsOnly ? undefined : folders.at(-1)
       if (category === undefined) throw new RowFault('class', 'a folder per class', path)
       const object: AnnotatedObject = { category, box: [0, 0, image.width, image.height], mask: null }
-      yield { kind: 'sample', split: splitOf({}, folders.join('/')), source: path.split(sep).join('/'), image, content: { kind: 'objects', objects: [object] } }
+      yield {
+        kind: 'sample',
+        split: splitOf({}, folders.join('/')),
+        source: path.split(sep).join('/'),
+        image,
+        content: { kind: 'objects', objects: [object] },
+      }
     } catch (thrown) {
       if (!(thrown instanceof RowFault)) throw thrown
       yield { kind: 'fault', file: path, line: null, field: thrown.field, expected: thrown.expected, found: thrown.found }

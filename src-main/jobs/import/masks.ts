@@ -10,18 +10,21 @@ export function maskOf(segmentation: unknown, width: number, height: number, whe
   if (Array.isArray(segmentation)) return segmentation.length === 0 ? null : maskOfPolygons(segmentation, width, height, where)
   if (!isRow(segmentation)) throw new RowFault(where, 'polygons or run lengths', segmentation)
   const { size, counts } = segmentation
-  if (!Array.isArray(size) || size[0] !== height || size[1] !== width) throw new RowFault(`${where}.size`, `[${height}, ${width}], the image's height and width`, size)
+  if (!Array.isArray(size) || size[0] !== height || size[1] !== width)
+    throw new RowFault(`${where}.size`, `[${height}, ${width}], the image's height and width`, size)
   const runs = typeof counts === 'string' ? decompressRuns(counts, where) : counts
-  if (!Array.isArray(runs) || !runs.every((run): run is number => Number.isInteger(run) && run >= 0)) throw new RowFault(`${where}.counts`, 'run lengths', counts)
+  if (!Array.isArray(runs) || !runs.every((run): run is number => Number.isInteger(run) && run >= 0))
+    throw new RowFault(`${where}.counts`, 'run lengths', counts)
   const total = runs.reduce((sum, run) => sum + run, 0)
-  if (total !== width * height) throw new RowFault(`${where}.counts`, `runs over ${width * height} pixels`, runs, `runs over ${total}`)
+  if (total !== width * height)
+    throw new RowFault(`${where}.counts`, `runs over ${width * height} pixels`, runs, `runs over ${total}`)
   return { size: [height, width], counts: runs }
 }
 
 /** Six bits a character, least significant first; from the third run on, differences to the run before last. */
 function decompressRuns(text: string, where: string): number[] {
   const runs: number[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     let value = 0
     for (let shift = 0, more = true; more; shift += 5, at++) {
       const bits = text.charCodeAt(at) - 48
@@ -38,7 +41,12 @@ function decompressRuns(text: string, where: string): number[] {
 function maskOfPolygons(polygons: readonly unknown[], width: number, height: number, where: string): Mask {
   const filled = new Uint8Array(width * height)
   polygons.forEach((polygon, i) => {
-    if (!Array.isArray(polygon) || polygon.length < 6 || polygon.length % 2 !== 0 || !polygon.every((value) => typeof value === 'number' && Number.isFinite(value)))
+    if (
+      !Array.isArray(polygon) ||
+      polygon.length < 6 ||
+      polygon.length % 2 !== 0 ||
+      !polygon.every((value) => typeof value === 'number' && Number.isFinite(value))
+    )
       throw new RowFault(`${where}[${i}]`, 'a polygon [x1, y1, x2, y2, x3, y3, …]', polygon)
     let at = 0
     polygonRuns(polygon as number[], width, height).forEach((run, index) => {
@@ -106,7 +114,7 @@ function polygonRuns(polygon: readonly number[], width: number, height: number):
     return gap
   })
   // Two crossings at one place cancel: the runs around them are one.
-  for (let i = 0; i < gaps.length; ) {
+  for (let i = 0; i < gaps.length;) {
     if (i === 0 || gaps[i]! > 0) runs.push(gaps[i++]!)
     else {
       i += 1

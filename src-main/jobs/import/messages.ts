@@ -6,7 +6,12 @@ import { isRow, RowFault } from './row-fault.ts'
 /** Where the image stands in a text (LLaVA's convention). */
 export const IMAGE_PLACEHOLDER = '<image>'
 
-const ROLES: Readonly<Record<string, Turn['from']>> = { user: 'human', human: 'human', assistant: 'assistant', model: 'assistant' }
+const ROLES: Readonly<Record<string, Turn['from']>> = {
+  user: 'human',
+  human: 'human',
+  assistant: 'assistant',
+  model: 'assistant',
+}
 
 /** @throws RowFault unless `value` is a list of user and assistant messages */
 export function messagesOf(value: unknown, field: string): Turn[] {
@@ -15,7 +20,8 @@ export function messagesOf(value: unknown, field: string): Turn[] {
     const where = `${field}[${i}]`
     const role = isRow(message) && typeof message['role'] === 'string' ? message['role'] : undefined
     const from = role === undefined ? undefined : ROLES[role]
-    if (!isRow(message) || from === undefined) throw new RowFault(`${where}.role`, 'user or assistant', isRow(message) ? message['role'] : message)
+    if (!isRow(message) || from === undefined)
+      throw new RowFault(`${where}.role`, 'user or assistant', isRow(message) ? message['role'] : message)
     return { from, text: contentOf(message['content'], `${where}.content`) }
   })
 }

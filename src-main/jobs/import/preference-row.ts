@@ -10,7 +10,10 @@ import { isRow, optionalTextOf, RowFault, textOf, type Row } from './row-fault.t
 /** @throws RowFault */
 export function preferenceContent(row: Row, hasImage: boolean): PreferenceContent {
   const { prompt, chosen, rejected } = readPair(row)
-  for (const [field, answer] of [['chosen', chosen], ['rejected', rejected]] as const) {
+  for (const [field, answer] of [
+    ['chosen', chosen],
+    ['rejected', rejected],
+  ] as const) {
     if (answer.trim() === '') throw new RowFault(field, 'text', answer)
     if (answer.includes(IMAGE_PLACEHOLDER)) throw new RowFault(field, `an answer without ${IMAGE_PLACEHOLDER}`, answer)
   }
@@ -39,13 +42,21 @@ function readPair(row: Row): TextPair {
   if (!isMessages) {
     const [chosen, rejected] = [textOf(row, 'chosen'), textOf(row, 'rejected')]
     if (prompt === undefined) return sharedText(chosen, rejected)
-    return { prompt: Array.isArray(prompt) ? onlyQuestion(messagesOf(prompt, promptField), promptField) : textOf(row, promptField), chosen, rejected }
+    return {
+      prompt: Array.isArray(prompt) ? onlyQuestion(messagesOf(prompt, promptField), promptField) : textOf(row, promptField),
+      chosen,
+      rejected,
+    }
   }
   const [chosen, rejected] = [messagesOf(row['chosen'], 'chosen'), messagesOf(row['rejected'], 'rejected')]
   if (prompt === undefined) {
     const shared = chosen.findIndex((turn, i) => turn.from !== rejected[i]?.from || turn.text !== rejected[i].text)
     const length = shared < 0 ? chosen.length : shared
-    return { prompt: onlyQuestion(chosen.slice(0, length), 'chosen'), chosen: onlyAnswer(chosen.slice(length), 'chosen'), rejected: onlyAnswer(rejected.slice(length), 'rejected') }
+    return {
+      prompt: onlyQuestion(chosen.slice(0, length), 'chosen'),
+      chosen: onlyAnswer(chosen.slice(length), 'chosen'),
+      rejected: onlyAnswer(rejected.slice(length), 'rejected'),
+    }
   }
   const question = Array.isArray(prompt) ? onlyQuestion(messagesOf(prompt, promptField), promptField) : textOf(row, promptField)
   return { prompt: question, chosen: onlyAnswer(chosen, 'chosen'), rejected: onlyAnswer(rejected, 'rejected') }
@@ -53,12 +64,18 @@ function readPair(row: Row): TextPair {
 
 function onlyQuestion(turns: readonly Turn[], field: string): string {
   if (turns.length !== 1 || turns[0]!.from !== 'human')
-    throw new RowFault(field, 'one user message before the answer (conversations of several turns are not supported)', turns, speakersOf(turns))
+    throw new RowFault(
+      field,
+      'one user message before the answer (conversations of several turns are not supported)',
+      turns,
+      speakersOf(turns),
+    )
   return turns[0]!.text
 }
 
 function onlyAnswer(turns: readonly Turn[], field: string): string {
-  if (turns.length !== 1 || turns[0]!.from !== 'assistant') throw new RowFault(field, 'one assistant message as the answer', turns, speakersOf(turns))
+  if (turns.length !== 1 || turns[0]!.from !== 'assistant')
+    throw new RowFault(field, 'one assistant message as the answer', turns, speakersOf(turns))
   return turns[0]!.text
 }
 

@@ -24,9 +24,24 @@ const ROW_FORMATS: readonly {
   readonly matches: (row: Row) => boolean
   readonly content: (row: Row, hasImage: boolean) => Content
 }[] = [
-  { format: 'llava', kind: 'conversations', matches: (row) => 'conversations' in row || 'messages' in row, content: conversationContent },
-  { format: 'preferences', kind: 'preferences', matches: (row) => 'chosen' in row || 'rejected' in row, content: preferenceContent },
-  { format: 'rlhf-v', kind: 'preferences', matches: (row) => typeof row['text'] === 'string' && row['text'].trimStart().startsWith('{'), content: rlhfVContent },
+  {
+    format: 'llava',
+    kind: 'conversations',
+    matches: (row) => 'conversations' in row || 'messages' in row,
+    content: conversationContent,
+  },
+  {
+    format: 'preferences',
+    kind: 'preferences',
+    matches: (row) => 'chosen' in row || 'rejected' in row,
+    content: preferenceContent,
+  },
+  {
+    format: 'rlhf-v',
+    kind: 'preferences',
+    matches: (row) => typeof row['text'] === 'string' && row['text'].trimStart().startsWith('{'),
+    content: rlhfVContent,
+  },
   { format: 'questions', kind: 'questions', matches: (row) => 'question' in row && 'answer' in row, content: questionContent },
 ]
 
@@ -38,17 +53,26 @@ const ROW_FORMATS: readonly {
 export async function* readDataset(path: string, options: ImportOptions = {}): AsyncGenerator<ImportEvent> {
   if (!isAbsolute(path)) throw new LabError('invalid-input', `${path}: expected an absolute path`, { path })
   const about = await stat(path).catch((thrown: NodeJS.ErrnoException) => {
-    throw new LabError('not-found', `${path}: expected a data file or a folder, found nothing (${thrown.code}); check the path`, { path }, thrown)
+    throw new LabError(
+      'not-found',
+      `${path}: expected a data file or a folder, found nothing (${thrown.code}); check the path`,
+      { path },
+      thrown,
+    )
   })
   if (options.imageRoot !== undefined && !(await stat(options.imageRoot).catch(() => null))?.isDirectory())
-    throw new LabError('invalid-input', `imageRoot: expected a folder with images, found none at ${options.imageRoot}`, { imageRoot: options.imageRoot })
+    throw new LabError('invalid-input', `imageRoot: expected a folder with images, found none at ${options.imageRoot}`, {
+      imageRoot: options.imageRoot,
+    })
   if (about.isFile()) yield* readFile(path, basename(path), options)
   else if (about.isDirectory()) yield* readFolder(path, options)
   else throw new LabError('invalid-input', `${path}: expected a file or a folder`, { path })
 }
 
 async function* readFolder(folder: string, options: ImportOptions): AsyncGenerator<ImportEvent> {
-  const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && DATA_EXTENSIONS.includes(extname(name).toLowerCase())).sort()
+  const names = (await readdir(folder))
+    .filter((name) => !name.startsWith('.') && DATA_EXTENSIONS.includes(extname(name).toLowerCase()))
+    .sort()
   let recognised = 0
   const faults: ImportEvent[] = []
   for (const name of names) {
@@ -69,7 +93,8 @@ async function* readFolder(folder: string, options: ImportOptions): AsyncGenerat
   if (paths.length === 0 || (options.kind !== undefined && options.kind !== 'objects'))
     throw new LabError(
       'invalid-input',
-      `${folder}: expected data files (${DATA_EXTENSIONS.join(', ')})${options.kind === undefined ? '' : ` with ${options.kind}`} or images in a folder per class, found none`,
+      `${folder}: expected data files (${DATA_EXTENSIONS.join(', ')})${options.kind === undefined ? '' : ` with ${options.kind}`} ` +
+        'or images in a folder per class, found none',
       { path: folder },
     )
   const images = await openImageFiles(folder)
@@ -79,7 +104,8 @@ async function* readFolder(folder: string, options: ImportOptions): AsyncGenerat
 
 async function* readFile(file: string, name: string, options: ImportOptions): AsyncGenerator<ImportEvent> {
   const extension = extname(file).toLowerCase()
-  if (!DATA_EXTENSIONS.includes(extension)) throw new LabError('invalid-input', `${file}: expected ${DATA_EXTENSIONS.join(', ')}, found "${extension}"`, { file })
+  if (!DATA_EXTENSIONS.includes(extension))
+    throw new LabError('invalid-input', `${file}: expected ${DATA_EXTENSIONS.join(', ')}, found "${extension}"`, { file })
   const { size } = await stat(file)
   const context = await fileContext(file, name, size, options.imageRoot ?? dirname(file), options)
   if (extension === '.jsonl') return yield* readRows(readLines(file), file, context, options)
@@ -102,7 +128,13 @@ async function* readFile(file: string, name: string, options: ImportOptions): As
   throw unknownFormat(file, value)
 }
 
-async function fileContext(file: string, name: string, bytes: number, root: string, options: ImportOptions): Promise<FileContext> {
+async function fileContext(
+  file: string,
+  name: string,
+  bytes: number,
+  root: string,
+  options: ImportOptions,
+): Promise<FileContext> {
   const ofName = splitOfFileName(basename(file, extname(file)))
   return {
     name,
@@ -112,7 +144,12 @@ async function fileContext(file: string, name: string, bytes: number, root: stri
   }
 }
 
-async function* readRows(rows: AsyncIterable<PlacedRow> | Iterable<PlacedRow>, file: string, context: FileContext, options: ImportOptions): AsyncGenerator<ImportEvent> {
+async function* readRows(
+  rows: AsyncIterable<PlacedRow> | Iterable<PlacedRow>,
+  file: string,
+  context: FileContext,
+  options: ImportOptions,
+): AsyncGenerator<ImportEvent> {
   let format: (typeof ROW_FORMATS)[number] | undefined
   let count = 0
   for await (const { line, row, done } of rows) {
@@ -128,7 +165,13 @@ async function* readRows(rows: AsyncIterable<PlacedRow> | Iterable<PlacedRow>, f
       const path = imagePathOf(row)
       const image = path === null ? null : await context.images.find(path.path, path.field)
       const content = format.content(row, image !== null)
-      yield { kind: 'sample', split: context.splitOf(row, path?.path ?? null), source: sourceOf(row, path?.path ?? null), image, content }
+      yield {
+        kind: 'sample',
+        split: context.splitOf(row, path?.path ?? null),
+        source: sourceOf(row, path?.path ?? null),
+        image,
+        content,
+      }
     } catch (thrown) {
       if (!(thrown instanceof RowFault)) throw thrown
       yield { kind: 'fault', file: context.name, line, field: thrown.field, expected: thrown.expected, found: thrown.found }
@@ -140,7 +183,9 @@ async function* readRows(rows: AsyncIterable<PlacedRow> | Iterable<PlacedRow>, f
 
 /** The one image of a row: a path, a list of one, or a record with a path in it; null when the row has none. */
 function imagePathOf(row: Row): { path: string; field: string } | null {
-  const field = ['image', 'images', 'image_path'].find((each) => row[each] !== undefined && row[each] !== null && row[each] !== '')
+  const field = ['image', 'images', 'image_path'].find(
+    (each) => row[each] !== undefined && row[each] !== null && row[each] !== '',
+  )
   if (field === undefined) return null
   const value = row[field]
   const one = Array.isArray(value) ? (value.length === 1 ? value[0] : value.length === 0 ? null : undefined) : value
@@ -161,21 +206,40 @@ function sourceOf(row: Row, imagePath: string | null): string | null {
 type MmprIndex = Readonly<Record<string, { readonly root: string; readonly annotation: string }>>
 
 function isMmprIndex(value: unknown): value is MmprIndex {
-  return isRow(value) && Object.values(value).length > 0 && Object.values(value).every((set) => isRow(set) && typeof set['root'] === 'string' && typeof set['annotation'] === 'string')
+  return (
+    isRow(value) &&
+    Object.values(value).length > 0 &&
+    Object.values(value).every((set) => isRow(set) && typeof set['root'] === 'string' && typeof set['annotation'] === 'string')
+  )
 }
 
 async function* readMmpr(index: MmprIndex, file: string, options: ImportOptions): AsyncGenerator<ImportEvent> {
   const folder = dirname(file)
   for (const [set, { root, annotation }] of Object.entries(index)) {
     const [annotationFile, imageRoot] = [resolve(folder, annotation), options.imageRoot ?? resolve(folder, root)]
-    const isInside = [annotationFile, imageRoot].every((place) => place === options.imageRoot || !relative(folder, place).startsWith('..'))
+    const isInside = [annotationFile, imageRoot].every(
+      (place) => place === options.imageRoot || !relative(folder, place).startsWith('..'),
+    )
     const found = await stat(annotationFile).catch(() => null)
     if (!isInside || found === null) {
       const name = basename(file)
-      yield { kind: 'fault', file: name, line: null, field: `${set}.${isInside ? 'annotation' : 'root'}`, expected: `a path inside ${folder}`, found: isInside ? `no file ${annotation}` : root }
+      yield {
+        kind: 'fault',
+        file: name,
+        line: null,
+        field: `${set}.${isInside ? 'annotation' : 'root'}`,
+        expected: `a path inside ${folder}`,
+        found: isInside ? `no file ${annotation}` : root,
+      }
       continue
     }
-    const context = await fileContext(annotationFile, relative(folder, annotationFile).split(sep).join('/'), found.size, imageRoot, options)
+    const context = await fileContext(
+      annotationFile,
+      relative(folder, annotationFile).split(sep).join('/'),
+      found.size,
+      imageRoot,
+      options,
+    )
     yield* readRows(readLines(annotationFile), annotationFile, context, options)
   }
 }
@@ -184,7 +248,8 @@ function unknownFormat(file: string, value: unknown): LabError {
   const keys = isRow(value) ? Object.keys(value).slice(0, 12).join(', ') || 'none' : JSON.stringify(value)?.slice(0, 60)
   return new LabError(
     'invalid-input',
-    `${file}: expected rows with conversations (LLaVA), prompt or question with chosen and rejected (PIVOT, MMPR, TRL), text as JSON (RLHF-V), ` +
+    `${file}: expected rows with conversations (LLaVA), prompt or question with chosen and rejected (PIVOT, MMPR, TRL), ` +
+      'text as JSON (RLHF-V), ' +
       `question and answer, or images, annotations and categories (COCO); found the keys ${keys}`,
     { file },
   )

@@ -26,7 +26,10 @@ export async function* readLines(file: string): AsyncGenerator<PlacedRow> {
   for await (const bytes of splitLines(file)) {
     line += 1
     done += bytes.length + 1
-    const text = bytes.toString('utf8').replace(/^\uFEFF/, '').trim()
+    const text = bytes
+      .toString('utf8')
+      .replace(/^\uFEFF/, '')
+      .trim()
     if (text !== '') yield { line, row: parseRow(text), done }
   }
 }
@@ -43,7 +46,11 @@ async function* splitLines(file: string): AsyncGenerator<Buffer> {
     pieces.push(chunk.subarray(from))
     length += chunk.length - from
     if (length > MAX_LINE_BYTES)
-      throw new LabError('invalid-input', `${file}: expected lines of at most ${MAX_LINE_BYTES / 1e6} MB, found a longer one; is it one JSON object per line?`, { file })
+      throw new LabError(
+        'invalid-input',
+        `${file}: expected lines of at most ${MAX_LINE_BYTES / 1e6} MB, found a longer one; is it one JSON object per line?`,
+        { file },
+      )
   }
   if (length > 0) yield Buffer.concat(pieces)
 }
@@ -64,18 +71,32 @@ function parseRow(text: string): Row | RowFault {
 export async function readJson(file: string): Promise<unknown> {
   const { size } = await stat(file)
   if (size > MAX_JSON_BYTES)
-    throw new LabError('invalid-input', `${file}: expected a JSON file of at most ${MAX_JSON_BYTES / 1e6} MB, found ${Math.round(size / 1e6)} MB; convert it to JSON Lines`, { file })
+    throw new LabError(
+      'invalid-input',
+      `${file}: expected a JSON file of at most ${MAX_JSON_BYTES / 1e6} MB, found ${Math.round(size / 1e6)} MB; ` +
+        'convert it to JSON Lines',
+      { file },
+    )
   const text = (await readFile(file, 'utf8')).replace(/^\uFEFF/, '')
   try {
     return JSON.parse(text)
   } catch (thrown) {
-    throw new LabError('invalid-input', `${file}: expected JSON: ${(thrown as Error).message}; was the download complete?`, { file }, thrown)
+    throw new LabError(
+      'invalid-input',
+      `${file}: expected JSON: ${(thrown as Error).message}; was the download complete?`,
+      { file },
+      thrown,
+    )
   }
 }
 
 export function* rowsOfArray(values: readonly unknown[], bytes: number): Generator<PlacedRow> {
   for (const [i, value] of values.entries())
-    yield { line: i + 1, row: isRow(value) ? value : new RowFault('row', 'a JSON object', value), done: Math.round((bytes * (i + 1)) / values.length) }
+    yield {
+      line: i + 1,
+      row: isRow(value) ? value : new RowFault('row', 'a JSON object', value),
+      done: Math.round((bytes * (i + 1)) / values.length),
+    }
 }
 
 /** RFC 4180 with a header line: quoted fields may hold commas, doubled quotes and line breaks. */
@@ -99,10 +120,10 @@ export async function* readCsv(file: string): AsyncGenerator<PlacedRow> {
 
 function* csvRecords(text: string): Generator<{ line: number; fields: string[]; end: number }> {
   let line = 1
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const start = line
     const fields: string[] = []
-    for (let ended = false; !ended; ) {
+    for (let ended = false; !ended;) {
       let field = ''
       if (text[at] === '"') {
         for (at += 1; at < text.length; at++) {

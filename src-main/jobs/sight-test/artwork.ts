@@ -48,7 +48,10 @@ let ready: Promise<void> | null = null
  * @throws LabError 'not-found' when a package with artwork is not installed
  */
 export async function openArtwork(largestSide: number): Promise<Artwork> {
-  const [wasm, font] = [readAsset('@resvg/resvg-wasm/index_bg.wasm'), readAsset('dejavu-fonts-ttf/ttf/DejaVuSansCondensed-Bold.ttf')]
+  const [wasm, font] = [
+    readAsset('@resvg/resvg-wasm/index_bg.wasm'),
+    readAsset('dejavu-fonts-ttf/ttf/DejaVuSansCondensed-Bold.ttf'),
+  ]
   // Once per process: the module refuses a second initialisation.
   ready ??= initWasm(wasm)
   await ready
@@ -88,7 +91,12 @@ function readAsset(path: string): Uint8Array {
   try {
     return readFileSync(here.resolve(path))
   } catch (thrown) {
-    throw new LabError('not-found', `${path}: expected among the installed packages, found nothing; run npm install`, { path }, thrown)
+    throw new LabError(
+      'not-found',
+      `${path}: expected among the installed packages, found nothing; run npm install`,
+      { path },
+      thrown,
+    )
   }
 }
 
@@ -105,7 +113,23 @@ const hex = (rgb: readonly number[]) => `#${rgb.map((value) => Math.round(value)
 
 /** Widths of capitals in DejaVu Sans Condensed Bold, thousandths of the letter size, so that a board fits its word. */
 const ADVANCE: Readonly<Record<string, number>> = {
-  A: 697, B: 686, D: 747, E: 615, F: 615, H: 753, K: 697, L: 573, N: 753, O: 765, P: 660, R: 693, S: 648, T: 614, V: 697, W: 993, Y: 652,
+  A: 697,
+  B: 686,
+  D: 747,
+  E: 615,
+  F: 615,
+  H: 753,
+  K: 697,
+  L: 573,
+  N: 753,
+  O: 765,
+  P: 660,
+  R: 693,
+  S: 648,
+  T: 614,
+  V: 697,
+  W: 993,
+  Y: 652,
 }
 
 function signSvg(word: string, style: SignStyle, height: number): { svg: string; width: number } {
@@ -117,7 +141,8 @@ function signSvg(word: string, style: SignStyle, height: number): { svg: string;
   const edge = Math.max(1, height / 14)
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
     <rect x="0" y="0" width="${width}" height="${height}" rx="${height / 8}" fill="${hex(style.letters)}"/>
-    <rect x="${edge}" y="${edge}" width="${width - 2 * edge}" height="${height - 2 * edge}" rx="${height / 10}" fill="${hex(style.board)}"/>
+    <rect x="${edge}" y="${edge}" width="${width - 2 * edge}" height="${height - 2 * edge}" rx="${height / 10}"
+      fill="${hex(style.board)}"/>
     <text x="${width / 2}" y="${Math.round(height * 0.86)}" font-family="DejaVu Sans" font-stretch="condensed" font-weight="bold"
       font-size="${size}" text-anchor="middle" fill="${hex(style.letters)}">${capitals}</text></svg>`
   return { svg, width }
@@ -149,7 +174,8 @@ function cutOut({ width, height, rgba }: Sprite): Sprite {
       bottom = Math.max(bottom, y + 1)
     }
   const cut = new Float32Array((right - left) * (bottom - top) * 4)
-  for (let y = top; y < bottom; y++) cut.set(rgba.subarray((y * width + left) * 4, (y * width + right) * 4), (y - top) * (right - left) * 4)
+  for (let y = top; y < bottom; y++)
+    cut.set(rgba.subarray((y * width + left) * 4, (y * width + right) * 4), (y - top) * (right - left) * 4)
   return { width: right - left, height: bottom - top, rgba: cut }
 }
 
@@ -180,6 +206,7 @@ function averageAlong(values: Float32Array, outer: number, length: number, short
 function mirror({ width, height, rgba }: Sprite): Sprite {
   const mirrored = new Float32Array(rgba.length)
   for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) mirrored.set(rgba.subarray((y * width + x) * 4, (y * width + x) * 4 + 4), (y * width + width - 1 - x) * 4)
+    for (let x = 0; x < width; x++)
+      mirrored.set(rgba.subarray((y * width + x) * 4, (y * width + x) * 4 + 4), (y * width + width - 1 - x) * 4)
   return { width, height, rgba: mirrored }
 }

@@ -49,7 +49,12 @@ export function createFactChooser(random: Random): FactChooser {
   const chooseQuestion = (facts: readonly Fact[], group: QuestionGroup) =>
     least(random, inGroup(facts, group), (fact) => {
       const unfair = advantage(byForm, fact.form, fact.answer, fact.among)
-      return [Math.max(0, unfair), categoryCounts.of(group, fact.category), unfair, advantage(byQuestion, fact.question, fact.answer, fact.among)]
+      return [
+        Math.max(0, unfair),
+        categoryCounts.of(group, fact.category),
+        unfair,
+        advantage(byQuestion, fact.question, fact.answer, fact.among),
+      ]
     })
   const noted = (fact: Fact | null): Fact | null => {
     if (fact !== null) note(fact, fact.among)
@@ -70,7 +75,12 @@ export function createFactChooser(random: Random): FactChooser {
       const chosen = least(random, fair, ({ fact, rejected }) => {
         const two = [fact.answer, rejected]
         const unfair = advantage(byForm, fact.form, fact.answer, two)
-        return [Math.max(0, unfair), categoryCounts.of(group, fact.category), unfair, advantage(byQuestion, fact.question, fact.answer, two)]
+        return [
+          Math.max(0, unfair),
+          categoryCounts.of(group, fact.category),
+          unfair,
+          advantage(byQuestion, fact.question, fact.answer, two),
+        ]
       })
       if (chosen === null) return null
       const { fact, rejected } = chosen

@@ -13,7 +13,8 @@ export function captionOf(scene: Scene, random: Random): string {
   const sign = scene.sign === null ? [] : [`a ${scene.sign.color} sign that says ${scene.sign.word}`]
   const things = listed([...groups, ...sign])
   const { color, pattern } = scene.ground
-  const ground = `${withArticle(pattern === 'striped' || pattern === 'checked' || pattern === 'plain' ? `${pattern} ${color}` : color)} background`
+  const hasName = pattern === 'striped' || pattern === 'checked' || pattern === 'plain'
+  const ground = `${withArticle(hasName ? `${pattern} ${color}` : color)} background`
   return random.pick([
     `The picture shows ${things}.`,
     `There is ${things} on ${ground}.`,

@@ -99,26 +99,30 @@ function presence({ byName }: Seen): Fact[] {
   const kinds = new Set([...byName.keys()].map((name) => classNamed(name).kind))
   const absent = CLASSES.filter(({ name, kind }) => kinds.has(kind) && !byName.has(name))
   return [
-    ...[...byName].map(([name, objects]) => fact(name, 'yes', objects.map(({ box }) => box))),
+    ...[...byName].map(([name, objects]) =>
+      fact(
+        name,
+        'yes',
+        objects.map(({ box }) => box),
+      ),
+    ),
     ...absent.map(({ name }) => fact(name, 'no', [])),
   ]
 }
 
 function naming({ byName, places }: Seen): Fact[] {
   const confusable = (name: string) => same(classNamed(name).kind).filter((other) => !byName.has(other))
-  const facts = [...places].map(
-    ([place, object]): Fact => ({
-      group: 'general',
-      category: 'naming',
-      form: 'what is where',
-      question: `What is ${place}?`,
-      answer: object.name,
-      among: CLASS_NAMES,
-      nearMisses: confusable(object.name),
-      sentence: (said) => `There is ${withArticle(said)} ${place}.`,
-      region: [object.box],
-    }),
-  )
+  const facts = [...places].map(([place, object]): Fact => ({
+    group: 'general',
+    category: 'naming',
+    form: 'what is where',
+    question: `What is ${place}?`,
+    answer: object.name,
+    among: CLASS_NAMES,
+    nearMisses: confusable(object.name),
+    sentence: (said) => `There is ${withArticle(said)} ${place}.`,
+    region: [object.box],
+  }))
   if (byName.size !== 1) return facts
   const [name, objects] = [...byName][0]!
   if (objects.length > 1) return facts
@@ -149,7 +153,9 @@ function colors({ ground, sign }: Scene, { unique }: Seen): Fact[] {
     sentence: (said) => `The ${what} is ${said}.`,
     region,
   })
-  const objects = unique.filter(({ tint }) => tint !== null).map(({ name, tint, box }) => fact(name, 'paint', tint!, TINTS, [box]))
+  const objects = unique
+    .filter(({ tint }) => tint !== null)
+    .map(({ name, tint, box }) => fact(name, 'paint', tint!, TINTS, [box]))
   const pattern: Fact[] =
     ground.pattern === 'gradient' || ground.pattern === 'noise'
       ? []
@@ -170,7 +176,17 @@ function colors({ ground, sign }: Scene, { unique }: Seen): Fact[] {
     ...objects,
     ...pattern,
     fact('background', 'ground', ground.color, GROUNDS, []),
-    ...(sign === null ? [] : [fact('sign', 'board', sign.color, SIGN_STYLES.map(({ name }) => name), [sign.box])]),
+    ...(sign === null
+      ? []
+      : [
+          fact(
+            'sign',
+            'board',
+            sign.color,
+            SIGN_STYLES.map(({ name }) => name),
+            [sign.box],
+          ),
+        ]),
   ]
 }
 
@@ -179,7 +195,14 @@ function printedWord({ sign }: Scene): Fact[] {
   const { word, box } = sign
   const family = WORD_FAMILIES.find((each) => each.includes(word))!
   const others = family.filter((each) => each !== word)
-  const about = (category: string, question: string, answer: string, among: readonly string[], nearMisses: readonly string[], sentence: Fact['sentence']): Fact => ({
+  const about = (
+    category: string,
+    question: string,
+    answer: string,
+    among: readonly string[],
+    nearMisses: readonly string[],
+    sentence: Fact['sentence'],
+  ): Fact => ({
     group: 'text',
     category,
     form: category,
@@ -193,16 +216,35 @@ function printedWord({ sign }: Scene): Fact[] {
   const letter = (category: string, which: string, at: number): Fact => {
     const letters = [...new Set(WORDS.map((each) => each.at(at)!))]
     const others = letters.filter((each) => each !== word.at(at))
-    return about(category, `What is the ${which} letter on the sign?`, word.at(at)!, letters, others, (said) => `The ${which} letter is ${said}.`)
+    return about(
+      category,
+      `What is the ${which} letter on the sign?`,
+      word.at(at)!,
+      letters,
+      others,
+      (said) => `The ${which} letter is ${said}.`,
+    )
   }
   return [
     about('word', 'What does the sign say?', word, WORDS, others, (said) => `The sign says ${said}.`),
     letter('first letter', 'first', 0),
     letter('last letter', 'last', -1),
-    about('letters', 'How many letters are on the sign?', NUMBERS[word.length]!, ['three', 'four'], [word.length === 3 ? 'four' : 'three'], (said) => `The sign has ${said} letters.`),
+    about(
+      'letters',
+      'How many letters are on the sign?',
+      NUMBERS[word.length]!,
+      ['three', 'four'],
+      [word.length === 3 ? 'four' : 'three'],
+      (said) => `The sign has ${said} letters.`,
+    ),
     ...[word, ...others].map((asked) =>
-      about('word check', `Does the sign say ${asked}?`, asked === word ? 'yes' : 'no', YES_NO, [asked === word ? 'no' : 'yes'], (said) =>
-        said === 'yes' ? `Yes, the sign says ${asked}.` : `No, the sign does not say ${asked}.`,
+      about(
+        'word check',
+        `Does the sign say ${asked}?`,
+        asked === word ? 'yes' : 'no',
+        YES_NO,
+        [asked === word ? 'no' : 'yes'],
+        (said) => (said === 'yes' ? `Yes, the sign says ${asked}.` : `No, the sign does not say ${asked}.`),
       ),
     ),
   ]
@@ -308,7 +350,19 @@ function knowledge({ scene, places }: Seen): Fact[] {
   const kindFact = (question: string, object: SceneObject, sentence: Fact['sentence'], region: readonly Box[]): Fact[] => {
     const { kind } = classNamed(object.name)
     if (kind === 'thing') return []
-    return [{ group: 'knowledge', category: 'kind', form: 'kind', question, answer: kind, among: NAMED_KINDS, nearMisses: NAMED_KINDS.filter((other) => other !== kind), sentence, region }]
+    return [
+      {
+        group: 'knowledge',
+        category: 'kind',
+        form: 'kind',
+        question,
+        answer: kind,
+        among: NAMED_KINDS,
+        nearMisses: NAMED_KINDS.filter((other) => other !== kind),
+        sentence,
+        region,
+      },
+    ]
   }
   const [first] = scene.objects
   const kinds = new Set(scene.objects.map(({ name }) => classNamed(name).kind))
@@ -334,7 +388,12 @@ function knowledge({ scene, places }: Seen): Fact[] {
   return [
     ...traits,
     ...(kinds.size === 1 && scene.objects.length > 0
-      ? kindFact('What kind of thing is shown?', first!, (said) => `The picture shows ${kindInWords(said)}.`, scene.objects.map(({ box }) => box))
+      ? kindFact(
+          'What kind of thing is shown?',
+          first!,
+          (said) => `The picture shows ${kindInWords(said)}.`,
+          scene.objects.map(({ box }) => box),
+        )
       : []),
     ...[...places].flatMap(([place, object]) =>
       kindFact(`What kind of thing is ${place}?`, object, (said) => `There is ${kindInWords(said)} ${place}.`, [object.box]),

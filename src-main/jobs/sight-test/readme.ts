@@ -26,9 +26,11 @@ occurs in two splits.
 | \`images/<split>/NNNNNN.png\` | PNG, 8-bit RGB | one scene |
 | \`captions.json\`, \`captions-heldout.json\` | LLaVA JSON | one caption for each train scene, each test scene |
 | \`instructions.json\` | LLaVA JSON | one conversation for each train scene: four to six questions |
-| \`preferences.jsonl\`, \`preferences-heldout.jsonl\` | one object a line: image, prompt, chosen, rejected, group, category, region | pairs about train scenes, about test scenes |
-| \`questions.jsonl\`, \`questions-validation.jsonl\` | one object a line: image, question, answer, group, category, region | questions about test scenes, about validation scenes |
+| \`preferences.jsonl\`, \`preferences-heldout.jsonl\` | JSON lines (1) | pairs about train scenes, about test scenes |
+| \`questions.jsonl\`, \`questions-validation.jsonl\` | JSON lines (2) | questions about test scenes, about validation scenes |
 | \`objects.json\` | COCO | box and mask (uncompressed run lengths) of the visible part of every object, all splits |
+
+(1) image, prompt, chosen, rejected, group, category, region. (2) image, question, answer, group, category, region.
 
 \`region\` lists boxes [x, y, width, height] of what decides the answer; it is empty where no place does (an absent object,
 the background). In \`objects.json\`, images also carry \`background\` and \`sign\`; annotations carry \`depth\` (0 is the back),

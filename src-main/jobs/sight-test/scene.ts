@@ -102,7 +102,13 @@ interface Placed {
 
 interface Layout {
   readonly placed: readonly Placed[]
-  readonly sign: { readonly word: string; readonly style: SignStyle; readonly sprite: Sprite; readonly x: number; readonly y: number } | null
+  readonly sign: {
+    readonly word: string
+    readonly style: SignStyle
+    readonly sprite: Sprite
+    readonly x: number
+    readonly y: number
+  } | null
   readonly ground: Ground
   readonly pattern: Pattern
 }
@@ -122,15 +128,35 @@ function wantedObjects(random: Random, theme: Theme, hasSign: boolean, count: nu
       ]
     }
     case 'relation':
-      return [{ objectClass: first, side: between(17, 25) }, { objectClass: second, side: between(17, 25) }, ...thirdOne(between(16, 20))]
+      return [
+        { objectClass: first, side: between(17, 25) },
+        { objectClass: second, side: between(17, 25) },
+        ...thirdOne(between(16, 20)),
+      ]
     case 'size':
-      return [{ objectClass: first, side: between(28, 34) }, { objectClass: second, side: between(15, 19) }, ...thirdOne(between(15, 19))]
+      return [
+        { objectClass: first, side: between(28, 34) },
+        { objectClass: second, side: between(15, 19) },
+        ...thirdOne(between(15, 19)),
+      ]
     case 'depth':
-      return [{ objectClass: first, side: between(24, 31) }, { objectClass: second, side: between(22, 28) }, ...thirdOne(between(15, 18))]
+      return [
+        { objectClass: first, side: between(24, 31) },
+        { objectClass: second, side: between(22, 28) },
+        ...thirdOne(between(15, 18)),
+      ]
   }
 }
 
-function tryLayout(artwork: Artwork, random: Random, theme: Theme, hasSign: boolean, count: number, size: number, scale: number): Layout | null {
+function tryLayout(
+  artwork: Artwork,
+  random: Random,
+  theme: Theme,
+  hasSign: boolean,
+  count: number,
+  size: number,
+  scale: number,
+): Layout | null {
   const margin = Math.round(scale)
   const somewhere = (width: number, height: number) => ({
     x: margin + random.integer(Math.max(1, size - width - 2 * margin + 1)),
@@ -138,9 +164,16 @@ function tryLayout(artwork: Artwork, random: Random, theme: Theme, hasSign: bool
   })
   const wanted = wantedObjects(random, theme, hasSign, count).map(({ objectClass, side }) => {
     const tint = objectClass.tint === null ? null : random.pick(TINTS)
-    return { name: objectClass.name, tint, sprite: artwork.object(objectClass.name, tint, Math.round(side * scale), random.uniform() < 0.5) }
+    return {
+      name: objectClass.name,
+      tint,
+      sprite: artwork.object(objectClass.name, tint, Math.round(side * scale), random.uniform() < 0.5),
+    }
   })
-  const ground = groundThatContrasts(random, wanted.map(({ sprite }) => meanColor(sprite)))
+  const ground = groundThatContrasts(
+    random,
+    wanted.map(({ sprite }) => meanColor(sprite)),
+  )
   if (ground === null) return null
   const pattern = random.pick(PATTERNS)
 
@@ -159,14 +192,17 @@ function tryLayout(artwork: Artwork, random: Random, theme: Theme, hasSign: bool
 
   const placed: Placed[] = []
   for (const [i, each] of wanted.entries()) {
-    const place = findPlace(() => {
-      if (theme === 'depth' && i === 1) return beside(random, placed[0]!, each.sprite)
-      return somewhere(each.sprite.width, each.sprite.height)
-    }, (x, y) => {
-      const box: Box = [x, y, each.sprite.width, each.sprite.height]
-      const free = theme === 'depth' && i === 1 ? taken.filter((_, at) => at !== taken.length - 1) : taken
-      return inside(box, size, margin) && free.every((other) => gap(box, other) >= 1)
-    })
+    const place = findPlace(
+      () => {
+        if (theme === 'depth' && i === 1) return beside(random, placed[0]!, each.sprite)
+        return somewhere(each.sprite.width, each.sprite.height)
+      },
+      (x, y) => {
+        const box: Box = [x, y, each.sprite.width, each.sprite.height]
+        const free = theme === 'depth' && i === 1 ? taken.filter((_, at) => at !== taken.length - 1) : taken
+        return inside(box, size, margin) && free.every((other) => gap(box, other) >= 1)
+      },
+    )
     if (place === null) return null
     placed.push({ ...each, ...place })
     taken.push([place.x, place.y, each.sprite.width, each.sprite.height])
@@ -174,7 +210,10 @@ function tryLayout(artwork: Artwork, random: Random, theme: Theme, hasSign: bool
   return { placed: random.shuffle(placed), sign, ground, pattern }
 }
 
-function findPlace(propose: () => { x: number; y: number }, fits: (x: number, y: number) => boolean): { x: number; y: number } | null {
+function findPlace(
+  propose: () => { x: number; y: number },
+  fits: (x: number, y: number) => boolean,
+): { x: number; y: number } | null {
   for (let i = 0; i < 40; i++) {
     const { x, y } = propose()
     if (fits(x, y)) return { x, y }
@@ -218,7 +257,11 @@ function meanColor({ rgba }: Sprite): Rgb {
 const LEAST_VISIBLE_SHARE = 0.55
 
 /** Paints the layout and keeps whose pixel is whose; null when something is hidden too far. */
-function compose(random: Random, { placed, sign, ground, pattern }: Layout, size: number): Pick<Scene, 'image' | 'ground' | 'objects' | 'sign'> | null {
+function compose(
+  random: Random,
+  { placed, sign, ground, pattern }: Layout,
+  size: number,
+): Pick<Scene, 'image' | 'ground' | 'objects' | 'sign'> | null {
   const canvas = paintGround(random, GROUND_RGB[ground], pattern, size)
   const owner = new Int16Array(size * size).fill(-1)
   const covers = placed.map((each, i) => {
@@ -257,7 +300,14 @@ function compose(random: Random, { placed, sign, ground, pattern }: Layout, size
 }
 
 /** Lays a sprite over the canvas; returns the pixels that it covers by at least half, which it then owns. */
-function paint(canvas: Float32Array, owner: Int16Array, size: number, { sprite, x: left, y: top }: Pick<Placed, 'sprite' | 'x' | 'y'>, index: number, brightness: number): number[] {
+function paint(
+  canvas: Float32Array,
+  owner: Int16Array,
+  size: number,
+  { sprite, x: left, y: top }: Pick<Placed, 'sprite' | 'x' | 'y'>,
+  index: number,
+  brightness: number,
+): number[] {
   const covered: number[] = []
   for (let y = 0, from = 0; y < sprite.height; y++)
     for (let x = 0; x < sprite.width; x++, from += 4) {

@@ -27,7 +27,9 @@ const LARGEST_OBJECT = 40 / 64
 export async function* writeSightTest({ folder, settings }: SightTestJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
   for (const split of SPLITS)
     if (settings.scenes[split] > MAX_SCENES)
-      throw new LabError('invalid-input', `scenes.${split}: expected at most ${MAX_SCENES}, got ${settings.scenes[split]}`, { split })
+      throw new LabError('invalid-input', `scenes.${split}: expected at most ${MAX_SCENES}, got ${settings.scenes[split]}`, {
+        split,
+      })
   await refuseOccupied(folder)
   const temporary = `${folder}.${process.pid}.tmp`
   try {
@@ -39,7 +41,8 @@ export async function* writeSightTest({ folder, settings }: SightTestJob, signal
     let done = 0
     for (const split of SPLITS)
       for (let index = 0; index < settings.scenes[split]; index++) {
-        if (signal.aborted) throw new LabError('cancelled', `writing the sight test was cancelled after ${done} of ${total} scenes`)
+        if (signal.aborted)
+          throw new LabError('cancelled', `writing the sight test was cancelled after ${done} of ${total} scenes`)
         const scene = drawScene(artwork, settings.seed, split, index, settings.imageSize)
         // Synchronous: a file of four kilobytes takes less time than a turn of the event loop, which each event gives anyway.
         writeFileSync(join(temporary, imagePath(scene)), encodePng(scene.image))
@@ -62,9 +65,19 @@ export async function* writeSightTest({ folder, settings }: SightTestJob, signal
 async function refuseOccupied(folder: string): Promise<void> {
   const entries = await readdir(folder).catch((thrown: NodeJS.ErrnoException) => {
     if (thrown.code === 'ENOENT') return []
-    throw new LabError('invalid-input', `${folder}: expected a folder that can be made, found: ${thrown.message}`, { folder }, thrown)
+    throw new LabError(
+      'invalid-input',
+      `${folder}: expected a folder that can be made, found: ${thrown.message}`,
+      { folder },
+      thrown,
+    )
   })
-  if (entries.length > 0) throw new LabError('invalid-input', `${folder}: expected no such folder or an empty one, found ${entries.length} entries; choose another`, { folder })
+  if (entries.length > 0)
+    throw new LabError(
+      'invalid-input',
+      `${folder}: expected no such folder or an empty one, found ${entries.length} entries; choose another`,
+      { folder },
+    )
 }
 
 const sceneName = ({ split, index }: Scene) => `${split}/${String(index).padStart(6, '0')}`
@@ -86,7 +99,13 @@ function createFiles(settings: SightTest) {
     annotations: [] as Json[],
   }
   const chooser = (purpose: string) => createFactChooser(createRandom(settings.seed, 'choice', purpose))
-  const choosers = { instructions: chooser('instructions'), train: chooser('preferences'), test: chooser('held out'), testQuestions: chooser('questions'), validation: chooser('validation') }
+  const choosers = {
+    instructions: chooser('instructions'),
+    train: chooser('preferences'),
+    test: chooser('held out'),
+    testQuestions: chooser('questions'),
+    validation: chooser('validation'),
+  }
   const words = createRandom(settings.seed, 'wording')
   /** Where a scene gave no fair pair, or too few: asked again once all scenes are known. */
   const spare: { split: Split; image: string; facts: readonly Fact[] }[] = []
@@ -127,20 +146,32 @@ function createFiles(settings: SightTest) {
         rows.instructions.push(llava(sceneName(scene), imagePath(scene), turnsOf(facts, choosers.instructions, words)))
       }
       if (scene.split === 'test') rows.heldOutCaptions.push(caption)
-      if (scene.split !== 'train') addQuestions(scene.split === 'test' ? rows.questions : rows.validationQuestions, scene, facts, choosers[scene.split === 'test' ? 'testQuestions' : 'validation'])
+      if (scene.split !== 'train')
+        addQuestions(
+          scene.split === 'test' ? rows.questions : rows.validationQuestions,
+          scene,
+          facts,
+          choosers[scene.split === 'test' ? 'testQuestions' : 'validation'],
+        )
       const left = addPair(scene.split, imagePath(scene), facts)
-      if (pairRows(scene.split).length < pairsWanted(scene.split)) spare.push({ split: scene.split, image: imagePath(scene), facts: left })
+      if (pairRows(scene.split).length < pairsWanted(scene.split))
+        spare.push({ split: scene.split, image: imagePath(scene), facts: left })
     },
     /** Further pairs of the same scenes, until as many as wanted are there or no scene has a fair one. */
     finish(): void {
-      for (let added = true; added; ) {
+      for (let added = true; added;) {
         const before = rows.preferences.length + rows.heldOutPreferences.length
         for (const each of spare) each.facts = addPair(each.split, each.image, each.facts)
         added = rows.preferences.length + rows.heldOutPreferences.length > before
       }
     },
     texts(): readonly (readonly [string, string])[] {
-      const objects = { info: { description: 'sight test', seed: settings.seed, license: 'CC-BY 4.0 (graphics: Twemoji)' }, images: rows.images, annotations: rows.annotations, categories: CATEGORIES }
+      const objects = {
+        info: { description: 'sight test', seed: settings.seed, license: 'CC-BY 4.0 (graphics: Twemoji)' },
+        images: rows.images,
+        annotations: rows.annotations,
+        categories: CATEGORIES,
+      }
       return [
         ['captions.json', jsonLines(rows.captions)],
         ['captions-heldout.json', jsonLines(rows.heldOutCaptions)],
@@ -169,15 +200,21 @@ function llava(id: string, image: string, turns: readonly (readonly [string, str
 }
 
 /** Four to six questions from all groups that the scene allows; about one in four wants a sentence. */
-function turnsOf(facts: readonly Fact[], choose: FactChooser, random: { integer(n: number): number; uniform(): number }): (readonly [string, string])[] {
+function turnsOf(
+  facts: readonly Fact[],
+  choose: FactChooser,
+  random: { integer(n: number): number; uniform(): number },
+): (readonly [string, string])[] {
   const turns: (readonly [string, string])[] = []
   let left = facts
-  for (let wanted = 4 + random.integer(3); turns.length < wanted; ) {
+  for (let wanted = 4 + random.integer(3); turns.length < wanted;) {
     const group = choose.groups(left)[0]
     const fact = group === undefined ? null : choose.question(left, group)
     if (fact === null) break
     left = left.filter(({ question }) => question !== fact.question)
-    turns.push(random.uniform() < 0.25 ? [`${fact.question} ${SENTENCE_CUE}`, fact.sentence(fact.answer)] : [fact.question, fact.answer])
+    turns.push(
+      random.uniform() < 0.25 ? [`${fact.question} ${SENTENCE_CUE}`, fact.sentence(fact.answer)] : [fact.question, fact.answer],
+    )
   }
   return turns
 }
@@ -190,7 +227,14 @@ function addQuestions(into: Json[], scene: Scene, facts: readonly Fact[], choose
       const fact = choose.fairQuestion(left, group)
       if (fact === null) continue
       left = left.filter(({ category }) => category !== fact.category)
-      into.push({ image: imagePath(scene), question: fact.question, answer: fact.answer, group, category: fact.category, region: fact.region })
+      into.push({
+        image: imagePath(scene),
+        question: fact.question,
+        answer: fact.answer,
+        group,
+        category: fact.category,
+        region: fact.region,
+      })
     }
   }
 }
@@ -249,4 +293,3 @@ function runLengths(visible: Uint8Array, width: number, height: number): Mask {
   counts.push(run)
   return { size: [height, width], counts }
 }
-

@@ -18,7 +18,9 @@ interface Case {
 }
 
 describe.skipIf(!present)('the image pipeline', () => {
-  const { processors, files } = present ? (JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')) as Case) : { processors: {}, files: [] }
+  const { processors, files } = present
+    ? (JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')) as Case)
+    : { processors: {}, files: [] }
   const expected = present ? readSafetensors(join(folder, 'expected.safetensors')) : new Map<string, Recorded>()
   const cases = Object.keys(processors).flatMap((processor) => files.map((file) => ({ processor, file })))
 
@@ -28,7 +30,10 @@ describe.skipIf(!present)('the image pipeline', () => {
     const { width, height, data } = preprocessImage(await readImage(join(folder, file)), specFromHuggingFace(config))
     expect([3, height, width]).toEqual(want.shape)
     // The recording's tolerance: at most 1/255 before normalisation on any pixel, mean below 0.1/255.
-    const errors = Array.from(data, (value, i) => Math.abs(value - want.values[i]!) * config.image_std[Math.floor(i / (width * height))]! * 255)
+    const errors = Array.from(
+      data,
+      (value, i) => Math.abs(value - want.values[i]!) * config.image_std[Math.floor(i / (width * height))]! * 255,
+    )
     expect(Math.max(...errors)).toBeLessThanOrEqual(1)
     expect(errors.reduce((sum, error) => sum + error, 0) / errors.length).toBeLessThan(0.1)
   })
@@ -42,13 +47,21 @@ interface Recorded {
 function readSafetensors(file: string): ReadonlyMap<string, Recorded> {
   const bytes = readFileSync(file)
   const start = 8 + Number(bytes.readBigUInt64LE(0))
-  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { shape: number[]; data_offsets: [number, number] }>
+  const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<
+    string,
+    { shape: number[]; data_offsets: [number, number] }
+  >
   return new Map(
     Object.entries(header)
       .filter(([name]) => name !== '__metadata__')
-      .map(([name, { shape, data_offsets: [from, to] }]) => [
-        name,
-        { shape, values: new Float32Array(new Uint8Array(bytes.subarray(start + from, start + to)).buffer) },
-      ]),
+      .map(
+        ([
+          name,
+          {
+            shape,
+            data_offsets: [from, to],
+          },
+        ]) => [name, { shape, values: new Float32Array(new Uint8Array(bytes.subarray(start + from, start + to)).buffer) }],
+      ),
   )
 }

@@ -19,19 +19,33 @@ describe('preprocessImage', () => {
   })
 
   it('leaves a plain picture plain under every geometry', () => {
-    const spec: PreprocessSpec = [{ op: 'resize-shortest-edge', size: 20, resample: 'lanczos' }, { op: 'center-crop', width: 16, height: 18 }]
-    const { data } = preprocessImage(image(31, 57, () => 200), spec)
+    const spec: PreprocessSpec = [
+      { op: 'resize-shortest-edge', size: 20, resample: 'lanczos' },
+      { op: 'center-crop', width: 16, height: 18 },
+    ]
+    const { data } = preprocessImage(
+      image(31, 57, () => 200),
+      spec,
+    )
     expect(new Set(data)).toEqual(new Set([200]))
   })
 
   it('adds black evenly around a picture smaller than its crop', () => {
-    const { data } = preprocessImage(image(1, 1, () => 9), [{ op: 'center-crop', width: 3, height: 3 }])
+    const { data } = preprocessImage(
+      image(1, 1, () => 9),
+      [{ op: 'center-crop', width: 3, height: 3 }],
+    )
     expect([...data.subarray(0, 9)]).toEqual([0, 0, 0, 0, 9, 0, 0, 0, 0])
   })
 
   it('refuses to normalise anywhere but last', () => {
     const [resize, normalize] = siglipPreprocess(8) as [PreprocessSpec[0], PreprocessSpec[0]]
-    expect(() => preprocessImage(image(4, 4, () => 0), [normalize, resize])).toThrow('as the last operation')
+    expect(() =>
+      preprocessImage(
+        image(4, 4, () => 0),
+        [normalize, resize],
+      ),
+    ).toThrow('as the last operation')
   })
 })
 
@@ -81,15 +95,27 @@ describe('preprocessor_config.json', () => {
   })
 
   it('knows what each family means by a bare size and by absent keys', () => {
-    expect(specFromHuggingFace({ image_processor_type: 'ViTImageProcessor', size: 32 })[0]).toEqual({ op: 'resize', width: 32, height: 32, resample: 'bilinear' })
+    expect(specFromHuggingFace({ image_processor_type: 'ViTImageProcessor', size: 32 })[0]).toEqual({
+      op: 'resize',
+      width: 32,
+      height: 32,
+      resample: 'bilinear',
+    })
     const clip = specFromHuggingFace({ feature_extractor_type: 'CLIPFeatureExtractor', size: 32, crop_size: 30 })
     expect(clip.map((op) => op.op)).toEqual(['resize-shortest-edge', 'center-crop', 'normalize'])
   })
 
   it('refuses what it would have to ignore', () => {
     expect(() => specFromHuggingFace({ image_processor_type: 'SiglipImageProcessor', do_pad: true })).toThrow('do_pad')
-    expect(() => specFromHuggingFace({ image_processor_type: 'Siglip2ImageProcessor' })).toThrow('CLIP, Bit, Siglip, ViT, DeiT, got "Siglip2ImageProcessor"')
+    expect(() => specFromHuggingFace({ image_processor_type: 'Siglip2ImageProcessor' })).toThrow(
+      'CLIP, Bit, Siglip, ViT, DeiT, got "Siglip2ImageProcessor"',
+    )
     expect(() => specFromHuggingFace({ size: { longest_edge: 3 } })).toThrow('size')
-    expect(() => specToHuggingFace([{ op: 'center-crop', width: 3, height: 3 }, { op: 'resize', width: 3, height: 3, resample: 'box' }])).toThrow('in this order')
+    expect(() =>
+      specToHuggingFace([
+        { op: 'center-crop', width: 3, height: 3 },
+        { op: 'resize', width: 3, height: 3, resample: 'box' },
+      ]),
+    ).toThrow('in this order')
   })
 })

@@ -15,7 +15,8 @@ interface Golden {
   readonly resizes: readonly { resample: Resample; width: number; height: number; rgbSha256: string }[]
 }
 const golden = JSON.parse(readFileSync(new URL('pillow.json', import.meta.url), 'utf8')) as Golden
-const bytesOf = (name: string) => new Uint8Array(Buffer.from(golden.images.find((image) => image.name === name)!.base64, 'base64'))
+const bytesOf = (name: string) =>
+  new Uint8Array(Buffer.from(golden.images.find((image) => image.name === name)!.base64, 'base64'))
 const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
 
 describe('decodeImage', () => {
@@ -32,7 +33,9 @@ describe('decodeImage', () => {
     ]
     expect([turned.width, turned.height]).toEqual([stored.height, stored.width])
     // EXIF 6: the stored picture's lower left corner is shown at the upper left.
-    expect([...turned.data.subarray(0, 3)]).toEqual([...stored.data.subarray((stored.height - 1) * stored.width * 3).subarray(0, 3)])
+    expect([...turned.data.subarray(0, 3)]).toEqual([
+      ...stored.data.subarray((stored.height - 1) * stored.width * 3).subarray(0, 3),
+    ])
   })
 
   it.each(golden.images)('refuses $name cut off anywhere, naming the file', async ({ name }) => {
@@ -44,7 +47,10 @@ describe('decodeImage', () => {
         () => 'decoded',
         (error: unknown) => error,
       )
-      expect(outcome, `${share}`).toMatchObject({ code: 'invalid-input', message: expect.stringMatching(/^picture\.bin: expected .*found|header says|ends/) })
+      expect(outcome, `${share}`).toMatchObject({
+        code: 'invalid-input',
+        message: expect.stringMatching(/^picture\.bin: expected .*found|header says|ends/),
+      })
     }
   })
 
@@ -63,20 +69,31 @@ describe('decodeImage', () => {
     const bomb = bytesOf('rgb.png')
     new DataView(bomb.buffer).setUint32(16, 60_000)
     new DataView(bomb.buffer).setUint32(20, 60_000)
-    await expect(decodeImage(bomb, { name: 'bomb.png' })).rejects.toThrow(/bomb\.png: expected at most 100 megapixels.*60000 × 60000; scale it down/)
+    await expect(decodeImage(bomb, { name: 'bomb.png' })).rejects.toThrow(
+      /bomb\.png: expected at most 100 megapixels.*60000 × 60000; scale it down/,
+    )
   })
 
   it('refuses compressed data that unpack to more than the picture needs', async () => {
     const image = encodePng({ width: 2, height: 2, data: new Uint8Array(12) })
     const tooMuch = deflateSync(Buffer.alloc(50_000_000))
     const at = Buffer.from(image).indexOf('IDAT') - 4
-    const forged = Buffer.concat([image.subarray(0, at), Buffer.from([0, 0, 0, 0]), Buffer.from('IDAT'), tooMuch, Buffer.alloc(4), image.subarray(-12)])
+    const forged = Buffer.concat([
+      image.subarray(0, at),
+      Buffer.from([0, 0, 0, 0]),
+      Buffer.from('IDAT'),
+      tooMuch,
+      Buffer.alloc(4),
+      image.subarray(-12),
+    ])
     forged.writeUInt32BE(tooMuch.length, at)
     await expect(decodeImage(forged, { name: 'forged.png' })).rejects.toMatchObject({ code: 'invalid-input' })
   })
 
   it('says what a foreign file is not, and that a missing one is missing', async () => {
-    await expect(decodeImage(Buffer.from('<svg/>'), { name: 'a.svg' })).rejects.toThrow('a.svg: expected a PNG, JPEG, WebP, GIF or TIFF image, found bytes 3c 73 76')
+    await expect(decodeImage(Buffer.from('<svg/>'), { name: 'a.svg' })).rejects.toThrow(
+      'a.svg: expected a PNG, JPEG, WebP, GIF or TIFF image, found bytes 3c 73 76',
+    )
     await expect(decodeImage(new Uint8Array(), { name: 'a.png' })).rejects.toThrow('an empty file')
     await expect(readImage('/no/such/file.png')).rejects.toMatchObject({ code: 'not-found' })
   })
@@ -85,7 +102,11 @@ describe('decodeImage', () => {
 describe('encodePng', () => {
   it('loses nothing', async () => {
     const random = createRandom(0, 'noise')
-    for (const [width, height] of [[1, 1], [3, 17], [64, 5]] as const) {
+    for (const [width, height] of [
+      [1, 1],
+      [3, 17],
+      [64, 5],
+    ] as const) {
       const data = Uint8Array.from({ length: width * height * 3 }, () => random.integer(256))
       expect(await decodeImage(encodePng({ width, height, data }), { name: 'round trip' })).toEqual({ width, height, data })
     }
@@ -93,8 +114,11 @@ describe('encodePng', () => {
 })
 
 describe('resizeImage', () => {
-  it.each(golden.resizes)('gives what Pillow gives: $resample to $width × $height', async ({ resample, width, height, rgbSha256 }) => {
-    const image = await decodeImage(bytesOf('rgb.png'), { name: 'rgb.png' })
-    expect(sha256(resizeImage(image, width, height, resample).data)).toBe(rgbSha256)
-  })
+  it.each(golden.resizes)(
+    'gives what Pillow gives: $resample to $width × $height',
+    async ({ resample, width, height, rgbSha256 }) => {
+      const image = await decodeImage(bytesOf('rgb.png'), { name: 'rgb.png' })
+      expect(sha256(resizeImage(image, width, height, resample).data)).toBe(rgbSha256)
+    },
+  )
 })

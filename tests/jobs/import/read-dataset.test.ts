@@ -21,7 +21,8 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(home, { recursive: true }))
 
-const aPicture = (width: number, height: number, value: number) => encodePng({ width, height, data: new Uint8Array(width * height * 3).fill(value) })
+const aPicture = (width: number, height: number, value: number) =>
+  encodePng({ width, height, data: new Uint8Array(width * height * 3).fill(value) })
 
 function put(name: string, content: string | Uint8Array): string {
   const file = join(root, name)
@@ -29,7 +30,8 @@ function put(name: string, content: string | Uint8Array): string {
   writeFileSync(file, content)
   return file
 }
-const putLines = (name: string, rows: readonly unknown[]) => put(name, rows.map((row) => `${typeof row === 'string' ? row : JSON.stringify(row)}\n`).join(''))
+const putLines = (name: string, rows: readonly unknown[]) =>
+  put(name, rows.map((row) => `${typeof row === 'string' ? row : JSON.stringify(row)}\n`).join(''))
 
 async function read(path: string, options: ImportOptions = {}): Promise<ImportEvent[]> {
   const events: ImportEvent[] = []
@@ -39,13 +41,34 @@ async function read(path: string, options: ImportOptions = {}): Promise<ImportEv
 const samples = (events: readonly ImportEvent[]) => events.filter((event): event is ImportedSample => event.kind === 'sample')
 const contents = (events: readonly ImportEvent[]): Content[] => samples(events).map(({ content }) => content)
 const faults = (events: readonly ImportEvent[]) => events.filter((event): event is ImportFault => event.kind === 'fault')
-const faultsOf = async (path: string, options: ImportOptions = {}) => faults(await read(path, options)).map(({ line, field, expected, found }) => ({ line, field, expected, found }))
+const faultsOf = async (path: string, options: ImportOptions = {}) =>
+  faults(await read(path, options)).map(({ line, field, expected, found }) => ({ line, field, expected, found }))
 
-const pair = { kind: 'preferences', prompt: '<image>\nWhat is it?', chosen: 'A dog.', rejected: 'A cat.', group: null, category: null, region: [] }
+const pair = {
+  kind: 'preferences',
+  prompt: '<image>\nWhat is it?',
+  chosen: 'A dog.',
+  rejected: 'A cat.',
+  group: null,
+  category: null,
+  region: [],
+}
 
 describe('formats', () => {
   it('LLaVA: turns, source, and the image as its file is', async () => {
-    const file = put('train.json', JSON.stringify([{ id: 7, image: 'sub/c.png', conversations: [{ from: 'human', value: '<image>\nHello' }, { from: 'gpt', value: 'Hi' }] }]))
+    const file = put(
+      'train.json',
+      JSON.stringify([
+        {
+          id: 7,
+          image: 'sub/c.png',
+          conversations: [
+            { from: 'human', value: '<image>\nHello' },
+            { from: 'gpt', value: 'Hi' },
+          ],
+        },
+      ]),
+    )
     const image = join(root, 'sub/c.png')
     expect(await read(file)).toEqual([
       { kind: 'file', file: 'train.json', format: 'llava', content: 'conversations', of: readFileSync(file).length },
@@ -53,24 +76,53 @@ describe('formats', () => {
         kind: 'sample',
         split: 'train',
         source: '7',
-        image: { file: image, sha256: createHash('sha256').update(readFileSync(image)).digest('hex'), bytes: readFileSync(image).length, width: 10, height: 8 },
-        content: { kind: 'conversations', turns: [{ from: 'human', text: '<image>\nHello' }, { from: 'assistant', text: 'Hi' }] },
+        image: {
+          file: image,
+          sha256: createHash('sha256').update(readFileSync(image)).digest('hex'),
+          bytes: readFileSync(image).length,
+          width: 10,
+          height: 8,
+        },
+        content: {
+          kind: 'conversations',
+          turns: [
+            { from: 'human', text: '<image>\nHello' },
+            { from: 'assistant', text: 'Hi' },
+          ],
+        },
       },
     ])
   })
 
   it('LLaVA without placeholder gets it first, so that the image is not silently ignored; text alone gets none', async () => {
-    const conversations = [{ from: 'human', value: 'Hello' }, { from: 'gpt', value: 'Hi' }]
+    const conversations = [
+      { from: 'human', value: 'Hello' },
+      { from: 'gpt', value: 'Hi' },
+    ]
     const events = await read(put('x.json', JSON.stringify([{ image: 'a.png', conversations }, { conversations }])))
-    expect(contents(events).map((content) => content.kind === 'conversations' && content.turns[0]!.text)).toEqual(['<image>\nHello', 'Hello'])
+    expect(contents(events).map((content) => content.kind === 'conversations' && content.turns[0]!.text)).toEqual([
+      '<image>\nHello',
+      'Hello',
+    ])
   })
 
   it.each([
     ['PIVOT', { id: 'x', prompt: '<image>\nWhat is it?', chosen: 'A dog.', rejected: 'A cat.', image: 'a.png' }],
     ['MMPR', { image: 'a.png', question: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' }],
     ['MMPR with a list of one image', { image: ['a.png'], question: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' }],
-    ['RLAIF-V with an image record', { ds_name: 'r', image: { bytes: null, path: 'a.png' }, question: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' }],
-    ['RLHF-V', { ds_name: 'r', image_path: 'a.png', text: JSON.stringify({ question: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' }), origin_split: '{}' }],
+    [
+      'RLAIF-V with an image record',
+      { ds_name: 'r', image: { bytes: null, path: 'a.png' }, question: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' },
+    ],
+    [
+      'RLHF-V',
+      {
+        ds_name: 'r',
+        image_path: 'a.png',
+        text: JSON.stringify({ question: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' }),
+        origin_split: '{}',
+      },
+    ],
     [
       'TRL, explicit prompt as messages',
       {
@@ -84,8 +136,14 @@ describe('formats', () => {
       'TRL, implicit prompt as messages',
       {
         image: 'a.png',
-        chosen: [{ role: 'user', content: 'What is it?' }, { role: 'assistant', content: 'A dog.' }],
-        rejected: [{ role: 'user', content: 'What is it?' }, { role: 'assistant', content: 'A cat.' }],
+        chosen: [
+          { role: 'user', content: 'What is it?' },
+          { role: 'assistant', content: 'A dog.' },
+        ],
+        rejected: [
+          { role: 'user', content: 'What is it?' },
+          { role: 'assistant', content: 'A cat.' },
+        ],
       },
     ],
   ])('preferences: %s', async (_, row) => {
@@ -93,13 +151,25 @@ describe('formats', () => {
   })
 
   it('TRL, implicit prompt as text: the longest common beginning, its last blank left to the answers', async () => {
-    const [content] = contents(await read(putLines('pairs.jsonl', [{ chosen: 'The sky is blue.', rejected: 'The sky is green.' }])))
+    const [content] = contents(
+      await read(putLines('pairs.jsonl', [{ chosen: 'The sky is blue.', rejected: 'The sky is green.' }])),
+    )
     expect(content).toMatchObject({ prompt: 'The sky is', chosen: ' blue.', rejected: ' green.' })
   })
 
   it('keeps what the lab adds to a pair', async () => {
-    const row = { image: 'a.png', prompt: 'Q', chosen: 'yes', rejected: 'no', group: 'text', category: 'word', region: [[1, 2, 3, 4]] }
-    expect(contents(await read(putLines('pairs.jsonl', [row])))).toEqual([{ ...pair, prompt: '<image>\nQ', chosen: 'yes', rejected: 'no', group: 'text', category: 'word', region: [[1, 2, 3, 4]] }])
+    const row = {
+      image: 'a.png',
+      prompt: 'Q',
+      chosen: 'yes',
+      rejected: 'no',
+      group: 'text',
+      category: 'word',
+      region: [[1, 2, 3, 4]],
+    }
+    expect(contents(await read(putLines('pairs.jsonl', [row])))).toEqual([
+      { ...pair, prompt: '<image>\nQ', chosen: 'yes', rejected: 'no', group: 'text', category: 'word', region: [[1, 2, 3, 4]] },
+    ])
   })
 
   it('questions as lines, as an array and as CSV are the same', async () => {
@@ -107,17 +177,31 @@ describe('formats', () => {
     const want = [{ kind: 'questions', question: 'How many, "dogs"?', answer: '3', group: 'general', category: null, region: [] }]
     expect(contents(await read(putLines('q.jsonl', [{ ...row, answer: 3 }])))).toEqual(want)
     expect(contents(await read(put('q.json', JSON.stringify([row]))))).toEqual(want)
-    expect(contents(await read(put('q.csv', '\uFEFFimage,question,answer,group\r\na.png,"How many, ""dogs""?",3,general\r\n')))).toEqual(want)
+    expect(
+      contents(await read(put('q.csv', '\uFEFFimage,question,answer,group\r\na.png,"How many, ""dogs""?",3,general\r\n'))),
+    ).toEqual(want)
   })
 
   it('JSON Lines under the name .json are read too', async () => {
-    expect(contents(await read(putLines('pairs.json', [{ image: 'a.png', prompt: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' }, { image: 'a.png', prompt: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' }])))).toEqual([pair, pair])
+    expect(
+      contents(
+        await read(
+          putLines('pairs.json', [
+            { image: 'a.png', prompt: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' },
+            { image: 'a.png', prompt: 'What is it?', chosen: 'A dog.', rejected: 'A cat.' },
+          ]),
+        ),
+      ),
+    ).toEqual([pair, pair])
   })
 
   it('COCO: boxes, and masks from polygons, run lengths and compressed run lengths', async () => {
     const square = [0, 0, 2, 0, 2, 8, 0, 8]
     const coco = {
-      images: [{ id: 1, file_name: 'a.png', width: 10, height: 8 }, { id: 2, file_name: 'b.png' }],
+      images: [
+        { id: 1, file_name: 'a.png', width: 10, height: 8 },
+        { id: 2, file_name: 'b.png' },
+      ],
       categories: [{ id: 5, name: 'dog' }],
       annotations: [
         { image_id: 1, category_id: 5, bbox: [0, 0, 2, 8], segmentation: [square] },
@@ -149,13 +233,17 @@ describe('formats', () => {
     expect([contents(events), samples(events)[0]!.image!.file]).toEqual([[pair], join(root, 'sub/c.png')])
   })
 
-  it('a folder per class: the whole image is one object; a split above the classes counts, a class named train is a class', async () => {
+  it('a folder per class: a whole image is one object; a split above the classes counts, a class may be named train', async () => {
     const flat = join(home, 'flat')
     for (const path of ['train/1.png', 'car/1.png']) writeAt(flat, path)
     const nested = join(home, 'nested')
     for (const path of ['test/car/1.png', 'train/car/2.png']) writeAt(nested, path)
-    const told = (events: ImportEvent[]) => samples(events).map(({ split, content }) => [split, content.kind === 'objects' && content.objects[0]!.category])
-    expect(told(await read(nested))).toEqual([['test', 'car'], ['train', 'car']])
+    const told = (events: ImportEvent[]) =>
+      samples(events).map(({ split, content }) => [split, content.kind === 'objects' && content.objects[0]!.category])
+    expect(told(await read(nested))).toEqual([
+      ['test', 'car'],
+      ['train', 'car'],
+    ])
     expect(told(await read(flat)).map(([, category]) => category)).toEqual(['car', 'train'])
   })
 
@@ -178,7 +266,8 @@ describe('splits', () => {
   it('come from the caller, else the row, else a folder, else the file name, else are train', async () => {
     put('val2017/d.png', aPicture(2, 2, 9))
     const row = { question: 'Q', answer: 'A' }
-    const split = async (name: string, more: object, options: ImportOptions = {}) => samples(await read(putLines(name, [{ ...row, ...more }]), options))[0]!.split
+    const split = async (name: string, more: object, options: ImportOptions = {}) =>
+      samples(await read(putLines(name, [{ ...row, ...more }]), options))[0]!.split
     expect(await split('x.jsonl', { image: 'a.png' })).toBe('train')
     expect(await split('questions-validation.jsonl', { image: 'a.png' })).toBe('validation')
     expect(await split('test.jsonl', { image: 'val2017/d.png' })).toBe('validation')
@@ -220,11 +309,21 @@ describe('rows that do not hold', () => {
       [11, 'row'],
       [12, 'split'],
     ])
-    expect(faults(events)[4]).toEqual({ kind: 'fault', file: 'pairs.jsonl', line: 6, field: 'image', expected: 'an image file', found: 'no file missing.png' })
+    expect(faults(events)[4]).toEqual({
+      kind: 'fault',
+      file: 'pairs.jsonl',
+      line: 6,
+      field: 'image',
+      expected: 'an image file',
+      found: 'no file missing.png',
+    })
   })
 
   it('conversations: speakers must take turns, and the placeholder stands in the first', async () => {
-    const talk = (...turns: [string, string][]) => ({ image: 'a.png', conversations: turns.map(([from, value]) => ({ from, value })) })
+    const talk = (...turns: [string, string][]) => ({
+      image: 'a.png',
+      conversations: turns.map(([from, value]) => ({ from, value })),
+    })
     const file = put(
       'x.json',
       JSON.stringify([
@@ -252,7 +351,10 @@ describe('rows that do not hold', () => {
   it('COCO: a bad annotation is left out, its image keeps the others', async () => {
     const good = { image_id: 1, category_id: 1, bbox: [1, 1, 2, 2] }
     const coco = {
-      images: [{ id: 1, file_name: 'a.png' }, { id: 2, file_name: 'b.png', width: 11 }],
+      images: [
+        { id: 1, file_name: 'a.png' },
+        { id: 2, file_name: 'b.png', width: 11 },
+      ],
       categories: [{ id: 1, name: 'dog' }],
       annotations: [
         good,
@@ -282,8 +384,13 @@ describe('rows that do not hold', () => {
 
   it('CSV: a record with too few columns is named by its line, after fields that span lines', async () => {
     const file = put('q.csv', 'image,question,answer\na.png,"two\nlines",x\nb.png,only two\nb.png,Q,A\n')
-    expect(contents(await read(file)).map((content) => content.kind === 'questions' && content.question)).toEqual(['two\nlines', 'Q'])
-    expect(await faultsOf(file)).toEqual([{ line: 4, field: 'row', expected: '3 columns (image, question, answer)', found: '2 columns' }])
+    expect(contents(await read(file)).map((content) => content.kind === 'questions' && content.question)).toEqual([
+      'two\nlines',
+      'Q',
+    ])
+    expect(await faultsOf(file)).toEqual([
+      { line: 4, field: 'row', expected: '3 columns (image, question, answer)', found: '2 columns' },
+    ])
   })
 
   it.each([
@@ -298,7 +405,10 @@ describe('rows that do not hold', () => {
   })
 
   it('a file of no known format is refused with the keys that it has', async () => {
-    await expect(read(putLines('x.jsonl', [{ foo: 1, bar: 2 }]))).rejects.toMatchObject({ code: 'invalid-input', message: expect.stringMatching(/found the keys foo, bar$/) })
+    await expect(read(putLines('x.jsonl', [{ foo: 1, bar: 2 }]))).rejects.toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringMatching(/found the keys foo, bar$/),
+    })
     await expect(read(put('x.json', '{"a": '))).rejects.toMatchObject({ code: 'invalid-input' })
     await expect(read(join(root, 'nothing.jsonl'))).rejects.toMatchObject({ code: 'not-found' })
     await expect(read(join(root, 'a.png'))).rejects.toThrow('expected .json, .jsonl, .csv')
@@ -315,18 +425,27 @@ describe('paths that lead out of the import', () => {
     symlinkSync(join(root, 'a.png'), join(root, 'inner.png'))
   })
 
-  it.each(['../secret.png', 'sub/../../secret.png', '/etc/passwd', 'link.png', 'linked/s.png', '..', '.', 'a.png\0.jpg', 'sub'])('%j is refused', async (image) => {
-    const events = await read(putLines('q.jsonl', [{ image, question: 'Q', answer: 'A' }]))
-    expect([samples(events), faults(events).map(({ field }) => field)]).toEqual([[], ['image']])
-  })
+  it.each(['../secret.png', 'sub/../../secret.png', '/etc/passwd', 'link.png', 'linked/s.png', '..', '.', 'a.png\0.jpg', 'sub'])(
+    '%j is refused',
+    async (image) => {
+      const events = await read(putLines('q.jsonl', [{ image, question: 'Q', answer: 'A' }]))
+      expect([samples(events), faults(events).map(({ field }) => field)]).toEqual([[], ['image']])
+    },
+  )
 
   it('an absolute path and a link are followed where they stay inside', async () => {
-    const file = putLines('q.jsonl', [{ image: join(root, 'b.png'), question: 'Q', answer: 'A' }, { image: 'inner.png', question: 'Q', answer: 'A' }])
+    const file = putLines('q.jsonl', [
+      { image: join(root, 'b.png'), question: 'Q', answer: 'A' },
+      { image: 'inner.png', question: 'Q', answer: 'A' },
+    ])
     expect(samples(await read(file)).map(({ image }) => image!.file)).toEqual([join(root, 'b.png'), join(root, 'a.png')])
   })
 
   it('another root can be named, and then it is the limit', async () => {
-    const file = putLines('q.jsonl', [{ image: 's.png', question: 'Q', answer: 'A' }, { image: '../secret.png', question: 'Q', answer: 'A' }])
+    const file = putLines('q.jsonl', [
+      { image: 's.png', question: 'Q', answer: 'A' },
+      { image: '../secret.png', question: 'Q', answer: 'A' },
+    ])
     const events = await read(file, { imageRoot: join(home, 'elsewhere') })
     expect([samples(events).length, faults(events).length]).toEqual([1, 1])
   })
@@ -348,7 +467,9 @@ describe('streaming', () => {
   it('reports how far a long file is read, and reads every line of it, whatever the size of the pieces it comes in', async () => {
     const rows = Array.from({ length: 2600 }, (_, i) => ({ question: `Q${i} ${'é'.repeat(i % 97)}`, answer: String(i) }))
     const events = await read(putLines('q.jsonl', rows))
-    expect(contents(events).map((content) => content.kind === 'questions' && content.answer)).toEqual(rows.map(({ answer }) => answer))
+    expect(contents(events).map((content) => content.kind === 'questions' && content.answer)).toEqual(
+      rows.map(({ answer }) => answer),
+    )
     const [file] = events.filter((event) => event.kind === 'file')
     const progress = events.filter((event) => event.kind === 'progress').map(({ done }) => done)
     expect(progress).toEqual(progress.toSorted((a, b) => a - b))
@@ -360,10 +481,16 @@ describe('masks', () => {
   const golden = JSON.parse(readFileSync(new URL('pycocotools.json', import.meta.url), 'utf8')) as {
     masks: { width: number; height: number; polygons: number[][]; counts: number[]; compressed: string }[]
   }
-  it.each(golden.masks)('polygons and compressed run lengths are what pycocotools makes of them ($width × $height)', ({ width, height, polygons, counts, compressed }) => {
-    expect(maskOf(polygons, width, height, 'segmentation')).toEqual({ size: [height, width], counts })
-    expect(maskOf({ size: [height, width], counts: compressed }, width, height, 'segmentation')).toEqual({ size: [height, width], counts })
-  })
+  it.each(golden.masks)(
+    'polygons and compressed run lengths are what pycocotools makes of them ($width × $height)',
+    ({ width, height, polygons, counts, compressed }) => {
+      expect(maskOf(polygons, width, height, 'segmentation')).toEqual({ size: [height, width], counts })
+      expect(maskOf({ size: [height, width], counts: compressed }, width, height, 'segmentation')).toEqual({
+        size: [height, width],
+        counts,
+      })
+    },
+  )
 
   it('compressed text that is none is refused', () => {
     for (const counts of ['\u0001', 'ooooooooooooo', 'oo'])

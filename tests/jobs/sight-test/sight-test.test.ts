@@ -40,11 +40,19 @@ afterAll(() => rmSync(home, { recursive: true }))
 
 async function write(into: string, settings: Record<string, unknown>): Promise<JobEvent[]> {
   const events: JobEvent[] = []
-  for await (const event of writeSightTest({ kind: 'sight-test', folder: into, settings: sightTestSchema.parse(settings) }, { aborted: false })) events.push(event)
+  for await (const event of writeSightTest(
+    { kind: 'sight-test', folder: into, settings: sightTestSchema.parse(settings) },
+    { aborted: false },
+  ))
+    events.push(event)
   return events
 }
 const readText = (file: string, at = folder) => readFileSync(join(at, file), 'utf8')
-const readLines = <Row>(file: string, at = folder) => readText(file, at).trim().split('\n').map((line) => JSON.parse(line) as Row)
+const readLines = <Row>(file: string, at = folder) =>
+  readText(file, at)
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Row)
 const readConversations = (file: string, at = folder) => JSON.parse(readText(file, at)) as Conversation[]
 
 function hashFolder(at: string): Record<string, string> {
@@ -53,7 +61,12 @@ function hashFolder(at: string): Record<string, string> {
       .map(String)
       .filter((file) => statSync(join(at, file)).isFile())
       .sort()
-      .map((file) => [file, createHash('sha256').update(readFileSync(join(at, file))).digest('hex')]),
+      .map((file) => [
+        file,
+        createHash('sha256')
+          .update(readFileSync(join(at, file)))
+          .digest('hex'),
+      ]),
   )
 }
 
@@ -74,7 +87,9 @@ beforeAll(async () => {
 
 /** Turns of a conversation as question, answer. */
 function turnsOf({ conversations }: Conversation): [string, string][] {
-  return conversations.flatMap(({ value }, i) => (i % 2 === 0 ? [[value.replace('<image>\n', ''), conversations[i + 1]!.value] as [string, string]] : []))
+  return conversations.flatMap(({ value }, i) =>
+    i % 2 === 0 ? [[value.replace('<image>\n', ''), conversations[i + 1]!.value] as [string, string]] : [],
+  )
 }
 
 describe('the written folder', () => {
@@ -92,7 +107,12 @@ describe('the written folder', () => {
     const short = join(home, 'short')
     await write(short, { seed: 3, scenes: { train: 24, validation: 3, test: 16 }, pairs: { train: 20, test: 10 } })
     for (const [file, hash] of Object.entries(hashFolder(short)).filter(([file]) => file.endsWith('.png')))
-      expect(createHash('sha256').update(readFileSync(join(folder, file))).digest('hex'), file).toBe(hash)
+      expect(
+        createHash('sha256')
+          .update(readFileSync(join(folder, file)))
+          .digest('hex'),
+        file,
+      ).toBe(hash)
     const same = <Row>(file: string, read: (file: string, at: string) => Row[]) => {
       const rows = read(file, short)
       expect(read(file, folder).slice(0, rows.length), file).toEqual(rows)
@@ -106,12 +126,12 @@ describe('the written folder', () => {
     const pictures = Object.entries(hashFolder(join(folder, 'images')))
     expect(new Set(pictures.map(([, hash]) => hash)).size).toBe(pictures.length)
     const isTrain = (rows: readonly { image: string }[]) => rows.map(({ image }) => image.startsWith('images/train/'))
-    expect([new Set(isTrain(instructions)), new Set(isTrain(preferences)), new Set(isTrain(heldOut)), new Set(isTrain(questions))]).toEqual([
-      new Set([true]),
-      new Set([true]),
-      new Set([false]),
-      new Set([false]),
-    ])
+    expect([
+      new Set(isTrain(instructions)),
+      new Set(isTrain(preferences)),
+      new Set(isTrain(heldOut)),
+      new Set(isTrain(questions)),
+    ]).toEqual([new Set([true]), new Set([true]), new Set([false]), new Set([false])])
   })
 
   it('comes in through the importer whole, every row in its split', async () => {
@@ -121,7 +141,11 @@ describe('the written folder', () => {
       if (event.kind !== 'sample') continue
       const key = `${event.content.kind} ${event.split}`
       counts.set(key, (counts.get(key) ?? 0) + 1)
-      expect(event.image).toMatchObject({ width: 64, height: 64, sha256: createHash('sha256').update(readFileSync(event.image!.file)).digest('hex') })
+      expect(event.image).toMatchObject({
+        width: 64,
+        height: 64,
+        sha256: createHash('sha256').update(readFileSync(event.image!.file)).digest('hex'),
+      })
     }
     expect(Object.fromEntries(counts)).toEqual({
       'conversations train': 640,
@@ -152,7 +176,8 @@ describe('writing', () => {
     const at = join(home, 'cancelled')
     const signal = { aborted: false }
     const run = async () => {
-      for await (const event of writeSightTest({ kind: 'sight-test', folder: at, settings: sightTestSchema.parse({}) }, signal)) if (event.kind === 'progress') signal.aborted = true
+      for await (const event of writeSightTest({ kind: 'sight-test', folder: at, settings: sightTestSchema.parse({}) }, signal))
+        if (event.kind === 'progress') signal.aborted = true
     }
     await expect(run()).rejects.toMatchObject({ code: 'cancelled' })
     expect(readdirSync(home).filter((name) => name.startsWith('cancelled'))).toEqual([])
@@ -166,7 +191,10 @@ describe('writing', () => {
   })
 
   it('counts every scene once and says where the result is', async () => {
-    const events = await write(join(home, 'counted'), { scenes: { train: 30, validation: 2, test: 2 }, pairs: { train: 4, test: 1 } })
+    const events = await write(join(home, 'counted'), {
+      scenes: { train: 30, validation: 2, test: 2 },
+      pairs: { train: 4, test: 1 },
+    })
     expect(events.filter((event) => event.kind === 'part')).toEqual([{ kind: 'part', name: 'drawing scenes', of: 34 }])
     expect(events.findLast((event) => event.kind === 'progress')).toEqual({ kind: 'progress', done: 34, of: 34 })
     expect(events.at(-1)).toEqual({ kind: 'artifact', name: 'sight test', path: join(home, 'counted') })
@@ -185,7 +213,9 @@ describe('ground truth', () => {
         const [xs, ys] = [pixels.map(({ x }) => x), pixels.map(({ y }) => y)]
         const [left, top] = [Math.min(...xs), Math.min(...ys)]
         expect([bbox, area], file).toEqual([[left, top, Math.max(...xs) - left + 1, Math.max(...ys) - top + 1], pixels.length])
-        expect(left >= whole[0] && top >= whole[1] && Math.max(...xs) < whole[0] + whole[2] && Math.max(...ys) < whole[1] + whole[3]).toBe(true)
+        expect(
+          left >= whole[0] && top >= whole[1] && Math.max(...xs) < whole[0] + whole[2] && Math.max(...ys) < whole[1] + whole[3],
+        ).toBe(true)
         for (const { x, y } of pixels) owned[y * width + x]! += 1
       }
       expect(Math.max(...owned)).toBeLessThanOrEqual(1)
@@ -204,7 +234,8 @@ describe('ground truth', () => {
 
 describe('what is said of a scene', () => {
   it('every answer to a question follows from the scene', () => {
-    for (const { image, question, answer } of questions) expect([question, answer]).toEqual([question, trueAnswer(question, truth.get(image)!)])
+    for (const { image, question, answer } of questions)
+      expect([question, answer]).toEqual([question, trueAnswer(question, truth.get(image)!)])
   })
 
   it('every turn of every conversation is true, short or in a sentence', () => {
@@ -212,7 +243,11 @@ describe('what is said of a scene', () => {
       for (const [asked, answer] of turnsOf(conversation)) {
         const question = asked.replace(CUE, '')
         const said = asked.endsWith(CUE) ? claimOf(question, answer) : answer
-        expect([conversation.image, question, said]).toEqual([conversation.image, question, trueAnswer(question, truth.get(conversation.image)!)])
+        expect([conversation.image, question, said]).toEqual([
+          conversation.image,
+          question,
+          trueAnswer(question, truth.get(conversation.image)!),
+        ])
       }
   })
 
@@ -229,7 +264,7 @@ describe('what is said of a scene', () => {
     }
   })
 
-  it('a near miss is near: numbers are off by one, other classes are of the same kind and absent, words differ in a letter', () => {
+  it('a near miss is near: numbers are off by one, other classes are absent, words differ in a letter', () => {
     const numbers = ['zero', 'one', 'two', 'three', 'four']
     for (const { image, prompt, chosen, rejected, category } of [...preferences, ...heldOut]) {
       const question = prompt.replace(CUE, '')
@@ -256,7 +291,9 @@ describe('what is said of a scene', () => {
     const texts = [
       ...questions.flatMap(({ question, answer }) => [question, answer]),
       ...[...preferences, ...heldOut].flatMap(({ prompt, chosen, rejected }) => [prompt, chosen, rejected]),
-      ...[...instructions, ...readConversations('captions.json')].flatMap(({ conversations }) => conversations.map(({ value }) => value)),
+      ...[...instructions, ...readConversations('captions.json')].flatMap(({ conversations }) =>
+        conversations.map(({ value }) => value),
+      ),
     ]
     expect(new Set(texts.flatMap((text) => text.toLowerCase().match(/[a-z]+/g) ?? [])).size).toBeLessThan(300)
   })
@@ -267,7 +304,9 @@ describe('what is said of a scene', () => {
       expect(turns.length).toBeGreaterThanOrEqual(4)
       expect(turns.length).toBeLessThanOrEqual(6)
       expect(new Set(turns.map(([question]) => question.replace(CUE, ''))).size).toBe(turns.length)
-      expect(conversation.conversations.map(({ value }) => value.startsWith('<image>\n'))).toEqual(conversation.conversations.map((_, i) => i === 0))
+      expect(conversation.conversations.map(({ value }) => value.startsWith('<image>\n'))).toEqual(
+        conversation.conversations.map((_, i) => i === 0),
+      )
     }
   })
 
@@ -277,7 +316,8 @@ describe('what is said of a scene', () => {
       const { objects, sign } = truth.get(conversation.image)!
       for (const { name, color } of objects) {
         expect(caption).toContain(name.slice(0, -1))
-        if (color !== null && objects.filter((each) => each.name === name).length === 1) expect(caption).toContain(`${color} ${name}`)
+        if (color !== null && objects.filter((each) => each.name === name).length === 1)
+          expect(caption).toContain(`${color} ${name}`)
       }
       if (sign !== null) expect(caption).toContain(`sign that says ${sign.word}`)
     }
@@ -286,7 +326,9 @@ describe('what is said of a scene', () => {
 
 describe('somebody who does not look', () => {
   it('is asked as often in each of the four groups', () => {
-    const shares = Object.values(Object.groupBy(readLines<Question>('questions.jsonl'), ({ group }) => group)).map((rows) => rows!.length)
+    const shares = Object.values(Object.groupBy(readLines<Question>('questions.jsonl'), ({ group }) => group)).map(
+      (rows) => rows!.length,
+    )
     expect(shares).toHaveLength(4)
     expect(new Set(shares).size).toBe(1)
     const pairs = Object.values(Object.groupBy(heldOut, ({ group }) => group)).map((rows) => rows!.length)
@@ -296,7 +338,9 @@ describe('somebody who does not look', () => {
   it('finds no answer more frequent than the others', () => {
     // Size and depth are answered by one of two classes that the question names; the pairs below test those.
     const asked = readLines<Question>('questions.jsonl').filter(({ category }) => category !== 'size' && category !== 'depth')
-    const byWording = Object.groupBy(asked, ({ question }) => question.replace(/\b(the|an?|many|say) (?!sign|background)\w+/g, '$1 …'))
+    const byWording = Object.groupBy(asked, ({ question }) =>
+      question.replace(/\b(the|an?|many|say) (?!sign|background)\w+/g, '$1 …'),
+    )
     for (const [wording, rows] of Object.entries(byWording)) {
       if (rows!.length < 8) continue
       const counts = Object.values(Object.groupBy(rows!, ({ answer }) => answer)).map((same) => same!.length)
@@ -311,12 +355,15 @@ describe('somebody who does not look', () => {
       wins.set(rejected, (wins.get(rejected) ?? 0) - 1)
     }
     const share = (pairs: readonly Preference[], score: (answer: string, pair: Preference) => number) =>
-      pairs.reduce((sum, pair) => sum + (Math.sign(score(pair.chosen, pair) - score(pair.rejected, pair)) + 1) / 2, 0) / pairs.length
+      pairs.reduce((sum, pair) => sum + (Math.sign(score(pair.chosen, pair) - score(pair.rejected, pair)) + 1) / 2, 0) /
+      pairs.length
     // Three standard errors of a fair coin.
     const fair = (n: number) => 1.5 / Math.sqrt(n)
     expect(Math.abs(share(heldOut, (answer) => wins.get(answer) ?? 0) - 0.5)).toBeLessThan(fair(heldOut.length))
     expect(Math.abs(share(heldOut, (answer) => answer.length) - 0.5)).toBeLessThan(fair(heldOut.length))
     const ordered = [...preferences, ...heldOut].filter(({ category }) => category === 'size' || category === 'depth')
-    expect(Math.abs(share(ordered, (answer, { prompt }) => prompt.indexOf(answer.split(' ')[1]!)) - 0.5)).toBeLessThan(fair(ordered.length))
+    expect(Math.abs(share(ordered, (answer, { prompt }) => prompt.indexOf(answer.split(' ')[1]!)) - 0.5)).toBeLessThan(
+      fair(ordered.length),
+    )
   })
 })

@@ -29,7 +29,14 @@ export interface SceneTruth {
 
 export function readTruth(folder: string): ReadonlyMap<string, SceneTruth> {
   const coco = JSON.parse(readFileSync(join(folder, 'objects.json'), 'utf8')) as {
-    images: { id: number; file_name: string; width: number; height: number; background: SceneTruth['background']; sign: SceneTruth['sign'] }[]
+    images: {
+      id: number
+      file_name: string
+      width: number
+      height: number
+      background: SceneTruth['background']
+      sign: SceneTruth['sign']
+    }[]
     annotations: Annotation[]
     categories: { id: number; name: string }[]
   }
@@ -37,7 +44,13 @@ export function readTruth(folder: string): ReadonlyMap<string, SceneTruth> {
   return new Map(
     coco.images.map(({ id, file_name: file, ...image }) => [
       file,
-      { file, ...image, objects: coco.annotations.filter((each) => each.image_id === id).map((each) => ({ ...each, name: names.get(each.category_id)! })) },
+      {
+        file,
+        ...image,
+        objects: coco.annotations
+          .filter((each) => each.image_id === id)
+          .map((each) => ({ ...each, name: names.get(each.category_id)! })),
+      },
     ]),
   )
 }
@@ -55,7 +68,13 @@ const KIND_OF: Readonly<Record<string, string>> = Object.fromEntries(
 const LEGS: Readonly<Record<string, string>> = {
   ...Object.fromEntries('dog cat pig frog panda lion'.split(' ').map((name) => [name, 'four'])),
   ...Object.fromEntries('owl parrot penguin'.split(' ').map((name) => [name, 'two'])),
-  bee: 'six', butterfly: 'six', spider: 'eight', fish: 'zero', whale: 'zero', shark: 'zero', snake: 'zero',
+  bee: 'six',
+  butterfly: 'six',
+  spider: 'eight',
+  fish: 'zero',
+  whale: 'zero',
+  shark: 'zero',
+  snake: 'zero',
 }
 const BY_AIR = 'plane rocket'.split(' ')
 const BY_WATER = 'boat ship'.split(' ')
@@ -67,7 +86,14 @@ const THORNY = 'cactus rose'.split(' ')
 const PLAYED: Readonly<Record<string, string>> = { drum: 'hit', trumpet: 'blown', guitar: 'plucked' }
 const WORN: Readonly<Record<string, string>> = { hat: 'head', shirt: 'body', dress: 'body', shoe: 'foot' }
 const COUNT = ['zero', 'one', 'two', 'three', 'four']
-const PLURALS: Readonly<Record<string, string>> = { butterflies: 'butterfly', fish: 'fish', octopuses: 'octopus', buses: 'bus', dresses: 'dress', cactuses: 'cactus' }
+const PLURALS: Readonly<Record<string, string>> = {
+  butterflies: 'butterfly',
+  fish: 'fish',
+  octopuses: 'octopus',
+  buses: 'bus',
+  dresses: 'dress',
+  cactuses: 'cactus',
+}
 
 const yesNo = (holds: boolean) => (holds ? 'yes' : 'no')
 const centre = ([x, y, w, h]: Box) => ({ x: x + w / 2, y: y + h / 2 })
@@ -77,7 +103,11 @@ export function trueAnswer(question: string, scene: SceneTruth): string {
   const match = (pattern: RegExp) => pattern.exec(question)?.slice(1)
   const all = (name: string) => scene.objects.filter((each) => each.name === name)
   const the = (name: string) => only(all(name), name)
-  const theOfKind = (kind: string) => only(scene.objects.filter(({ name }) => KIND_OF[name] === kind), kind).name
+  const theOfKind = (kind: string) =>
+    only(
+      scene.objects.filter(({ name }) => KIND_OF[name] === kind),
+      kind,
+    ).name
   const sign = () => scene.sign ?? fail('a sign')
   const known = (table: Readonly<Record<string, string>>, name: string) => table[name] ?? fail(`an undisputed ${name}`)
 
@@ -95,13 +125,15 @@ export function trueAnswer(question: string, scene: SceneTruth): string {
   if (question === 'How many letters are on the sign?') return COUNT[sign().word.length]!
   if ((found = match(/^Does the sign say (\w+)\?$/))) return yesNo(sign().word === found[0])
   if ((found = match(/^How many (\w+) are there\?$/))) return COUNT[all(PLURALS[found[0]!] ?? found[0]!.slice(0, -1)).length]!
-  if ((found = match(/^Is the (\w+) left or right of the (\w+)\?$/))) return clearly('x', the(found[0]!).bbox, the(found[1]!).bbox, 'left', 'right')
-  if ((found = match(/^Is the (\w+) above or below the (\w+)\?$/))) return clearly('y', the(found[0]!).bbox, the(found[1]!).bbox, 'above', 'below')
+  if ((found = match(/^Is the (\w+) left or right of the (\w+)\?$/)))
+    return clearly('x', the(found[0]!).bbox, the(found[1]!).bbox, 'left', 'right')
+  if ((found = match(/^Is the (\w+) above or below the (\w+)\?$/)))
+    return clearly('y', the(found[0]!).bbox, the(found[1]!).bbox, 'above', 'below')
   if ((found = match(/^Which is (larger|smaller), the (\w+) or the (\w+)\?$/))) {
     const [a, b] = [the(found[1]!), the(found[2]!)]
     const long = (each: Annotation) => Math.max(each.whole_bbox[2], each.whole_bbox[3])
     if (Math.max(long(a) / long(b), long(b) / long(a)) < 1.39) fail('a clear difference in size')
-    return (long(a) > long(b)) === (found[0] === 'larger') ? a.name : b.name
+    return long(a) > long(b) === (found[0] === 'larger') ? a.name : b.name
   }
   if ((found = match(/^Which is in front, the (\w+) or the (\w+)\?$/))) {
     const [a, b] = [the(found[0]!), the(found[1]!)]
@@ -145,7 +177,8 @@ export function claimOf(question: string, sentence: string): string {
   if (/^What is (on|at) /.test(question)) return word(/^There is an? (\w+) (?:on|at) /)
   if (question.includes('left or right') || question.includes('above or below')) return word(/ is (left|right|above|below) /)
   if (question.startsWith('Which is')) return word(/^The (\w+) is /)
-  if (question.startsWith('What kind of thing is') && !question.includes('shown')) return word(/^There is (?:an? )?(\w+) (?:on|at) /)
+  if (question.startsWith('What kind of thing is') && !question.includes('shown'))
+    return word(/^There is (?:an? )?(\w+) (?:on|at) /)
   return last
 }
 
