@@ -93,8 +93,8 @@ async function* readFolder(folder: string, options: ImportOptions): AsyncGenerat
   if (paths.length === 0 || (options.kind !== undefined && options.kind !== 'objects'))
     throw new LabError(
       'invalid-input',
-      `${folder}: expected data files (${DATA_EXTENSIONS.join(', ')})${options.kind === undefined ? '' : ` with ${options.kind}`} ` +
-        'or images in a folder per class, found none',
+      `${folder}: expected data files (${DATA_EXTENSIONS.join(', ')}) ` +
+        `${options.kind === undefined ? '' : `with ${options.kind} `}or images in a folder per class, found none`,
       { path: folder },
     )
   const images = await openImageFiles(folder)

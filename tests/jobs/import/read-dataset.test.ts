@@ -233,7 +233,7 @@ describe('formats', () => {
     expect([contents(events), samples(events)[0]!.image!.file]).toEqual([[pair], join(root, 'sub/c.png')])
   })
 
-  it('a folder per class: a whole image is one object; a split above the classes counts, a class may be named train', async () => {
+  it('a folder per class: an image is one object; a split above the classes counts, a class may be named train', async () => {
     const flat = join(home, 'flat')
     for (const path of ['train/1.png', 'car/1.png']) writeAt(flat, path)
     const nested = join(home, 'nested')
