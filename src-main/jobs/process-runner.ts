@@ -56,13 +56,15 @@ export function createProcessRunner(fork: () => JobProcess, { patienceMs }: Runn
     const id = ++lastId
     const messages = live.expect(id)
     let impatience: NodeJS.Timeout | undefined
+    let isOver = false
     const cancel = () => {
+      // One signal serves all jobs of a study: those that have ended must not act on it.
+      if (isOver) return
       live.post({ kind: 'cancel', id })
       impatience = setTimeout(() => live.process.kill(), patienceMs)
     }
     signal.addEventListener?.('abort', cancel, { once: true })
     live.post({ kind: 'job', id, job, backend })
-    let isOver = false
     try {
       for await (const message of messages) {
         if (message.kind === 'event') yield message.event
@@ -80,6 +82,7 @@ export function createProcessRunner(fork: () => JobProcess, { patienceMs }: Runn
       clearTimeout(impatience)
       // The caller left its loop early: the job must not go on unseen.
       if (!isOver) {
+        isOver = true
         live.post({ kind: 'cancel', id })
         live.process.kill()
       }

@@ -95,6 +95,21 @@ describe('a forked job process', () => {
     expect(failure.code).toBe('cancelled')
   })
 
+  it('a signal that outlives its job does not end the process under the next one', async () => {
+    runner = createChildProcessRunner(ENTRY, { patienceMs: 50 })
+    const shared = new AbortController()
+    await collect(runner.run(job(BEHAVIOUR.counts), shared.signal))
+    const next = runner.run(job(BEHAVIOUR.waits), never)
+    const started = performance.now()
+    let seen = 0
+    for await (const event of next) {
+      if (++seen === 5) shared.abort()
+      // Long past the patience with the first job.
+      if (event.kind === 'progress' && performance.now() - started > 400) break
+    }
+    expect(seen).toBeGreaterThan(5)
+  })
+
   it('asks the doctor in a process of its own', async () => {
     runner = createChildProcessRunner(ENTRY)
     expect(await runner.diagnose({ folder: '/nowhere', others: [] })).toEqual({ healthy: true, checks: [] })
