@@ -22,7 +22,10 @@ const verbs = {
   demo: (args) => lab(['demo', ...args]),
   lab,
   doctor: (args) => lab(['doctor', ...args]),
-  bench: (args) => lab(['bench', ...args]),
+  bench: async (args) => {
+    await ensureNativeEngine()
+    return inLabNode([join(projectFolder, 'tests', 'bench', 'bench.ts'), ...args])
+  },
   start: async (args) => {
     await ensureNativeEngine()
     return start(args)
