@@ -135,15 +135,15 @@ const ADVANCE: Readonly<Record<string, number>> = {
 function signSvg(word: string, style: SignStyle, height: number): { svg: string; width: number } {
   const capitals = word.toUpperCase()
   // Capitals of this face are 0.729 of the letter size high; a tenth of the board stays free above and below them.
-  const size = (height * 0.72) / 0.729
+  const size = (height * 0.68) / 0.729
   const letters = [...capitals].reduce((sum, letter) => sum + ADVANCE[letter]!, 0) / 1000
-  const width = Math.round(letters * size * 0.9 + height * 0.5)
+  const width = Math.round(letters * size + height * 0.45)
   const edge = Math.max(1, height / 14)
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
     <rect x="0" y="0" width="${width}" height="${height}" rx="${height / 8}" fill="${hex(style.letters)}"/>
     <rect x="${edge}" y="${edge}" width="${width - 2 * edge}" height="${height - 2 * edge}" rx="${height / 10}"
       fill="${hex(style.board)}"/>
-    <text x="${width / 2}" y="${Math.round(height * 0.86)}" font-family="DejaVu Sans" font-stretch="condensed" font-weight="bold"
+    <text x="${width / 2}" y="${Math.round(height * 0.84)}" font-family="DejaVu Sans" font-stretch="condensed" font-weight="bold"
       font-size="${size}" text-anchor="middle" fill="${hex(style.letters)}">${capitals}</text></svg>`
   return { svg, width }
 }
