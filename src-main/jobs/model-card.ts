@@ -75,7 +75,10 @@ function recipeTable({ training, start, snapshot }: RunConfig): string {
     ['Learning rate', `${training.learningRate}, ${training.schedule}, warm-up ${training.warmupRatio}`],
     ['Steps', training.steps],
     ['Batch', `${training.batchSize} × ${training.gradientAccumulation}`],
-    ['Optimiser', `AdamW, β ${training.adamBeta1}, ${training.adamBeta2}, ε ${training.adamEpsilon}, decay ${training.weightDecay}`],
+    [
+      'Optimiser',
+      `AdamW, β ${training.adamBeta1}, ${training.adamBeta2}, ε ${training.adamEpsilon}, decay ${training.weightDecay}`,
+    ],
     ['Gradient clipping', training.maxGradientNorm],
     ['Seed', training.seed],
     ['Data', `snapshot \`${snapshot}\``],

@@ -126,7 +126,13 @@ it('leaves nothing behind when it fails half-way', async () => {
   const { 'post_layernorm.bias': _, ...incomplete } = weights.visionEncoder
   const { formatVersion: __, sha256: ___, ...describe } = checkpoint
   const broken = join(tiny.project, 'broken')
-  await writeCheckpoint(broken, { weights: { ...weights, visionEncoder: incomplete }, moments: null, tokenizerFiles, preprocess, describe })
+  await writeCheckpoint(broken, {
+    weights: { ...weights, visionEncoder: incomplete },
+    moments: null,
+    tokenizerFiles,
+    preprocess,
+    describe,
+  })
   const fault = await faultOfPromise(runExport({ checkpoint: broken, folder }))
   expect(fault.code).toBe('corrupt-artifact')
   expect(fault.message).toContain('post_layernorm.bias')

@@ -5,6 +5,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { answerLogits, type MultimodalLm, type TextRows } from '../models/multimodal-lm.ts'
+import { gradients } from '../nn/gradients.ts'
 import { answerLogProbs, tokenLogProbs } from '../objectives/log-probs.ts'
 
 /** Rows with the answers that they end in. */
@@ -21,8 +22,13 @@ export interface PairMaps {
   readonly rejected: Float64Array
   /** Of the DPO loss with image tokens shared by both answers. */
   readonly dpo: Float64Array
-  /** Summed over each answer's tokens, in nats. */
-  readonly logProbs: { readonly chosen: number; readonly rejected: number }
+  readonly logProbs: AnswerLogProbs
+}
+
+/** Summed over each answer's tokens, in nats. */
+export interface AnswerLogProbs {
+  readonly chosen: number
+  readonly rejected: number
 }
 
 /**
@@ -34,20 +40,21 @@ export interface PairMaps {
  * What both answers pull at alike cancels in the second. At equal weights SFT's and the chosen map differ by a factor only.
  * @param rows    2·B rows over 2·B images: all chosen, then all rejected
  * @param tokens  image tokens of the B images, (B, I, D)
- * @param reference  log π_reference of each pair's answers, constant; null: the model is its own reference (m = 0)
+ * @param references  log π_reference of each pair's answers, constant; null: the model is its own reference (m = 0)
  */
 export function pairMaps(
   model: MultimodalLm,
   rows: AnswerRows,
   tokens: tf.Tensor,
-  reference: { readonly chosen: ArrayLike<number>; readonly rejected: ArrayLike<number> } | null,
+  references: readonly (AnswerLogProbs | null)[],
   beta: number,
 ): readonly PairMaps[] {
   const [B, I] = tokens.shape as [number, number]
   const [logProbs, answerTokens, magnitudes] = tf.tidy(() => {
     const held = tf.concat([tokens, tokens], 0) // (2·B, I, D)
     // Without a dy of its own the gradient is that of the sum over rows: each row's own, as no row sees another.
-    const { value, grad } = tf.valueAndGrad((images: tf.Tensor) => rowLogProbs(model, rows, images))(held)
+    const { value, gradients: found } = gradients(() => rowLogProbs(model, rows, held), [held])
+    const grad = found[0]!
     const chosen = tf.slice(grad, [0, 0, 0], [B, I, -1])
     const rejected = tf.slice(grad, [B, 0, 0], [B, I, -1])
     const magnitude = (gradient: tf.Tensor) => tf.sum(tf.abs(gradient), -1) // (B, I)
@@ -62,7 +69,9 @@ export function pairMaps(
   return Array.from({ length: B }, (_, i) => {
     const map = (which: number) => Float64Array.from(values.subarray((which * B + i) * I, (which * B + i + 1) * I))
     const own = { chosen: logs[i]!, rejected: logs[B + i]! }
-    const margin = reference === null ? 0 : beta * (own.chosen - reference.chosen[i]! - (own.rejected - reference.rejected[i]!))
+    // A pair that is its own reference has margin 0.
+    const reference = references[i] ?? own
+    const margin = beta * (own.chosen - reference.chosen - (own.rejected - reference.rejected))
     const pull = beta / (1 + Math.exp(margin)) // β·σ(−m), in double: it must not vanish where a margin is large
     const chosen = map(0)
     return {

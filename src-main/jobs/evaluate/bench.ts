@@ -4,7 +4,8 @@
 import { LabError } from '../../domain/errors.ts'
 import type { AbortSignalLike, EvaluateJob, Evaluation, JobEvent } from '../../domain/job.ts'
 import { createRandom } from '../../domain/random.ts'
-import type { DatasetKind, SampleOf, Split } from '../../domain/sample.ts'
+import type { DatasetKind, Sample, SampleOf, Split } from '../../domain/sample.ts'
+import type { EncodedSample } from '../batches.ts'
 import { readSnapshot, samplesOf } from '../samples.ts'
 import type { MeasuredModel } from './measured-model.ts'
 
@@ -14,6 +15,8 @@ export interface Bench {
   readonly measured: MeasuredModel
   /** The very same object as `measured` where a checkpoint is its own baseline. */
   readonly baseline: MeasuredModel | null
+  /** A snapshot's samples, read once. */
+  snapshot(sha256: string): Promise<readonly Sample[]>
   /** @throws LabError 'cancelled' */
   assertWanted(): void
 }
@@ -29,11 +32,17 @@ export function createBench(
   baseline: MeasuredModel | null,
   signal: AbortSignalLike,
 ): Bench {
+  const snapshots = new Map<string, Promise<readonly Sample[]>>()
   return {
     job,
     settings: job.settings,
     measured,
     baseline,
+    snapshot(sha256) {
+      const known = snapshots.get(sha256) ?? readSnapshot(job.project, sha256)
+      snapshots.set(sha256, known)
+      return known
+    },
     assertWanted() {
       if (signal.aborted) throw new LabError('cancelled', 'cancelled while measuring')
     },
@@ -45,18 +54,18 @@ export function createBench(
  * @throws LabError 'invalid-input' when there is no snapshot, or nothing of that split in it
  */
 export async function samplesOfSplit<K extends DatasetKind>(
-  { job }: Bench,
+  bench: Bench,
   role: Role,
   kind: K,
   split: Split,
 ): Promise<readonly SampleOf<K>[]> {
-  const snapshot = job.snapshots[role]
+  const snapshot = bench.job.snapshots[role]
   if (snapshot === null)
     throw new LabError(
       'invalid-input',
       `snapshots.${role}: expected a dataset of ${kind}, found none; choose one or leave out what needs it`,
     )
-  const all = samplesOf(await readSnapshot(job.project, snapshot), kind)
+  const all = samplesOf(await bench.snapshot(snapshot), kind)
   const found = all.filter((sample) => sample.split === split)
   if (found.length === 0)
     throw new LabError(
@@ -74,6 +83,12 @@ export function drawSamples<T>(samples: readonly T[], limit: number, seed: numbe
     .shuffle(samples.map((_, i) => i))
     .slice(0, limit)
   return chosen.sort((a, b) => a - b).map((i) => samples[i]!)
+}
+
+/** Shortest first, so that samples of like length share a batch and little is padded. */
+export function byLength(samples: readonly EncodedSample[]): readonly EncodedSample[] {
+  const lengthOf = ({ rows }: EncodedSample) => Math.max(...rows.map(({ ids }) => ids.length))
+  return samples.toSorted((a, b) => lengthOf(a) - lengthOf(b))
 }
 
 /** Groups of at most `size`, in order. */

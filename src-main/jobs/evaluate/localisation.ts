@@ -7,13 +7,13 @@ import { LabError } from '../../domain/errors.ts'
 import type { ItemResult } from '../../domain/job.ts'
 import type { SampleOf } from '../../domain/sample.ts'
 import type { ItemDetail, PatchMap } from '../../domain/study-results.ts'
-import { pairMaps, type PairMaps } from '../../engine/evaluate/gradient-maps.ts'
+import { pairMaps, type AnswerLogProbs, type PairMaps } from '../../engine/evaluate/gradient-maps.ts'
 import { coverageOfBoxes, localisationScores, type LocalisationScores } from '../../engine/evaluate/measures/localisation.ts'
 import { imageTokens } from '../../engine/models/multimodal-lm.ts'
 import { mapBox } from '../../engine/preprocess/pipeline.ts'
 import { chooseBuckets, collateSamples, encodeSamples, rowTensors } from '../batches.ts'
 import { pairLogProbs } from '../reference-log-probs.ts'
-import { batchesOf, drawSamples, mean, samplesOfSplit, type Measurement } from './bench.ts'
+import { batchesOf, byLength, drawSamples, mean, samplesOfSplit, type Measurement } from './bench.ts'
 import type { MeasuredModel } from './measured-model.ts'
 
 export const MAP_KINDS = ['sft', 'chosen', 'rejected', 'dpo'] as const
@@ -63,16 +63,29 @@ export const measureLocalisation: Measurement = async function* (bench) {
   yield { kind: 'part', name: 'gradient maps', of: encoded.length }
 
   const byId = new Map(drawn.map((each) => [each.sample.id, each]))
+  const shown = encoded.slice(0, examples)
+  // A reference scales the DPO map of a pair, by β·σ(−margin), which no score sees: only maps that are shown need theirs.
+  const references = new Map<string, AnswerLogProbs>()
+  if (baseline !== null && baseline !== measured)
+    for (const group of batchesOf(shown, settings.batchSize)) {
+      const [chosen, rejected] = await pairLogProbs(baseline.model, baseline, group)
+      group.forEach(({ id }, i) => references.set(id, { chosen: chosen[i]!, rejected: rejected[i]! }))
+    }
   const items = new Map<string, ItemResult[]>()
   let flat = 0
   let done = 0
-  for (const group of batchesOf(encoded, settings.batchSize)) {
-    const reference = baseline === null || baseline === measured ? null : await pairLogProbs(baseline.model, baseline, group)
+  for (const group of batchesOf(byLength(encoded), settings.batchSize)) {
     const features = await measured.features(group.map(({ image }) => image))
     const tokens = tf.tidy(() => imageTokens(model, features))
     const both = [...group, ...group.map(({ rows: [, rejected], ...rest }) => ({ ...rest, rows: [rejected!] }))]
     const rows = rowTensors(collateSamples(measured, both, 1, chooseBuckets(group).at(-1)!))
-    const maps = pairMaps(model, rows, tokens, reference && { chosen: reference[0], rejected: reference[1] }, beta)
+    const maps = pairMaps(
+      model,
+      rows,
+      tokens,
+      group.map(({ id }) => references.get(id) ?? null),
+      beta,
+    )
     tf.dispose([features, tokens, rows as unknown as tf.NamedTensorMap])
     for (const [i, pair] of maps.entries()) {
       const { sample, coverage } = byId.get(group[i]!.id)!
@@ -83,7 +96,7 @@ export const measureLocalisation: Measurement = async function* (bench) {
           const value = scores[SCORES[score]]
           if (value === null) continue
           const metric = `localisation/${kind}/${score}`
-          const isExample = metric === EXAMPLES_UNDER && done + i < examples
+          const isExample = metric === EXAMPLES_UNDER && shown.some(({ id }) => id === sample.id)
           const item = { itemId: sample.id, cluster: sample.image!.sha256, group: sample.content.group, value }
           items.set(metric, [
             ...(items.get(metric) ?? []),

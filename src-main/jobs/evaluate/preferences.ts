@@ -5,7 +5,7 @@ import type { ItemResult } from '../../domain/job.ts'
 import type { ItemDetail } from '../../domain/study-results.ts'
 import { encodeSamples } from '../batches.ts'
 import { pairLogProbs } from '../reference-log-probs.ts'
-import { batchesOf, drawSamples, mean, samplesOfSplit, type Measurement } from './bench.ts'
+import { batchesOf, byLength, drawSamples, mean, samplesOfSplit, type Measurement } from './bench.ts'
 
 export const measurePreferences: Measurement = async function* (bench) {
   const { measured, settings } = bench
@@ -24,7 +24,7 @@ export const measurePreferences: Measurement = async function* (bench) {
 
   const byId = new Map(samples.map((sample) => [sample.id, sample]))
   const items: ItemResult[] = []
-  for (const group of batchesOf(encoded, settings.batchSize)) {
+  for (const group of batchesOf(byLength(encoded), settings.batchSize)) {
     const [chosen, rejected] = await pairLogProbs(model, measured, group)
     group.forEach(({ id }, i) => {
       const { image, content } = byId.get(id)!

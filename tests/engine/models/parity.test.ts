@@ -319,12 +319,12 @@ describeParity('llava_siglip_qwen2', (read) => {
     const held = open()
     const batch = batchOf(held, [...rowsOf(held, 'chosen'), ...rowsOf(held, 'rejected')], 4, false)
     const tokens = imageTokens(held.model, imageFeatures(held.model, held.patches))
-    const reference = {
-      chosen: held.recorded.tensor('reference.chosen_logps').values,
-      rejected: held.recorded.tensor('reference.rejected_logps').values,
-    }
+    const [chosen, rejected] = ['reference.chosen_logps', 'reference.rejected_logps'].map(
+      (name) => held.recorded.tensor(name).values,
+    )
+    const references = [0, 1].map((i) => ({ chosen: chosen![i]!, rejected: rejected![i]! }))
     const before = tf.memory().numTensors
-    const maps = pairMaps(held.model, batch, tokens, reference, beta)
+    const maps = pairMaps(held.model, batch, tokens, references, beta)
     expect(tf.memory().numTensors).toBe(before)
     for (const name of ['sft', 'chosen', 'rejected', 'dpo'] as const)
       expectAgreement(
