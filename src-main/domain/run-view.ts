@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import { ERROR_CODES } from './errors.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
-import { runConfigSchema, trainingSchema } from './run-config.ts'
+import { objectiveSchema, runConfigSchema, trainingSchema } from './run-config.ts'
 import { RUN_STATUSES } from './run.ts'
 
 export const failureSchema = z.strictObject({
@@ -26,7 +26,7 @@ export const runRowSchema = z.strictObject({
   /** The study whose phase this run is; null: started on its own. */
   studyId: z.string().nullable(),
   phaseId: z.string().nullable(),
-  objective: z.enum(['sft', 'dpo', 'caption-words']),
+  objective: z.enum(objectiveSchema.options.map((option) => option.shape.kind.value)),
   dataset: z.string().nullable(),
   step: z.int(),
   steps: z.int(),

@@ -25,7 +25,8 @@ export interface Estimate {
 const GUESS_MS: Readonly<Record<string, number>> = {
   'sight-test': 3, // a scene
   tokenizer: 8000,
-  'train/alignment': 6, // a sample
+  'train/pretraining': 4, // a sample
+  'train/alignment': 6,
   'train/instruction': 10,
   'train/sft': 10,
   'train/dpo': 20, // a pair: two answers

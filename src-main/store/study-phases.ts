@@ -6,7 +6,7 @@ import type { Job } from '../domain/job.ts'
 import { failureSchema } from '../domain/run-view.ts'
 import { assertMayFollow, RUN_STATUSES, type RunStatus } from '../domain/run.ts'
 import { PHASE_KINDS, type PhaseKind } from '../domain/study-view.ts'
-import { ENCODERS, type EncoderName, type StageName } from '../domain/study.ts'
+import { ENCODERS, STAGES, type EncoderName, type StageName } from '../domain/study.ts'
 import type { Db } from './database.ts'
 import { readNullableJson } from './json-column.ts'
 
@@ -100,7 +100,7 @@ const columnsSchema = z.object({
   kind: z.enum(PHASE_KINDS),
   title: z.string(),
   seed: z.number().nullable(),
-  stage: z.enum(['alignment', 'instruction', 'sft', 'dpo', 'transplant']).nullable(),
+  stage: z.enum(STAGES).nullable(),
   encoder: z.enum(ENCODERS).nullable(),
   status: z.enum(RUN_STATUSES),
   run_id: z.string().nullable(),

@@ -13,7 +13,7 @@ const start = (config = aStudyConfig({ seeds: [0] })) => ({ kind: 'config', conf
 describe('a study', () => {
   it('does its plan in order, each training from the checkpoint it names', async () => {
     const { lab, runner } = await aLabWithData(temporaryFolder())
-    const { studyId } = lab.studies.start(start(aStudyConfig({ seeds: [0], transplant: true })))
+    const { studyId } = lab.studies.start(start(aStudyConfig({ seeds: [0], transplant: true, pretraining: true })))
     expect(await lab.studies.ended(studyId)).toMatchObject({ status: 'finished', share: 1, failure: null })
     const { phases, runs } = lab.studies.get(studyId)
     expect(phases.map(({ status }) => status)).toEqual(phases.map(() => 'finished'))

@@ -12,7 +12,7 @@ export function aRunConfig(overrides: { readonly steps?: number; readonly object
   })
 }
 
-export function aStudyConfig(overrides: { readonly seeds?: readonly number[]; readonly transplant?: boolean; readonly steps?: number } = {}): StudyConfig {
+export function aStudyConfig(overrides: { readonly seeds?: readonly number[]; readonly transplant?: boolean; readonly steps?: number; readonly pretraining?: boolean } = {}): StudyConfig {
   const stage = { steps: overrides.steps ?? 3, batchSize: 2 }
   return studyConfigSchema.parse({
     name: 'a study',
@@ -26,6 +26,7 @@ export function aStudyConfig(overrides: { readonly seeds?: readonly number[]; re
       objects: 'objects',
     },
     stages: {
+      pretraining: overrides.pretraining ? { ...stage, objective: { kind: 'caption-words' } } : null,
       alignment: stage,
       instruction: stage,
       sft: { ...stage, objective: { kind: 'sft' } },

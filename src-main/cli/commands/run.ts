@@ -11,8 +11,14 @@ import { assertNotStopped, withLab, type CliParts, type GlobalOptions, type Sess
 import { collectSetting, readJsonFile, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
 
-const STAGES = ['alignment', 'instruction', 'sft', 'dpo'] as const
-const DATA_OF: Readonly<Record<(typeof STAGES)[number], DataRole>> = { alignment: 'captions', instruction: 'instructions', sft: 'preferences', dpo: 'preferences' }
+const STAGES = ['pretraining', 'alignment', 'instruction', 'sft', 'dpo'] as const
+const DATA_OF: Readonly<Record<(typeof STAGES)[number], DataRole>> = {
+  pretraining: 'captions',
+  alignment: 'captions',
+  instruction: 'instructions',
+  sft: 'preferences',
+  dpo: 'preferences',
+}
 
 interface TrainOptions extends GlobalOptions {
   readonly preset?: string
@@ -101,6 +107,7 @@ async function followRun({ lab, terminal, listen }: Session, runId: string): Pro
 function runRequest({ lab }: Session, { preset, stage, config, set = [] }: TrainOptions): RunRequest {
   if (preset !== undefined) {
     const { config: study } = lab.presets.get(preset)
+    if (study.stages[stage] === null) throw new LabError('invalid-input', `preset ${preset} has no ${stage}; choose another --stage`, { stage })
     const base = { name: `${preset}, ${stage}`, dataset: study.data[DATA_OF[stage]], start: { kind: 'scratch', model: study.model }, training: study.stages[stage] }
     return parse(runRequestSchema, withSettings(base, set), 'invalid-input', `preset ${preset}`)
   }
