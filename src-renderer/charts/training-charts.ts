@@ -13,7 +13,7 @@ export interface TrainingChart {
 export const TRAINING_CHARTS: readonly TrainingChart[] = [
   { metric: 'loss', title: 'Does the loss fall?' },
   { metric: 'rewards/margins', title: 'Does the margin grow?', reference: { value: 0, label: 'no preference' } },
-  { metric: 'rewards/accuracies', title: 'Is the chosen answer preferred?', reference: { value: 0.5, label: 'chance' } },
+  { metric: 'rewards/accuracies', title: 'Is chosen preferred?', reference: { value: 0.5, label: 'chance' } },
   { metric: 'grad_norm', title: 'Is the gradient steady?' },
   { metric: 'learning_rate', title: 'What was the learning rate?' },
   { metric: 'mean_token_accuracy', title: 'Are tokens predicted right?' },

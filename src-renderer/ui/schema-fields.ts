@@ -2,6 +2,7 @@
 // 'schema.study'). Nothing is decided here: ranges and defaults are the schema's, faults are named by main.
 // A union of objects told apart by `kind` becomes a choice, and the fields of the chosen kind follow it.
 
+import { objectiveLabels } from './objective-labels.ts'
 import { count } from './quantity.ts'
 
 export type JsonSchema = Readonly<Record<string, unknown>>
@@ -82,6 +83,18 @@ export function defaultsOf(schema: JsonSchema, value: unknown = undefined): unkn
   return Object.fromEntries(entries.filter(([, each]) => each !== undefined))
 }
 
+/**
+ * The field that a fault's path names. A fault inside a list is shown at the list; a path that begins in the question
+ * around the form ("config.seeds.0") is followed from where the form begins.
+ */
+export function fieldAt(fields: readonly SchemaField[], path: readonly string[]): SchemaField | null {
+  for (const within of [path, path.slice(1)]) {
+    const found = fields.find((field) => field.path.length <= within.length && field.path.every((key, index) => key === within[index]))
+    if (found !== undefined) return found
+  }
+  return null
+}
+
 export function at(value: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>((here, key) => (typeof here === 'object' && here !== null ? (here as FormValue)[key] : undefined), value)
 }
@@ -109,6 +122,7 @@ export function withPresence(schema: JsonSchema, value: unknown, field: SchemaFi
 /** "0.001 to 10", "at least 1", "above 0": what a person may enter. */
 export function rangeOf(field: SchemaField): string {
   const [low, high] = [field.minimum, field.maximum].map((limit) => (limit === null ? null : limitText(limit)))
+  if (field.control === 'numbers' && low !== null && high === null) return `each at least ${low}`
   if (low !== null && high !== null) return field.exclusiveMinimum ? `above ${low}, up to ${high}` : `${low} to ${high}`
   if (low !== null) return field.exclusiveMinimum ? `above ${low}` : `at least ${low}`
   return high === null ? '' : `at most ${high}`
@@ -202,7 +216,7 @@ function presenceField(path: readonly string[], label: string, property: JsonSch
   }
 }
 
-const KIND_LABELS: Readonly<Record<string, string>> = { sft: 'SFT', dpo: 'DPO' }
+const KIND_LABELS: Readonly<Record<string, string>> = objectiveLabels
 
 function choicesOf(schema: JsonSchema): SchemaField['choices'] {
   const constants = alternatives(schema).filter((each) => 'const' in each)
@@ -245,6 +259,7 @@ function schemaAt(schema: JsonSchema, value: unknown, path: readonly string[]): 
 
 /** Names whose words alone would read badly. */
 const LABELS: Readonly<Record<string, string>> = {
+  pretraining: 'Stage 0: encoder from nothing',
   alignment: 'Stage 1a: projector alignment',
   instruction: 'Stage 1b: instructions, end to end',
   sft: 'Stage 2: SFT arm',

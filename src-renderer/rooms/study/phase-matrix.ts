@@ -56,12 +56,15 @@ export function phaseShare(phase: PhaseRow): number {
 export function encoderOf(phase: PhaseRow): EncoderName | null {
   if (phase.encoder !== null) return phase.encoder
   if (phase.stage === 'sft' || phase.stage === 'dpo') return phase.stage
-  if (phase.stage === 'alignment' || phase.stage === 'instruction') return 'stage-1'
+  if (phase.stage === 'pretraining' || phase.stage === 'alignment' || phase.stage === 'instruction') return 'stage-1'
   return (/(?:^|\/)(stage-1|sft|dpo)(?:\/|$)/.exec(keyOf(phase))?.[1] as EncoderName | undefined) ?? null
 }
 
+/** Stages before the arms part; their column's full title is said on hover. */
+const STAGE_LABELS: Partial<Readonly<Record<NonNullable<PhaseRow['stage']>, string>>> = { pretraining: '0', alignment: '1a', instruction: '1b' }
+
 function columnOf(phase: PhaseRow): PhaseColumn {
-  const label = phase.stage === 'alignment' ? '1a align' : phase.stage === 'instruction' ? '1b instruct' : ''
+  const label = phase.stage === null ? '' : (STAGE_LABELS[phase.stage] ?? '')
   return { key: keyOf(phase), label: label || (encoderOf(phase) === null ? phase.title : ''), encoder: label === '' ? encoderOf(phase) : null }
 }
 

@@ -16,9 +16,12 @@ export interface StudyRun {
   readonly runId: string
   readonly seed: number
   readonly encoder: EncoderName
+  readonly stage: NonNullable<PhaseRow['stage']>
   readonly name: string
 }
 
+const EARLY_STAGES: Partial<Readonly<Record<StudyRun['stage'], string>>> = { pretraining: 'Stage 0', alignment: 'Stage 1a', instruction: 'Stage 1b' }
+const EARLY_DASHES: Partial<Readonly<Record<StudyRun['stage'], 'solid' | 'dashed' | 'dotted'>>> = { pretraining: 'dotted', alignment: 'dashed', instruction: 'solid' }
 const DASHES = ['solid', 'dashed', 'dotted'] as const
 
 /** Runs of a stage that have begun, in the order of the plan; `seed` null: of every seed. */
@@ -27,8 +30,8 @@ export function runsOfStage(phases: readonly PhaseRow[], stage: ShownStage, seed
     if (phase.kind !== 'train' || phase.runId === null || phase.seed === null || phase.stage === null) return []
     if (stageOf(phase.stage) !== stage || (seed !== null && phase.seed !== seed)) return []
     const encoder = encoderOf(phase) ?? 'stage-1'
-    const what = phase.stage === 'alignment' ? 'Stage 1a' : phase.stage === 'instruction' ? 'Stage 1b' : encoderLabels[encoder]
-    return [{ runId: phase.runId, seed: phase.seed, encoder, name: `${what}, seed ${phase.seed}` }]
+    const name = `${EARLY_STAGES[phase.stage] ?? encoderLabels[encoder]}, seed ${phase.seed}`
+    return [{ runId: phase.runId, seed: phase.seed, encoder, stage: phase.stage, name }]
   })
 }
 
@@ -42,13 +45,13 @@ export function studyCurves(
   return runs.flatMap((run) => {
     const points = series.get(run.runId)?.find((each) => each.name === metric)?.points
     if (points === undefined || points.length === 0) return []
-    // Within stage 1 the two phases share seed and colour: the first is dashed.
-    const dash = run.name.startsWith('Stage 1a') ? 'dashed' : DASHES[seeds.indexOf(run.seed) % DASHES.length]!
+    // The early stages share seed and colour: there the dash says the stage.
+    const dash = EARLY_DASHES[run.stage] ?? DASHES[seeds.indexOf(run.seed) % DASHES.length]!
     return [{ name: run.name, color: theme.encoders[run.encoder], points, dash }]
   })
 }
 
 function stageOf(stage: NonNullable<PhaseRow['stage']>): ShownStage {
-  if (stage === 'alignment' || stage === 'instruction') return 'stage-1'
+  if (stage === 'pretraining' || stage === 'alignment' || stage === 'instruction') return 'stage-1'
   return stage === 'transplant' ? 'transplant' : 'stage-2'
 }

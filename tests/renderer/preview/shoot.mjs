@@ -31,7 +31,7 @@ for (const [width, height] of [[1280, 800], [2560, 1440]])
   for (const scheme of ['light', 'dark'])
     for (const [name, scene, address] of scenes) {
       const file = `${name}-${scheme}-${width}`
-      if (!file.includes(filter)) continue
+      if (!new RegExp(filter).test(file)) continue
       await app.evaluate(({ BrowserWindow }, [width, height]) => BrowserWindow.getAllWindows()[0].setContentSize(width, height), [width, height])
       await page.emulateMedia({ colorScheme: scheme })
       await page.goto('about:blank')

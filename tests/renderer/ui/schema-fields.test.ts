@@ -9,6 +9,7 @@ import {
   allFields,
   at,
   defaultsOf,
+  fieldAt,
   fieldsOf,
   fromText,
   rangeOf,
@@ -82,6 +83,14 @@ it('reads a list of numbers in any usual writing', () => {
   const seeds = named(allFields(fieldsOf(studySchema, {})), 'seeds')!
   expect(fromText(seeds, '0, 1;2  3')).toEqual([0, 1, 2, 3])
   expect(toText([0, 1, 2])).toBe('0, 1, 2')
+})
+
+it('finds the field that a fault names: inside a list, and below the question around the form', () => {
+  const fields = allFields(fieldsOf(studySchema, defaultsOf(studySchema)))
+  expect(fieldAt(fields, ['seeds', '1'])?.path).toEqual(['seeds'])
+  expect(fieldAt(fields, ['config', 'seeds', '1'])?.path).toEqual(['seeds'])
+  expect(fieldAt(fields, ['config', 'stages', 'sft', 'learningRate'])?.path).toEqual(['stages', 'sft', 'learningRate'])
+  expect(fieldAt(fields, ['config', 'nothing'])).toBeNull()
 })
 
 it('changes one place and leaves the value it came from untouched', () => {

@@ -1,0 +1,5 @@
+// How the objectives are called where a person reads them.
+
+import type { RunRow } from '../../src-main/domain/run-view.ts'
+
+export const objectiveLabels: Readonly<Record<RunRow['objective'], string>> = { sft: 'SFT', dpo: 'DPO', 'caption-words': 'Caption words' }
