@@ -91,6 +91,9 @@ class Recorder {
   readonly #forbidden = new Map<object, string>()
   readonly #constants: Constant[] = []
   readonly #constantsByHash = new Map<number, number[]>()
+  /** Data made in JavaScript while the step ran. */
+  readonly #made = new WeakSet<object>()
+  #hasCapturedConstants = false
   readonly #nodes: RecordedNode[] = []
   readonly #indexLimits = new Map<number, number>()
   readonly #expected: Recording | undefined
@@ -112,10 +115,10 @@ class Recorder {
       this.#forbidden.set(tensor.dataId, `the example tensor of input '${name}' through its closure`)
   }
 
-  /** Runs `body` with the backend's three doors watched. */
+  /** Runs `body` with the backend's doors watched. */
   watch<Result>(body: () => Result): Result {
     const backend = this.#backend
-    const { executeSingleOutput, executeMultipleOutputs, readSync } = backend
+    const { executeSingleOutput, executeMultipleOutputs, readSync, write } = backend
     backend.executeSingleOutput = (operator, attributes, inputs) => {
       const sources = this.#operands(operator, inputs)
       const output = executeSingleOutput.call(backend, operator, attributes, inputs)
@@ -135,6 +138,11 @@ class Recorder {
       if (source !== undefined && source.kind !== 'constant') this.#pendingRead = { dataId, place: callerPlace() }
       return readSync.call(backend, dataId)
     }
+    backend.write = (values, shape, dtype) => {
+      const dataId = write.call(backend, values, shape, dtype)
+      this.#made.add(dataId)
+      return dataId
+    }
     const tie = (value: tf.Tensor, signal: tf.Tensor): tf.Tensor => {
       const sources = [this.#sourceOf(TIE, value), this.#sourceOf(TIE, signal)]
       const type = { name: 'T', type: backend.binding['TF_ATTR_TYPE']!, value: this.#backend.tensorMap.get(value.dataId).dtype }
@@ -148,7 +156,7 @@ class Recorder {
       return result
     } finally {
       // The overrides are own properties that hide the class's methods.
-      for (const name of ['executeSingleOutput', 'executeMultipleOutputs', 'readSync']) Reflect.deleteProperty(backend, name)
+      for (const name of ['executeSingleOutput', 'executeMultipleOutputs', 'readSync', 'write']) Reflect.deleteProperty(backend, name)
     }
   }
 
@@ -164,6 +172,7 @@ class Recorder {
       outputs: Object.entries(outputs).map(([name, tensor]) => ({ name, source: this.#sourceOf(`output ${name}`, tensor) })),
       assigned,
       constants: this.#constants,
+      hasCapturedConstants: this.#hasCapturedConstants,
       indexLimits: [...this.#indexLimits].map(([input, limit]) => ({ input, limit })),
     }
     this.#compareEnds(recording)
@@ -221,6 +230,7 @@ class Recorder {
   }
 
   #constant(reader: string, tensor: tf.TensorInfo): number {
+    if (!this.#made.has(tensor.dataId)) this.#hasCapturedConstants = true
     const native = this.#backend.tensorMap.get(tensor.dataId)
     const dtype = typeNamed(native.dtype)
     if (dtype === undefined)

@@ -53,6 +53,8 @@ export interface Recording {
   readonly outputs: readonly { readonly name: string; readonly source: Source }[]
   /** New values of the variables the step assigns, by the variable's index. */
   readonly assigned: readonly { readonly variable: number; readonly source: Source }[]
+  /** Whether a constant was there before the step ran, so that its value is not a matter of the step's code alone. */
+  readonly hasCapturedConstants: boolean
   /** Inputs used as row numbers: every value must lie in [0, limit). XLA would read the nearest row instead of complaining. */
   readonly indexLimits: readonly { readonly input: number; readonly limit: number }[]
 }

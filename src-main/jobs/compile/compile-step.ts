@@ -30,7 +30,7 @@ export interface CompileOptions {
   /**
    * Everything beside shapes that decides what the step computes: settings and version of the code. With it a later start takes
    * the program from the cache without recording, which saves an eager step's time and memory. Without it the step is recorded
-   * at every start, and the cache is found by what was recorded.
+   * at every start, and the cache is found by what was recorded; so it is too where the step captured a tensor from outside.
    */
   readonly identity?: string
   /** Matrix products in bfloat16, everything else in float32. Compiled modes only. */
@@ -192,9 +192,10 @@ class CompiledProgram implements StepProgram {
     const recording = record(step, inputs, state.variables)
     const program = withoutUnusedVariables(recording)
     const graph = writeSavedModel(program, { xla: mode === 'xla', bfloat16Products })
-    const key = identityKey ?? programKey('recording', ...writing, graph)
+    // A captured tensor's value is part of the recording and not of the identity.
+    const key = (recording.hasCapturedConstants ? undefined : identityKey) ?? programKey('recording', ...writing, graph)
     // What is in the cache under the hash of a recording was recorded twice when it was put there.
-    const known = identityKey === undefined ? cache.find(key) : undefined
+    const known = cache.find(key)
     if (known !== undefined) return { ...known, origin: 'cache' }
     recordAgain(step, inputs, state.variables, recording)
     const layout = layoutOf(program)

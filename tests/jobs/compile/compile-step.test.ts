@@ -289,6 +289,18 @@ describe.skipIf(!native)('the cache of programs', () => {
     }
   })
 
+  it('does not take a captured tensor for part of the identity', () => {
+    const folder = freshCache()
+    const total = (captured: number): number => {
+      const constant = tf.scalar(captured)
+      const options = { state: new SharedState({}), cacheFolder: folder, prefer: 'graph', identity: 'the same' } as const
+      const program = compileStep((inputs) => ({ sum: tf.add(inputs['x']!, constant) }), options)
+      open.push(program)
+      return program.run({ x: tf.scalar(1) })['sum']!.dataSync()[0]!
+    }
+    expect([total(1), total(2)]).toEqual([2, 3])
+  })
+
   it('detects a damaged entry and writes it anew', () => {
     const batch = tinyBatch(SMALLEST, 2, 6)
     for (const file of ['saved_model.pb', 'program.json']) {
