@@ -9,7 +9,9 @@ export const datasetRowSchema = z.strictObject({
   name: z.string(),
   kind: z.enum(DATASET_KINDS),
   source: z.string(),
-  samples: z.strictObject(Object.fromEntries(SPLITS.map((split) => [split, z.int()])) as Record<(typeof SPLITS)[number], z.ZodInt>),
+  samples: z.strictObject(
+    Object.fromEntries(SPLITS.map((split) => [split, z.int()])) as Record<(typeof SPLITS)[number], z.ZodInt>,
+  ),
   images: z.int(),
   /** SHA-256 of the newest snapshot; null while an import has not finished. */
   snapshot: z.string().nullable(),

@@ -8,6 +8,8 @@ import { MODULES, multimodalLmSpecSchema } from './model-spec.ts'
 export const objectiveSchema = z.discriminatedUnion('kind', [
   /** Pre-trains an encoder from nothing: predict the caption's words from the image (SuperClass, arXiv 2411.03313). */
   z.strictObject({ kind: z.literal('caption-words') }),
+  /** Pre-trains a language model from nothing: SFT on the text alone, images left out. */
+  z.strictObject({ kind: z.literal('text') }),
   z.strictObject({ kind: z.literal('sft') }),
   z.strictObject({
     kind: z.literal('dpo'),

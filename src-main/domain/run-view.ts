@@ -96,7 +96,9 @@ export const runRequestSchema = z.strictObject({
   dataset: z.string().min(1).meta({ label: 'Dataset', help: 'name of an imported dataset; DPO needs preference pairs' }),
   start: z
     .discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('scratch'), model: multimodalLmSpecSchema.prefault({}) }).meta({ label: 'Random weights' }),
+      z
+        .strictObject({ kind: z.literal('scratch'), model: multimodalLmSpecSchema.prefault({}) })
+        .meta({ label: 'Random weights' }),
       z
         .strictObject({
           kind: z.literal('run'),
@@ -104,12 +106,15 @@ export const runRequestSchema = z.strictObject({
         })
         .meta({ label: 'An earlier run' }),
       z
-        .strictObject({ kind: z.literal('folder'), folder: z.string().meta({ label: 'Folder', help: 'a model folder that the lab wrote' }) })
+        .strictObject({
+          kind: z.literal('folder'),
+          folder: z.string().meta({ label: 'Folder', help: 'a model folder that the lab wrote' }),
+        })
         .meta({ label: 'A model folder' }),
       z
         .strictObject({
           kind: z.literal('transplant'),
-          runId: z.string().meta({ label: 'Run', help: "its vision encoder is put under a fresh rest" }),
+          runId: z.string().meta({ label: 'Run', help: 'its vision encoder is put under a fresh rest' }),
           projectorLayers: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0),
         })
         .meta({ label: 'A transplanted encoder' }),

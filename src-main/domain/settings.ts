@@ -13,5 +13,8 @@ export const settingsSchema = z.strictObject({
 export type Settings = z.output<typeof settingsSchema>
 
 /** What a person changes; a field left out stays as it is. */
-export const settingsChangeSchema = z.strictObject({ theme: z.enum(THEMES).exactOptional(), backend: backendPreferenceSchema.exactOptional() })
+export const settingsChangeSchema = z.strictObject({
+  theme: z.enum(THEMES).exactOptional(),
+  backend: backendPreferenceSchema.exactOptional(),
+})
 export type SettingsChange = z.output<typeof settingsChangeSchema>

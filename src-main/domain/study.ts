@@ -31,8 +31,9 @@ export const studyConfigSchema = z.strictObject({
     objects: z.string(),
   }),
   stages: z.strictObject({
-    /** 0: the encoder from nothing, on captions; null when the study starts from a trained one. */
+    /** 0: an encoder from nothing (captions) and a language model from nothing (text alone); null: random weights instead. */
     pretraining: stage.nullable().default(null),
+    language: stage.nullable().default(null),
     /** 1a: captions, projector only (paper table 4). */
     alignment: stage,
     /** 1b: instructions, end to end. */
@@ -99,13 +100,14 @@ export type Phase =
   | { readonly kind: 'evaluate'; readonly id: string; readonly title: string; readonly seed: number; readonly encoder: EncoderName; readonly checkpointOf: string; readonly baselineOf: string | null; readonly evaluators: readonly Evaluator[]; readonly metricPrefix: 'transplant' | null }
   | { readonly kind: 'export'; readonly id: string; readonly title: string; readonly seed: number; readonly encoder: EncoderName; readonly checkpointOf: string }
 
-export const STAGES = ['pretraining', 'alignment', 'instruction', 'sft', 'dpo', 'transplant'] as const
+export const STAGES = ['pretraining', 'language', 'alignment', 'instruction', 'sft', 'dpo', 'transplant'] as const
 export type StageName = (typeof STAGES)[number]
 export type DataRole = keyof StudyConfig['data']
 export type PhaseStart =
   | { readonly kind: 'scratch' }
   | { readonly kind: 'checkpoint'; readonly of: string }
-  | { readonly kind: 'transplant'; readonly of: string; readonly projectorLayers: 0 | 1 | 2 }
+  /** The encoder of one phase under the language model of another (null: random weights), with a fresh projector between. */
+  | { readonly kind: 'transplant'; readonly of: string; readonly projectorLayers: 0 | 1 | 2; readonly languageModelOf: string | null }
 
 /** The study as a list of jobs in the order in which they run; each names the earlier phases it needs. */
 export function studyPlan(config: StudyConfig): readonly Phase[] {
@@ -123,12 +125,20 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
       start,
     })
     const stageOf = (encoder: EncoderName) => at(encoder === 'stage-1' ? 'instruction' : encoder)
-    const { pretraining, alignment, instruction, sft, dpo } = config.stages
+    const { pretraining, language, alignment, instruction, sft, dpo } = config.stages
     const scratch: PhaseStart = { kind: 'scratch' }
+    const languageModelOf = language === null ? null : at('language')
     const after = (what: string): PhaseStart => ({ kind: 'checkpoint', of: at(what) })
     const phases: Phase[] = [
       ...(pretraining === null ? [] : [train('pretraining', pretraining, 'stage 0, encoder from nothing', 'captions', scratch)]),
-      train('alignment', alignment, 'stage 1a, projector alignment', 'captions', pretraining === null ? scratch : after('pretraining')),
+      ...(language === null ? [] : [train('language', language, 'stage 0, language model from nothing', 'instructions', scratch)]),
+      train(
+        'alignment',
+        alignment,
+        'stage 1a, projector alignment',
+        'captions',
+        pretraining === null ? scratch : { kind: 'transplant', of: at('pretraining'), projectorLayers: 0, languageModelOf },
+      ),
       train('instruction', instruction, 'stage 1b, instructions end to end', 'instructions', after('alignment')),
       train('sft', sft, 'stage 2, SFT on the chosen answers', 'preferences', after('instruction')),
       train('dpo', dpo, 'stage 2, DPO on the pairs', 'preferences', after('instruction')),
@@ -157,7 +167,7 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
           stage: 'transplant',
           training: { ...config.transplant.training, seed },
           data: 'instructions',
-          start: { kind: 'transplant', of: stageOf(encoder), projectorLayers: config.transplant.projectorLayers },
+          start: { kind: 'transplant', of: stageOf(encoder), projectorLayers: config.transplant.projectorLayers, languageModelOf },
         })
         phases.push({
           kind: 'evaluate',

@@ -35,11 +35,12 @@ export function encodeSamples(
   tokenizer: ChatTokenizer,
   numImageTokens: number,
   maxLength: number,
-  needsPairs: boolean,
+  { needsReference: needsPairs = false, usesImages = true }: Partial<Pick<Objective, 'needsReference' | 'usesImages'>> = {},
 ): EncodedData {
   const encoded: EncodedSample[] = []
   const tooLong: string[] = []
-  for (const sample of samples) {
+  for (const given of samples) {
+    const sample = usesImages ? given : withoutImage(given)
     if (needsPairs && sample.content.kind !== 'preferences')
       throw new LabError('invalid-input', `the objective needs preference pairs, found ${sample.content.kind}; choose a dataset of preferences`)
     const rows = conversationsOf(sample).map((turns) => encodeRow(tokenizer, turns, numImageTokens))
@@ -71,6 +72,17 @@ function conversationsOf({ content, image }: Sample): readonly (readonly Turn[])
       return [exchange(content.question, content.answer)]
     case 'objects':
       throw new LabError('invalid-input', 'a dataset of objects has no text to train on; choose conversations or preferences')
+  }
+}
+
+/** The same sample as text alone. */
+function withoutImage(sample: Sample): Sample {
+  const strip = (text: string) => text.replace(/<image>\n?/g, '')
+  const { content } = sample
+  return {
+    ...sample,
+    image: null,
+    content: content.kind === 'conversations' ? { ...content, turns: content.turns.map((turn) => ({ ...turn, text: strip(turn.text) })) } : content,
   }
 }
 

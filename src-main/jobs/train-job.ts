@@ -18,8 +18,10 @@ import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
 import { encodeSamples, stepBatches, type BatchSource } from './batches.ts'
 import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRunFolder, writeCheckpoint } from './checkpoint.ts'
 import { compileStep } from './compile/compile-step.ts'
+import { heldModel } from './held-model.ts'
 import { cachedReference, computeReference, referenceKey } from './reference-log-probs.ts'
 import { createImageSource, readSnapshot } from './samples.ts'
+import { withStandardisedProjector } from './standardised-projector.ts'
 import { parameterCounts, startModel } from './start-model.ts'
 
 /**
@@ -37,9 +39,11 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   if (!MODULES.some((module) => training.modules[module].train))
     throw new LabError('invalid-input', 'modules: expected at least one module to train, found all frozen')
 
-  const samples = await readSnapshot(job.project, snapshot)
-  const needsPairs = objective.needsReference
-  const data = encodeSamples(samples, tokenizer, numImageTokens(spec.visionEncoder), training.maxLength, needsPairs)
+  const all = await readSnapshot(job.project, snapshot)
+  const samples = all.filter(({ split }) => split === 'train')
+  if (samples.length === 0 && all.length > 0)
+    throw new LabError('invalid-input', `the dataset has ${all.length} samples and none in the split "train"; split it, or choose another`)
+  const data = encodeSamples(samples, tokenizer, numImageTokens(spec.visionEncoder), training.maxLength, objective)
   if (data.tooLong.length > 0)
     yield { kind: 'log', level: 'warning', message: `${data.tooLong.length} of ${samples.length} samples are longer than maxLength (${training.maxLength} tokens) and are left out` }
 
@@ -55,7 +59,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     const key = referenceKey({ model: start.identity, snapshot, tokenizer: tokenizerFiles, preprocess })
     reference = await cachedReference(job.project, key, data.samples)
     if (reference === null) {
-      const held = trainableModel(spec, start.weights, frozen(training))
+      const held = heldModel(start)
       try {
         reference = yield* computeReference(job.project, key, held.model, source, training.batchSize, signal)
       } finally {
@@ -72,7 +76,8 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     yield { kind: 'checkpoint', step: stepsDone, folder: resumed!, sha256: from!.checkpoint.sha256 }
     return
   }
-  const trainable = trainableModel(spec, from?.weights ?? start.weights, training, resumed === null ? {} : await readMoments(resumed))
+  const beginning = from?.weights ?? (await withStandardisedProjector(job.config.start, start, source, data.samples))
+  const trainable = trainableModel(spec, beginning, training, resumed === null ? {} : await readMoments(resumed))
   const step = createTrainStep(trainable, objective, training)
   const state = new SharedState(step.variables)
   const warnings: string[] = []
@@ -128,12 +133,6 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     program.dispose()
     trainable.dispose()
   }
-}
-
-/** The same settings with nothing to train: no moments are made. */
-function frozen(training: TrainJob['config']['training']): TrainJob['config']['training'] {
-  const modules = Object.fromEntries(MODULES.map((module) => [module, { ...training.modules[module], train: false }]))
-  return { ...training, modules: modules as typeof training.modules }
 }
 
 /** Compiling by XLA costs seconds, recording a graph about one; neither pays for a handful of steps. */

@@ -20,9 +20,23 @@ export function plannedPhases(config: StudyConfig, sightTest: SightTest | null):
   const preparation: NewPhase[] = []
   if (sightTest !== null) {
     const { train, validation, test } = sightTest.scenes
-    preparation.push({ id: SIGHT_TEST_PHASE, kind: 'sight-test', title: 'Making the sight test', ...nothing, paceKey: 'sight-test', units: train + validation + test })
+    preparation.push({
+      id: SIGHT_TEST_PHASE,
+      kind: 'sight-test',
+      title: 'Making the sight test',
+      ...nothing,
+      paceKey: 'sight-test',
+      units: train + validation + test,
+    })
   }
-  preparation.push({ id: TOKENIZER_PHASE, kind: 'tokenizer', title: 'Training the tokenizer', ...nothing, paceKey: 'tokenizer', units: 1 })
+  preparation.push({
+    id: TOKENIZER_PHASE,
+    kind: 'tokenizer',
+    title: 'Training the tokenizer',
+    ...nothing,
+    paceKey: 'tokenizer',
+    units: 1,
+  })
   return [...preparation, ...studyPlan(config).map(toNewPhase)]
 }
 
@@ -31,10 +45,28 @@ function toNewPhase(phase: Phase): NewPhase {
   switch (phase.kind) {
     case 'train': {
       const { steps, batchSize, gradientAccumulation } = phase.training
-      return { id, kind, title, seed, stage: phase.stage, encoder: null, paceKey: `train/${phase.stage}`, units: steps * batchSize * gradientAccumulation }
+      return {
+        id,
+        kind,
+        title,
+        seed,
+        stage: phase.stage,
+        encoder: null,
+        paceKey: `train/${phase.stage}`,
+        units: steps * batchSize * gradientAccumulation,
+      }
     }
     case 'evaluate':
-      return { id, kind, title, seed, stage: null, encoder: phase.encoder, paceKey: phase.metricPrefix === null ? 'evaluate' : `evaluate/${phase.metricPrefix}`, units: 1 }
+      return {
+        id,
+        kind,
+        title,
+        seed,
+        stage: null,
+        encoder: phase.encoder,
+        paceKey: phase.metricPrefix === null ? 'evaluate' : `evaluate/${phase.metricPrefix}`,
+        units: 1,
+      }
     case 'export':
       return { id, kind, title, seed, stage: null, encoder: phase.encoder, paceKey: 'export', units: 1 }
   }
@@ -61,7 +93,11 @@ export function tokenizerJob(config: StudyConfig, places: StudyPlaces): Tokenize
 }
 
 export function phaseRunConfig(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfig, places: StudyPlaces): RunConfig {
-  return parse(runConfigSchema, { training: phase.training, snapshot: snapshotOf(places, phase.data), start: phaseStart(phase, config, places) })
+  return parse(runConfigSchema, {
+    training: phase.training,
+    snapshot: snapshotOf(places, phase.data),
+    start: phaseStart(phase, config, places),
+  })
 }
 
 function phaseStart(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfig, places: StudyPlaces): Start {
@@ -72,7 +108,13 @@ function phaseStart(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfi
     case 'checkpoint':
       return { kind: 'checkpoint', folder: places.checkpointOf(start.of) }
     case 'transplant':
-      return { kind: 'transplant', folder: places.checkpointOf(start.of), projectorLayers: start.projectorLayers, languageModelFolder: null, seed }
+      return {
+        kind: 'transplant',
+        folder: places.checkpointOf(start.of),
+        projectorLayers: start.projectorLayers,
+        languageModelFolder: start.languageModelOf === null ? null : places.checkpointOf(start.languageModelOf),
+        seed,
+      }
   }
 }
 

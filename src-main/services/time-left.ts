@@ -26,6 +26,7 @@ const GUESS_MS: Readonly<Record<string, number>> = {
   'sight-test': 3, // a scene
   tokenizer: 8000,
   'train/pretraining': 4, // a sample
+  'train/language': 4,
   'train/alignment': 6,
   'train/instruction': 10,
   'train/sft': 10,

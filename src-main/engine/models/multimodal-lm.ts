@@ -58,10 +58,11 @@ export function joinedEmbeddings(model: MultimodalLm, rows: TextRows, tokens: tf
   return tf.reshape(placeImageTokens(text, tokens, rows), [R, T, D])
 }
 
-/** Logits that predict each answer token. @param tokens (B, I, D) @returns (R·A, V) */
-export function answerLogits(model: MultimodalLm, rows: TextRows, tokens: tf.Tensor): tf.Tensor2D {
+/** Logits that predict each answer token. @param tokens (B, I, D); null: rows of text alone @returns (R·A, V) */
+export function answerLogits(model: MultimodalLm, rows: TextRows, tokens: tf.Tensor | null): tf.Tensor2D {
   const { languageModel: spec } = model.spec
-  const states = decoderHiddenStates(spec, model.weights.languageModel, joinedEmbeddings(model, rows, tokens), {
+  const embeddings = tokens === null ? embedTokens(model.weights.languageModel, rows.ids) : joinedEmbeddings(model, rows, tokens)
+  const states = decoderHiddenStates(spec, model.weights.languageModel, embeddings, {
     gradientCheckpointing: model.gradientCheckpointing.languageModel,
   })
   const hidden = tf.reshape(states.at(-1)!, [-1, spec.hiddenSize]) // (R·T, D)

@@ -18,6 +18,7 @@ export function captionWords(): Objective {
     rowsPerImage: 1,
     weighsTokens: false,
     needsReference: false,
+    usesImages: true,
     metricNames: [],
     loss(model, batch) {
       const { languageModel: spec } = model.spec

@@ -38,6 +38,7 @@ export function dpo({ beta, labelSmoothing }: { readonly beta: number; readonly 
     rowsPerImage: 2,
     weighsTokens: false,
     needsReference: true,
+    usesImages: true,
     metricNames: [
       'rewards/chosen',
       'rewards/rejected',

@@ -10,7 +10,7 @@ import { sft } from './sft.ts'
 
 /** The tensors of one forward pass; fixed shapes, so that a step can be recorded. */
 export interface Batch extends TextRows {
-  /** (B, P, C·patch²) */
+  /** (B, P, C·patch²); unused by an objective that uses no images */
   readonly patches: tf.Tensor3D
   /** (R, A) int32: the answer's tokens, padded. */
   readonly answerIds: tf.Tensor2D
@@ -32,6 +32,8 @@ export interface Objective {
   /** Whether rows are weighed by their answer tokens (true) or one by one. */
   readonly weighsTokens: boolean
   readonly needsReference: boolean
+  /** False: samples are taken as text alone. */
+  readonly usesImages: boolean
   readonly metricNames: readonly string[]
   /** Under a gradient tape: synchronous, pure, reads nothing back. Metrics are weighted like the loss, so that micro-batches add up. */
   loss(model: MultimodalLm, batch: Batch): { readonly loss: tf.Scalar; readonly metrics: Readonly<Record<string, tf.Scalar>> }
@@ -41,8 +43,9 @@ export function createObjective(config: ObjectiveConfig): Objective {
   switch (config.kind) {
     case 'caption-words':
       return captionWords()
+    case 'text':
     case 'sft':
-      return sft()
+      return sft(config.kind)
     case 'dpo':
       return dpo(config)
   }

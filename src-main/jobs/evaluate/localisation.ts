@@ -50,7 +50,7 @@ export const measureLocalisation: Measurement = async function* (bench) {
     tokenizer,
     numImageTokens,
     maxPositionEmbeddings,
-    true,
+    { needsReference: true },
   )
   if (tooLong.length > 0)
     yield {

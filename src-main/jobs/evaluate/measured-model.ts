@@ -2,15 +2,15 @@
 // several evaluators ask for and which are computed once.
 
 import * as tf from '@tensorflow/tfjs'
-import { MODULES, numImageTokens, type Module } from '../../domain/model-spec.ts'
+import { numImageTokens } from '../../domain/model-spec.ts'
 import type { PreprocessSpec } from '../../domain/preprocess-spec.ts'
 import type { ImageRef } from '../../domain/sample.ts'
 import type { PatchGrid } from '../../engine/evaluate/measures/localisation.ts'
 import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
 import { imageFeatures, type MultimodalLm } from '../../engine/models/multimodal-lm.ts'
-import type { Weights } from '../../engine/shapes.ts'
 import type { ChatTokenizer } from '../../engine/text/tokenizer.ts'
 import { readCheckpoint } from '../checkpoint.ts'
+import { heldModel } from '../held-model.ts'
 import { createImageSource, type ImageSource } from '../samples.ts'
 
 export interface MeasuredModel {
@@ -37,22 +37,11 @@ const CACHE_BYTES = 1 << 29
 
 /** @throws LabError 'not-found', 'corrupt-artifact' */
 export async function openMeasuredModel(project: string, folder: string): Promise<MeasuredModel> {
-  const { checkpoint, weights: arrays, tokenizer, preprocess } = await readCheckpoint(folder)
+  const { checkpoint, weights, tokenizer, preprocess } = await readCheckpoint(folder)
   const { model: spec } = checkpoint
   const { visionEncoder } = spec
-  const weights = Object.fromEntries(
-    MODULES.map((module) => [
-      module,
-      Object.fromEntries(
-        Object.entries(arrays[module]).map(([name, { shape, values }]) => [name, tf.tensor(values, [...shape])]),
-      ),
-    ]),
-  ) as unknown as Record<Module, Weights>
-  const model: MultimodalLm = {
-    spec,
-    weights,
-    gradientCheckpointing: { visionEncoder: false, projector: false, languageModel: false },
-  }
+  const held = heldModel({ spec, weights })
+  const { model } = held
   const P = numImageTokens(visionEncoder)
   const D = visionEncoder.hiddenSize
   const patchWidth = visionEncoder.numChannels * visionEncoder.patchSize ** 2
@@ -97,7 +86,7 @@ export async function openMeasuredModel(project: string, folder: string): Promis
     },
     dispose() {
       cache.clear()
-      tf.dispose(weights as unknown as tf.NamedTensorMap)
+      held.dispose()
     },
   }
 }

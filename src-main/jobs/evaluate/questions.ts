@@ -17,7 +17,7 @@ export const measureQuestions: Measurement = async function* (bench) {
   const { limit, maxNewTokens } = settings.questions
   const samples = drawSamples(await samplesOfSplit(bench, 'questions', 'questions', 'test'), limit, settings.seed, 'questions')
   const { maxPositionEmbeddings } = model.spec.languageModel
-  const { samples: encoded, tooLong } = encodeSamples(samples, tokenizer, measured.numImageTokens, maxPositionEmbeddings, false)
+  const { samples: encoded, tooLong } = encodeSamples(samples, tokenizer, measured.numImageTokens, maxPositionEmbeddings)
   if (tooLong.length > 0)
     yield {
       kind: 'log',
