@@ -13,7 +13,9 @@ export const measurePreferences: Measurement = async function* (bench) {
   const pairs = await samplesOfSplit(bench, 'preferences', 'preferences', 'test')
   const samples = drawSamples(pairs, settings.preferences.limit, settings.seed, 'preferences')
   const { maxPositionEmbeddings } = model.spec.languageModel
-  const { samples: encoded, tooLong } = encodeSamples(samples, tokenizer, measured.numImageTokens, maxPositionEmbeddings, { needsReference: true })
+  const { samples: encoded, tooLong } = encodeSamples(samples, tokenizer, measured.numImageTokens, maxPositionEmbeddings, {
+    needsReference: true,
+  })
   if (tooLong.length > 0)
     yield {
       kind: 'log',

@@ -44,11 +44,12 @@ export const measureProbe: Measurement = async function* (bench) {
     )
   const crops = SPLITS.map((split) => drawCrops(fit[split]!, categories, perClass[split], settings.seed, split))
   const wanted = SPLITS.map((split) => perClass[split] * categories.length)
+  const shortages = SPLITS.map((split, i) => `${split} ${crops[i]!.length} of ${wanted[i]}`)
   if (crops.some((drawn, i) => drawn.length < wanted[i]!))
     yield {
       kind: 'log',
       level: 'info',
-      message: `probe: fewer objects than asked for: ${SPLITS.map((split, i) => `${split} ${crops[i]!.length} of ${wanted[i]}`).join(', ')}`,
+      message: `probe: fewer objects than asked for: ${shortages.join(', ')}`,
     }
   const of = crops.flat().length + lambdas.length
   yield { kind: 'part', name: 'probe', of }
