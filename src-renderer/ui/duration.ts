@@ -20,8 +20,9 @@ export function duration(ms: number): string {
   return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
-/** For a narrow cell: "42 s", "3:05", "2:14 h". */
+/** For a narrow cell: "0.4 s", "42 s", "3:05", "2:14 h". */
 export function shortDuration(ms: number): string {
+  if (ms < 9_950) return `${(ms / SECOND).toFixed(1)} s`
   const seconds = Math.round(ms / SECOND)
   if (seconds < 60) return `${seconds} s`
   if (seconds < 3600) return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`

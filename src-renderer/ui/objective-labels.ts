@@ -2,4 +2,4 @@
 
 import type { RunRow } from '../../src-main/domain/run-view.ts'
 
-export const objectiveLabels: Readonly<Record<RunRow['objective'], string>> = { sft: 'SFT', dpo: 'DPO', 'caption-words': 'Caption words' }
+export const objectiveLabels: Readonly<Record<RunRow['objective'], string>> = { sft: 'SFT', dpo: 'DPO', 'caption-words': 'Caption words', text: 'Text alone' }

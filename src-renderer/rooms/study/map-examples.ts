@@ -33,7 +33,7 @@ export function mapExamples(examples: readonly Example[]): readonly MapExample[]
       itemId: example.itemId,
       group: example.group,
       image: example.image,
-      prompt: first.prompt,
+      prompt: first.prompt.replace(/<image>\s*/g, ''),
       chosen: first.chosen,
       rejected: first.rejected,
       region: first.region,

@@ -56,7 +56,7 @@ export function phaseShare(phase: PhaseRow): number {
 export function encoderOf(phase: PhaseRow): EncoderName | null {
   if (phase.encoder !== null) return phase.encoder
   if (phase.stage === 'sft' || phase.stage === 'dpo') return phase.stage
-  if (phase.stage === 'pretraining' || phase.stage === 'alignment' || phase.stage === 'instruction') return 'stage-1'
+  if (phase.stage === 'pretraining' || phase.stage === 'language' || phase.stage === 'alignment' || phase.stage === 'instruction') return 'stage-1'
   return (/(?:^|\/)(stage-1|sft|dpo)(?:\/|$)/.exec(keyOf(phase))?.[1] as EncoderName | undefined) ?? null
 }
 

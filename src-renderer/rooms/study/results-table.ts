@@ -45,8 +45,9 @@ function lineOf(result: MetricResult): ResultLine {
 function bestOf(result: MetricResult, outcome: ResultLine['outcome']): EncoderName | null {
   if (result.better === 'neither' || result.encoders.length < 2) return null
   const sign = result.better === 'higher' ? 1 : -1
-  const best = [...result.encoders].sort((a, b) => sign * (b.mean - a.mean))[0]!.encoder
-  return outcome === 'tied' && best !== 'stage-1' ? null : best
+  const [best, second] = [...result.encoders].sort((a, b) => sign * (b.mean - a.mean)) as [EncoderResult, EncoderResult]
+  if (best.mean === second.mean) return null
+  return outcome === 'tied' && best.encoder !== 'stage-1' ? null : best.encoder
 }
 
 export interface Tally {

@@ -52,6 +52,6 @@ export function studyCurves(
 }
 
 function stageOf(stage: NonNullable<PhaseRow['stage']>): ShownStage {
-  if (stage === 'pretraining' || stage === 'alignment' || stage === 'instruction') return 'stage-1'
+  if (stage === 'pretraining' || stage === 'language' || stage === 'alignment' || stage === 'instruction') return 'stage-1'
   return stage === 'transplant' ? 'transplant' : 'stage-2'
 }

@@ -23,6 +23,7 @@ it('marks the best mean in the direction that is better', () => {
 
 it('marks no arm as best where the two are statistically tied, nor where no direction is better', () => {
   expect(bests(result([0.1, 0.29, 0.3], 'neither'), result([0.4, 0.29, 0.3], 'neither'), result([0.1, 0.2, 0.3], 'neither', { better: 'neither' }))).toEqual([null, 'stage-1', null])
+  expect(bests(result([0.2, 0.2, 0.2], 'neither'), result([0.2, 0.2, 0.1], 'sft'))).toEqual([null, null])
 })
 
 it('counts a measure once: for an arm, as a tie, or not at all', () => {

@@ -1,0 +1,201 @@
+// A study in the real window, from the first click to its result: the real engine trains real, very small models on a
+// very small sight test. What is shown is compared with what the database says.
+
+import { existsSync } from 'node:fs'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { StudyResults } from '../../src-main/domain/study-results.ts'
+import type { StudyView } from '../../src-main/domain/study-view.ts'
+import { seriousFaults } from './accessibility.ts'
+import { ask, goTo, makeLabFolder, type LabFolder, type OpenLab } from './open-lab.ts'
+import { tinySightTest, tinyStudy } from './tiny-study.ts'
+
+let folder: LabFolder
+let lab: OpenLab
+let studyId: string
+const minutes = (number: number) => number * 60_000
+
+beforeAll(async () => {
+  folder = await makeLabFolder()
+  lab = await folder.open()
+  await ask(lab.page, 'datasets.createSightTest', { settings: tinySightTest })
+}, minutes(2))
+afterAll(() => folder?.remove(), 30_000)
+
+const viewOf = (page: Page) => ask<StudyView>(page, 'studies.get', { studyId })
+const shareOf = async (page: Page) => Number(await page.getByRole('progressbar', { name: 'Progress of the study' }).getAttribute('aria-valuenow'))
+
+/** Waits until what the database says of the study is as wanted. */
+async function until(page: Page, wanted: (view: StudyView) => boolean, patience = minutes(3)): Promise<StudyView> {
+  const end = Date.now() + patience
+  for (;;) {
+    const view = await viewOf(page)
+    if (wanted(view)) return view
+    if (view.row.status === 'failed') throw new Error(`the study failed: ${JSON.stringify(view.row.failure)}`)
+    if (Date.now() > end) throw new Error(`still ${view.row.status} after ${patience} ms: ${view.row.phasesDone} of ${view.row.phases} phases`)
+    await page.waitForTimeout(100)
+  }
+}
+
+/** True when something was drawn: not every pixel is the same. */
+const isDrawn = (page: Page, selector: string) =>
+  page.locator(selector).first().evaluate((element) => {
+    const canvas = element as HTMLCanvasElement
+    const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
+    const pixels = new Set(new Uint32Array(data.buffer))
+    return pixels.size > 1
+  })
+
+it('starts the quick study by one click, where there is one', async () => {
+  const { page } = lab
+  const quick = (await ask<readonly { title: string; quick: boolean }[]>(page, 'presets.list')).find((preset) => preset.quick)
+  expect(quick, 'a preset that is marked as quick').toBeDefined()
+  await goTo(page, '#/study')
+  await page.getByRole('button', { name: `Start: ${quick!.title}` }).click()
+  await page.getByRole('button', { name: 'Cancel' }).waitFor()
+  studyId = (await ask<readonly { id: string }[]>(page, 'studies.list'))[0]!.id
+  await until(page, (view) => view.row.status === 'running' && view.phases.some((phase) => phase.done > 0 || phase.status === 'finished'))
+  await page.getByRole('region', { name: 'Phases of this study' }).waitFor()
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await until(page, (view) => view.row.status === 'cancelled')
+  await page.getByText('cancelled').first().waitFor()
+}, minutes(3))
+
+it('takes a study of one’s own and shows it progress, in the page and in the status bar', async () => {
+  const { page } = lab
+  studyId = (await ask<{ studyId: string }>(page, 'studies.start', { kind: 'config', config: tinyStudy })).studyId
+  await goTo(page, `#/study/${studyId}`)
+  await page.getByRole('heading', { level: 1, name: tinyStudy.name }).waitFor()
+  await until(page, (view) => view.row.phasesDone >= 2)
+  await page.getByRole('button', { name: 'Pause' }).waitFor()
+  await page.getByRole('progressbar', { name: /^Progress of/ }).last().waitFor()
+  await page.waitForFunction(() => document.querySelectorAll('.status-bar [role="progressbar"]').length === 1)
+}, minutes(3))
+
+it('pauses: nothing moves any more, and a reload shows the same', async () => {
+  const { page } = lab
+  await page.getByRole('button', { name: 'Pause' }).click()
+  const paused = await until(page, (view) => view.row.status === 'paused')
+  await page.getByRole('button', { name: 'Resume' }).waitFor()
+  const read = async () => ({
+    overall: (await page.locator('.overall').innerText()).replace(/\s+/g, ' '),
+    phases: (await page.getByRole('region', { name: 'Phases of this study' }).innerText()).replace(/\s+/g, ' '),
+    share: await shareOf(page),
+  })
+  await page.waitForTimeout(700)
+  const before = await read()
+  await page.reload()
+  await page.getByRole('button', { name: 'Resume' }).waitFor()
+  await page.getByRole('region', { name: 'Phases of this study' }).waitFor()
+  expect(await read()).toEqual(before)
+  expect((await viewOf(page)).row.phasesDone).toBe(paused.row.phasesDone)
+}, minutes(2))
+
+it('resumes, and draws the curves of both arms', async () => {
+  const { page } = lab
+  await page.getByRole('button', { name: 'Resume' }).click()
+  await until(page, (view) => view.phases.some((phase) => phase.stage === 'dpo' && phase.done > 2) || view.phases.some((phase) => phase.stage === 'dpo' && phase.status === 'finished'))
+  await page.getByRole('button', { name: 'Stage 2: SFT and DPO' }).click()
+  await page.locator('.frame canvas').first().waitFor()
+  expect(await isDrawn(page, '.frame canvas')).toBe(true)
+  await page.getByText('Nothing is running').waitFor({ timeout: minutes(3) })
+  await until(page, (view) => view.row.status === 'finished')
+}, minutes(4))
+
+it('shows the result: verdict first, then every measure the database has', async () => {
+  const { page } = lab
+  const results = await ask<StudyResults>(page, 'studies.results', { studyId })
+  await goTo(page, `#/study/${studyId}/results`)
+  await page.locator('.headline').waitFor()
+  expect(await page.locator('.headline').innerText()).toBe(results.verdict[0])
+  expect(await page.locator('tbody tr:not(.group-head)').count()).toBe(results.metrics.length)
+  const tied = results.metrics.filter(({ better, difference }) => better !== 'neither' && difference?.winner === 'neither').length
+  expect(await page.getByRole('cell', { name: 'statistically tied' }).count()).toBe(tied)
+  expect(await isDrawn(page, '.frame canvas')).toBe(true)
+})
+
+it('lays the arms’ maps over the image and outlines the region that decides', async () => {
+  const { page } = lab
+  await goTo(page, `#/study/${studyId}/maps`)
+  await page.locator('.map canvas').first().waitFor()
+  expect(await page.locator('.map').count()).toBe(4)
+  expect(await isDrawn(page, '.map canvas')).toBe(true)
+  await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('.map img')].every((image) => image.naturalWidth > 0))
+  expect(await page.locator('.map rect.outline').count()).toBeGreaterThan(0)
+  const asked = await page.locator('.asked').innerText()
+  await page.keyboard.press('ArrowRight')
+  await page.waitForFunction((before) => document.querySelector('.asked')!.textContent !== before, asked)
+  await page.keyboard.press('d')
+  await page.waitForFunction(() => document.querySelectorAll('.map').length === 3)
+})
+
+it('says what the arms share and in what they differ', async () => {
+  const { page } = lab
+  await goTo(page, `#/study/${studyId}/parity`)
+  const { parity } = await viewOf(page)
+  await page.getByText('The arms may be compared').waitFor()
+  expect(await page.getByRole('row').count()).toBe(parity.length + 1)
+  await page.getByRole('button', { name: 'Differences' }).click()
+  expect(await page.getByRole('row').count()).toBe(parity.filter((row) => row.verdict !== 'equal').length + 1)
+})
+
+it('names the encoders that were exported and the report that was written', async () => {
+  const { page } = lab
+  const report = await ask<{ path: string; name: string }>(page, 'studies.report', { studyId, open: false })
+  expect(existsSync(report.path)).toBe(true)
+  await page.reload()
+  await goTo(page, `#/study/${studyId}/files`)
+  const { artifacts } = await viewOf(page)
+  await page.getByText(report.path).waitFor()
+  expect(await page.getByRole('button', { name: /^Show / }).count()).toBe(artifacts.length)
+  for (const artifact of artifacts) expect(existsSync(artifact.path), artifact.path).toBe(true)
+})
+
+it('lists every run, opens one by keyboard, and saves its curve as numbers', async () => {
+  const { page, app } = lab
+  await goTo(page, '#/runs')
+  const runs = await ask<readonly { id: string; name: string }[]>(page, 'runs.list')
+  const rows = page.getByRole('table', { name: 'Runs' }).locator('tbody tr')
+  await rows.first().waitFor()
+  expect(await rows.count()).toBe(runs.length)
+  await rows.first().focus()
+  await page.keyboard.press('ArrowDown')
+  const name = await rows.nth(1).locator('td').nth(1).innerText()
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { level: 1, name }).waitFor()
+  await page.locator('.frame canvas').first().waitFor()
+
+  const saved = app.evaluate(
+    ({ session }, path) =>
+      new Promise<string>((resolve) =>
+        session.defaultSession.once('will-download', (_event, item) => {
+          item.setSavePath(path)
+          item.once('done', (_done, state) => resolve(state))
+        }),
+      ),
+    `${lab.folder}/loss.csv`,
+  )
+  await page.getByRole('button', { name: /^Save “Does the loss fall/ }).click()
+  await page.getByRole('menuitem', { name: 'Numbers (CSV)' }).click()
+  expect(await saved).toBe('completed')
+  expect(existsSync(`${lab.folder}/loss.csv`)).toBe(true)
+})
+
+it.each(['light', 'dark'] as const)('can be read by everybody when it is full of results, in %s', async (theme) => {
+  const { page } = lab
+  await ask(page, 'settings.set', { theme })
+  await page.reload()
+  const found: string[] = []
+  const [run] = await ask<readonly { id: string }[]>(page, 'runs.list')
+  for (const hash of [...['progress', 'results', 'maps', 'parity', 'config', 'files'].map((section) => `#/study/${studyId}/${section}`), '#/study', '#/runs', `#/runs/${run!.id}`, '#/data']) {
+    await goTo(page, hash)
+    await page.waitForSelector('.room h1')
+    await page.waitForTimeout(500)
+    found.push(...(await seriousFaults(page)).map((fault) => `${hash} ${fault}`))
+  }
+  expect(found).toEqual([])
+}, minutes(4))
+
+it('has said nothing on the console', () => {
+  expect(lab.complaints).toEqual([])
+})
