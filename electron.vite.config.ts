@@ -11,7 +11,11 @@ export default defineConfig({
     build: {
       outDir: 'out/main',
       rolldownOptions: {
-        input: { index: at('src-main/index.ts'), cli: at('src-main/cli.ts'), 'process-entry': at('src-main/jobs/process-entry.ts') },
+        input: {
+          index: at('src-main/index.ts'),
+          cli: at('src-main/cli.ts'),
+          'process-entry': at('src-main/jobs/process-entry.ts'),
+        },
         output: { entryFileNames: '[name].js' },
       },
     },

@@ -12,7 +12,8 @@ const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8
 
 process.exitCode = await runCli(process.argv.slice(2), {
   streams: process,
-  forkRunner: () => createChildProcessRunner(new URL(isSource ? './jobs/process-entry.ts' : './process-entry.js', import.meta.url)),
+  forkRunner: () =>
+    createChildProcessRunner(new URL(isSource ? './jobs/process-entry.ts' : './process-entry.js', import.meta.url)),
   readDataset,
   presetFolder: fileURLToPath(new URL('resources/presets', root)),
   version,

@@ -9,7 +9,8 @@ import type { Reply } from './contract/reply.ts'
 
 contextBridge.exposeInMainWorld('lab', {
   async ask(name: string, input?: unknown): Promise<Reply<unknown>> {
-    if (!Object.hasOwn(operations, name)) return { ok: false, failure: { code: 'internal', message: `unknown operation '${name}'`, details: {} } }
+    if (!Object.hasOwn(operations, name))
+      return { ok: false, failure: { code: 'internal', message: `unknown operation '${name}'`, details: {} } }
     return ipcRenderer.invoke('lab:ask', name, input)
   },
   subscribe(listener: (announcement: Announcement) => void): () => void {

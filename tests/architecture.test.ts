@@ -15,18 +15,49 @@ interface Room {
 
 const ROOMS: readonly Room[] = [
   { prefix: 'src-main/domain/', may: ['zod', 'pure-rand'] },
-  { prefix: 'src-main/engine/', may: ['src-main/domain/', 'zod', '@tensorflow/tfjs', '@huggingface/tokenizers', '@huggingface/jinja'] },
-  { prefix: 'src-main/jobs/', may: ['src-main/domain/', 'src-main/engine/', 'node:', 'zod', '@tensorflow/tfjs', 'wasm-vips', '@resvg/resvg-wasm'] },
+  {
+    prefix: 'src-main/engine/',
+    may: ['src-main/domain/', 'zod', '@tensorflow/tfjs', '@huggingface/tokenizers', '@huggingface/jinja'],
+  },
+  {
+    prefix: 'src-main/jobs/',
+    may: ['src-main/domain/', 'src-main/engine/', 'node:', 'zod', '@tensorflow/tfjs', 'wasm-vips', '@resvg/resvg-wasm'],
+  },
   // One door for each native thing.
-  { prefix: 'src-main/jobs/backend/', may: ['src-main/domain/', 'src-main/engine/', 'node:', '@tensorflow/tfjs', '@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-backend-wasm', 'src-main/jobs/'] },
+  {
+    prefix: 'src-main/jobs/backend/',
+    may: [
+      'src-main/domain/',
+      'src-main/engine/',
+      'node:',
+      '@tensorflow/tfjs',
+      '@tensorflow/tfjs-node-gpu',
+      '@tensorflow/tfjs-backend-wasm',
+      'src-main/jobs/',
+    ],
+  },
   { prefix: 'src-main/jobs/utility-process.ts', may: ['src-main/jobs/', 'electron'] },
   { prefix: 'src-main/store/', may: ['src-main/domain/', 'better-sqlite3', 'node:', 'zod'] },
   // Given a Runner and a reader: neither engine nor jobs nor Electron.
   { prefix: 'src-main/services/', may: ['src-main/domain/', 'src-main/store/', 'node:'] },
-  { prefix: 'src-main/ipc/', may: ['src-main/domain/', 'src-main/services/', 'src-main/compose.ts', 'src-preload/contract/', 'zod'] },
+  {
+    prefix: 'src-main/ipc/',
+    may: ['src-main/domain/', 'src-main/services/', 'src-main/compose.ts', 'src-preload/contract/', 'zod'],
+  },
   { prefix: 'src-main/ipc/register.ts', may: ['src-main/ipc/', 'src-preload/contract/', 'electron'] },
   { prefix: 'src-main/window/', may: ['src-main/domain/', 'electron', 'node:'] },
-  { prefix: 'src-main/cli/', may: ['src-main/domain/', 'src-main/services/', 'src-main/compose.ts', 'src-main/place.ts', 'src-main/jobs/process-runner.ts', 'commander', 'node:'] },
+  {
+    prefix: 'src-main/cli/',
+    may: [
+      'src-main/domain/',
+      'src-main/services/',
+      'src-main/compose.ts',
+      'src-main/place.ts',
+      'src-main/jobs/process-runner.ts',
+      'commander',
+      'node:',
+    ],
+  },
   { prefix: 'src-main/place.ts', may: ['node:'] },
   { prefix: 'src-main/compose.ts', may: ['src-main/domain/', 'src-main/services/', 'src-main/store/', 'node:'] },
   { prefix: 'src-main/index.ts', may: ['src-main/', 'electron', 'node:'] },
@@ -50,12 +81,22 @@ function roomOf(file: string): Room | undefined {
 }
 
 function edgesOf(file: string, text: string): readonly Edge[] {
-  const statements = [...text.matchAll(/(?:^|\n)\s*(?:import|export)\s+(type\s+)?[^'"\n;]*?(?:\n[^'"]*?)?\bfrom\s+['"]([^'"]+)['"]/g)].map(([, type, to]) => ({ to: to!, isType: type !== undefined }))
-  const bare = [...text.matchAll(/(?:^|\n)import\s+['"]([^'"]+)['"]/g), ...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g), ...text.matchAll(/\brequire\(\s*['"]([^'"]+)['"]/g)].map(([, to]) => ({
+  const statements = [
+    ...text.matchAll(/(?:^|\n)\s*(?:import|export)\s+(type\s+)?[^'"\n;]*?(?:\n[^'"]*?)?\bfrom\s+['"]([^'"]+)['"]/g),
+  ].map(([, type, to]) => ({ to: to!, isType: type !== undefined }))
+  const bare = [
+    ...text.matchAll(/(?:^|\n)import\s+['"]([^'"]+)['"]/g),
+    ...text.matchAll(/\bimport\(\s*['"]([^'"]+)['"]/g),
+    ...text.matchAll(/\brequire\(\s*['"]([^'"]+)['"]/g),
+  ].map(([, to]) => ({
     to: to!,
     isType: false,
   }))
-  return [...statements, ...bare].map(({ to, isType }) => ({ from: file, to: to.startsWith('.') ? relative(ROOT, join(ROOT, dirname(file), to)) : to, isType }))
+  return [...statements, ...bare].map(({ to, isType }) => ({
+    from: file,
+    to: to.startsWith('.') ? relative(ROOT, join(ROOT, dirname(file), to)) : to,
+    isType,
+  }))
 }
 
 function isAllowed({ from, to, isType }: Edge): boolean {
@@ -70,7 +111,9 @@ function isAllowed({ from, to, isType }: Edge): boolean {
   })
 }
 
-const files = globSync('{src-main,src-preload,src-renderer}/**/*.{ts,vue}', { cwd: ROOT }).filter((file) => !file.endsWith('.d.ts'))
+const files = globSync('{src-main,src-preload,src-renderer}/**/*.{ts,vue}', { cwd: ROOT }).filter(
+  (file) => !file.endsWith('.d.ts'),
+)
 const edges = files.flatMap((file) => edgesOf(file, readFileSync(join(ROOT, file), 'utf8')))
 
 describe('the architecture', () => {
@@ -89,7 +132,9 @@ describe('the architecture', () => {
 
   it('a room of the window imports no other room', () => {
     const roomName = (path: string) => /^src-renderer\/rooms\/([^/]+)\//.exec(path)?.[1]
-    const strays = edges.filter(({ from, to }) => roomName(from) !== undefined && roomName(to) !== undefined && roomName(from) !== roomName(to))
+    const strays = edges.filter(
+      ({ from, to }) => roomName(from) !== undefined && roomName(to) !== undefined && roomName(from) !== roomName(to),
+    )
     expect(strays.map(({ from, to }) => `${from} → ${to}`)).toEqual([])
   })
 

@@ -39,7 +39,10 @@ async function ask(name: string, input: unknown): Promise<Reply<unknown>> {
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pivot-lab-'))
   mkdirSync(join(folder, 'presets'), { recursive: true })
-  writeFileSync(join(folder, 'presets', 'small.json'), JSON.stringify({ title: 'Small', source: 'here', expect: 'little', sightTest: null, config: aStudyConfig({ seeds: [0] }) }))
+  writeFileSync(
+    join(folder, 'presets', 'small.json'),
+    JSON.stringify({ title: 'Small', source: 'here', expect: 'little', sightTest: null, config: aStudyConfig({ seeds: [0] }) }),
+  )
   made = await aLabWithData(folder)
   lab = made.lab
   handlers = createHandlers(lab, desktop)
@@ -135,7 +138,10 @@ describe('answering', () => {
 
   it('a path is taken only after a dialog of ours has given it', async () => {
     await ask('files.chooseFolder', { title: 'Choose' })
-    expect(await ask('datasets.import', { path: '/data/questions/2', name: 'chosen' })).toMatchObject({ ok: true, value: { added: 2 } })
+    expect(await ask('datasets.import', { path: '/data/questions/2', name: 'chosen' })).toMatchObject({
+      ok: true,
+      value: { added: 2 },
+    })
     expect(await ask('datasets.import', { path: '/etc/passwd' })).toMatchObject({ ok: false, failure: { code: 'invalid-input' } })
   })
 

@@ -16,7 +16,9 @@ export const EXIT = { done: 0, failed: 1, usage: 2, cancelled: 130 } as const
 export function createProgram(parts: CliParts): Command {
   const { stdout, stderr } = parts.streams
   const program = new Command('lab')
-    .description('Pivot Lab: train a small multimodal model, post-train it by SFT and DPO, and measure which vision encoder sees better.')
+    .description(
+      'Pivot Lab: train a small multimodal model, post-train it by SFT and DPO, and measure which vision encoder sees better.',
+    )
     .version(parts.version)
     .option('--project <folder>', 'project folder; default: $PIVOT_LAB_PROJECT, else pivot-lab in the home folder')
     .option('--json', 'machine output: one JSON value a line')
@@ -43,7 +45,8 @@ export async function runCli(args: readonly string[], parts: CliParts): Promise<
     return EXIT.done
   } catch (thrown) {
     // Commander has said what is wrong; help and version are no faults.
-    if (thrown instanceof CommanderError) return thrown.exitCode === 0 || thrown.code === 'commander.help' ? EXIT.done : EXIT.usage
+    if (thrown instanceof CommanderError)
+      return thrown.exitCode === 0 || thrown.code === 'commander.help' ? EXIT.done : EXIT.usage
     const failure = toFailure(thrown)
     if (isAsked('--json')) parts.streams.stdout.write(`${JSON.stringify({ event: 'failed', failure })}\n`)
     else parts.streams.stderr.write(`${failure.code === 'cancelled' ? '' : `${failure.code}: `}${failure.message}\n`)

@@ -42,6 +42,9 @@ function line(progress: JobProgress): string {
   const { title, part, done, of, share, leftMs, totalLeftMs } = progress
   const count = of > 0 ? `${Math.round(done)}/${Math.round(of)}` : ''
   const own = leftMs === null ? '' : `, ${formatDuration(leftMs)} left`
-  const all = totalLeftMs === null ? `all ${Math.round(100 * share)} %` : `all ${Math.round(100 * share)} %, ${formatDuration(totalLeftMs)} left`
+  const all =
+    totalLeftMs === null
+      ? `all ${Math.round(100 * share)} %`
+      : `all ${Math.round(100 * share)} %, ${formatDuration(totalLeftMs)} left`
   return `${title}${part === '' || part === title ? '' : ` · ${part}`} ${count}${own} · ${all}`
 }

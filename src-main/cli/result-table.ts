@@ -21,5 +21,16 @@ export function resultTable(results: StudyResults): string {
   const right = (title: string) => ({ title, align: 'right' }) as const
   const left = (title: string) => ({ title, align: 'left' }) as const
   const percent = Math.round(100 * results.confidence)
-  return table([left('Measure'), ...ENCODERS.map(right), right('DPO−SFT'), right(`${percent} % interval`), right('p'), right('p Holm'), left('')], rows)
+  return table(
+    [
+      left('Measure'),
+      ...ENCODERS.map(right),
+      right('DPO−SFT'),
+      right(`${percent} % interval`),
+      right('p'),
+      right('p Holm'),
+      left(''),
+    ],
+    rows,
+  )
 }

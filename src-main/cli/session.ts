@@ -37,7 +37,12 @@ export interface Session {
 export type Access = 'write' | 'read' | 'none'
 
 /** Runs `work` on the opened lab and closes it however the work ends. */
-export async function withLab<T>(parts: CliParts, options: GlobalOptions, access: Access, work: (session: Session) => Promise<T>): Promise<T> {
+export async function withLab<T>(
+  parts: CliParts,
+  options: GlobalOptions,
+  access: Access,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
   const terminal = createTerminal(parts.streams, options.json === true)
   const listeners: ((announcement: Announcement) => void)[] = []
   let runner: ProcessRunner | null = null
@@ -78,5 +83,6 @@ export async function withLab<T>(parts: CliParts, options: GlobalOptions, access
 /** How a command ends that was stopped on request. */
 export function assertNotStopped(status: string, what: string, resume: string): void {
   if (status === 'paused') throw new LabError('cancelled', `${what} is paused. Resume it with: ${resume}`, { resume })
-  if (status === 'cancelled') throw new LabError('cancelled', `${what} was cancelled. What it had is kept; go on with: ${resume}`, { resume })
+  if (status === 'cancelled')
+    throw new LabError('cancelled', `${what} was cancelled. What it had is kept; go on with: ${resume}`, { resume })
 }

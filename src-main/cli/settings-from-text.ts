@@ -30,7 +30,8 @@ export function readJsonFile(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (thrown) {
-    if (thrown instanceof SyntaxError) throw new LabError('invalid-input', `${file} is not JSON: ${thrown.message}`, { file }, thrown)
+    if (thrown instanceof SyntaxError)
+      throw new LabError('invalid-input', `${file} is not JSON: ${thrown.message}`, { file }, thrown)
     throw thrown
   }
 }

@@ -25,8 +25,18 @@ export async function followStudy({ lab, terminal, listen }: Session, studyId: s
     }
     for (const phase of phases.filter(({ id, status }) => status === 'finished' && !told.has(id))) {
       told.add(phase.id)
-      terminal.json({ event: 'phase', phase: phase.id, title: phase.title, status: phase.status, workedMs: phase.workedMs, done: told.size, of: phases.length })
-      terminal.note(`[${String(told.size).padStart(String(phases.length).length)}/${phases.length}] ${phase.title}: ${formatDuration(phase.workedMs)}`)
+      terminal.json({
+        event: 'phase',
+        phase: phase.id,
+        title: phase.title,
+        status: phase.status,
+        workedMs: phase.workedMs,
+        done: told.size,
+        of: phases.length,
+      })
+      terminal.note(
+        `[${String(told.size).padStart(String(phases.length).length)}/${phases.length}] ${phase.title}: ${formatDuration(phase.workedMs)}`,
+      )
     }
   }
   listen((announcement) => {
@@ -39,7 +49,11 @@ export async function followStudy({ lab, terminal, listen }: Session, studyId: s
   assertNotStopped(row.status, `study "${row.name}"`, `lab study resume ${studyId}${projectFlag(lab.project)}`)
   if (row.failure !== null) {
     const { code, message, details } = fromFailure(row.failure)
-    throw new LabError(code, `${message}\nThe study is kept; go on with: lab study resume ${studyId}${projectFlag(lab.project)}`, details)
+    throw new LabError(
+      code,
+      `${message}\nThe study is kept; go on with: lab study resume ${studyId}${projectFlag(lab.project)}`,
+      details,
+    )
   }
   return row
 }

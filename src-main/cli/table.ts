@@ -16,7 +16,9 @@ export function table(columns: readonly Column[], rows: readonly (readonly strin
       })
       .join('  ')
       .trimEnd()
-  return [line(columns.map(({ title }) => title)), widths.map((each) => '─'.repeat(each)).join('  '), ...rows.map(line)].join('\n')
+  return [line(columns.map(({ title }) => title)), widths.map((each) => '─'.repeat(each)).join('  '), ...rows.map(line)].join(
+    '\n',
+  )
 }
 
 /** Characters, not code units: σ and − are one column wide. */

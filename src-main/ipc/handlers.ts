@@ -27,12 +27,18 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     return path === null ? null : { path }
   }
   const assertChosen = (path: string) => {
-    if (!chosen.has(path)) throw new LabError('invalid-input', `${path} was not chosen in a dialog of the lab: choose it there`, { path })
+    if (!chosen.has(path))
+      throw new LabError('invalid-input', `${path} was not chosen in a dialog of the lab: choose it there`, { path })
   }
   const toJsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>
 
   return {
-    'project.info': () => ({ folder: lab.project, database: lab.database, version: desktop.version, platform: `${process.platform} ${process.arch}` }),
+    'project.info': () => ({
+      folder: lab.project,
+      database: lab.database,
+      version: desktop.version,
+      platform: `${process.platform} ${process.arch}`,
+    }),
 
     'datasets.list': () => [...lab.datasets.list()],
     'datasets.import': ({ path, name }) => {

@@ -12,7 +12,10 @@ export interface Timers {
 }
 
 /** `send` posts to every window that is open. */
-export function createPublisher(send: Announce, { now, later }: Timers = { now: Date.now, later: (work, ms) => void setTimeout(work, ms) }): Announce {
+export function createPublisher(
+  send: Announce,
+  { now, later }: Timers = { now: Date.now, later: (work, ms) => void setTimeout(work, ms) },
+): Announce {
   const lastSent = new Map<string, number>()
   const waiting = new Map<string, Announcement>()
   return (announcement) => {

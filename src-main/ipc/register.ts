@@ -10,7 +10,8 @@ export const ASK_CHANNEL = 'lab:ask'
 /** `isOurs` says whether an origin is one that our own pages have. */
 export function registerHandlers(handlers: Handlers, isOurs: (url: string) => boolean): void {
   ipcMain.handle(ASK_CHANNEL, async (event, name: unknown, input: unknown): Promise<Reply<unknown>> => {
-    if (!isTopFrameOfOurs(event, isOurs)) return { ok: false, failure: { code: 'internal', message: 'asked from a page that is not the lab’s', details: {} } }
+    if (!isTopFrameOfOurs(event, isOurs))
+      return { ok: false, failure: { code: 'internal', message: 'asked from a page that is not the lab’s', details: {} } }
     return answer(handlers, name, input)
   })
 }

@@ -25,7 +25,8 @@ export interface JobServer {
 /** Serves the process that forked this one until that one goes or says close. */
 export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer): void {
   const parentPort = (process as { parentPort?: ParentPort }).parentPort
-  const post = (message: FromProcess): void => (parentPort === undefined ? void process.send?.(message) : parentPort.postMessage(message))
+  const post = (message: FromProcess): void =>
+    parentPort === undefined ? void process.send?.(message) : parentPort.postMessage(message)
   /** The request under way and how to stop it. */
   let current: { readonly id: number; readonly signal: { aborted: boolean } } | null = null
   let isClosing = false
@@ -35,7 +36,9 @@ export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer
       case 'job':
       case 'diagnose':
         if (current !== null) {
-          const failure = toFailure(new LabError('internal', `job process: asked for request ${message.id} while ${current.id} is under way`))
+          const failure = toFailure(
+            new LabError('internal', `job process: asked for request ${message.id} while ${current.id} is under way`),
+          )
           return post({ kind: 'failed', id: message.id, failure })
         }
         current = { id: message.id, signal: { aborted: false } }

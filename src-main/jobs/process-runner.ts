@@ -49,7 +49,11 @@ export function createProcessRunner(fork: () => JobProcess, { patienceMs }: Runn
     return live
   }
 
-  async function* run(job: Job, signal: AbortSignalLike, options: { readonly backend?: BackendPreference } = {}): AsyncGenerator<JobEvent> {
+  async function* run(
+    job: Job,
+    signal: AbortSignalLike,
+    options: { readonly backend?: BackendPreference } = {},
+  ): AsyncGenerator<JobEvent> {
     if (signal.aborted) throw new LabError('cancelled', 'cancelled before it began')
     const backend = options.backend ?? 'auto'
     const live = processFor(backend)
@@ -168,7 +172,8 @@ function listenTo(process: JobProcess, backend: BackendPreference, ended: () => 
   }
 }
 
-const SMALLER = 'Lower batchSize (and raise gradientAccumulation by the same factor), or switch on gradientCheckpointing; then resume.'
+const SMALLER =
+  'Lower batchSize (and raise gradientAccumulation by the same factor), or switch on gradientCheckpointing; then resume.'
 
 function deathError(live: Live): LabError {
   const { code, signal } = live.end ?? { code: null, signal: null }
@@ -179,9 +184,17 @@ function deathError(live: Live): LabError {
     return new LabError('out-of-memory', `the job process ran out of memory. ${SMALLER}${said}`, details)
   // Nobody here sends SIGKILL without having been asked to: on Linux this is the kernel making room.
   if (signal === 'SIGKILL' || code === 137)
-    return new LabError('process-died', `the job process was killed (SIGKILL), most likely because the machine ran out of memory. ${SMALLER}${said}`, details)
+    return new LabError(
+      'process-died',
+      `the job process was killed (SIGKILL), most likely because the machine ran out of memory. ${SMALLER}${said}`,
+      details,
+    )
   const how = signal === null ? `ended with exit code ${code ?? 'unknown'}` : `was ended by ${signal}`
-  return new LabError('process-died', `the job process ${how} before its job was done. Resume continues from the last checkpoint.${said}`, details)
+  return new LabError(
+    'process-died',
+    `the job process ${how} before its job was done. Resume continues from the last checkpoint.${said}`,
+    details,
+  )
 }
 
 /** What says most of a stack trace: the lines that name an error, else the last ones. */

@@ -59,7 +59,11 @@ export function createDatasetService({ store, project, readDataset, now, newId, 
       const name = targets.size === 0 ? base : `${base} ${kind}`
       const existing = store.datasets.findNamed(name)
       if (existing !== null && existing.kind !== kind)
-        throw new LabError('conflict', `dataset "${name}" holds ${existing.kind}, ${request.path} holds ${kind}. Import it under another name.`, { name })
+        throw new LabError(
+          'conflict',
+          `dataset "${name}" holds ${existing.kind}, ${request.path} holds ${kind}. Import it under another name.`,
+          { name },
+        )
       const id = existing?.id ?? newId('dataset')
       if (existing === null) store.datasets.insert({ id, name, kind, source: request.path, createdAtMs: now() })
       const opened = { dataset: store.datasets.find(id)!, isNew: existing === null, ordinal: store.datasets.nextOrdinal(id) }
@@ -106,7 +110,8 @@ export function createDatasetService({ store, project, readDataset, now, newId, 
         )
     } catch (thrown) {
       // What was begun here and holds nothing is no dataset; what holds samples stays and can be imported again.
-      for (const { dataset, isNew } of targets.values()) if (isNew && store.datasets.nextOrdinal(dataset.id) === 0) store.datasets.delete(dataset.id)
+      for (const { dataset, isNew } of targets.values())
+        if (isNew && store.datasets.nextOrdinal(dataset.id) === 0) store.datasets.delete(dataset.id)
       throw thrown
     }
     if (faults > problems.length) problems.push(`and ${faults - problems.length} more rows were left out`)
@@ -181,7 +186,11 @@ export function createDatasetService({ store, project, readDataset, now, newId, 
       const found = store.datasets.findNamed(name)
       if (found !== null) return found
       const names = store.datasets.list().map((each) => `"${each.name}"`)
-      throw new LabError('not-found', `there is no dataset "${name}"; the project holds ${names.join(', ') || 'none yet: import one'}`, { name })
+      throw new LabError(
+        'not-found',
+        `there is no dataset "${name}"; the project holds ${names.join(', ') || 'none yet: import one'}`,
+        { name },
+      )
     },
     /** SHA-256 of the dataset's snapshot; written again if its file has been lost. */
     async snapshotOf(name: string): Promise<string> {

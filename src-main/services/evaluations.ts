@@ -4,7 +4,15 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
-import { EVALUATORS, type AbortSignalLike, type EvaluateJob, type Evaluation, type Evaluator, type ExportJob, type JobEvent } from '../domain/job.ts'
+import {
+  EVALUATORS,
+  type AbortSignalLike,
+  type EvaluateJob,
+  type Evaluation,
+  type Evaluator,
+  type ExportJob,
+  type JobEvent,
+} from '../domain/job.ts'
 import type { ArtifactRow } from '../domain/run-view.ts'
 import type { DatasetService } from './datasets.ts'
 import type { Parts } from './parts.ts'
@@ -34,7 +42,9 @@ export function createEvaluationService(parts: Parts, datasets: DatasetService, 
   function checkpointFolder(of: string): string {
     if (store.runs.find(of) !== null) return runs.newestCheckpoint(of)
     if (existsSync(join(of, 'config.json'))) return of
-    throw new LabError('not-found', `"${of}" is neither a run of this project nor a folder that holds a model (config.json)`, { checkpoint: of })
+    throw new LabError('not-found', `"${of}" is neither a run of this project nor a folder that holds a model (config.json)`, {
+      checkpoint: of,
+    })
   }
 
   async function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -46,9 +56,15 @@ export function createEvaluationService(parts: Parts, datasets: DatasetService, 
   }
 
   return {
-    evaluate(request: EvaluationRequest, signal: AbortSignalLike, observe: (event: JobEvent) => void = () => {}): Promise<EvaluationResult> {
+    evaluate(
+      request: EvaluationRequest,
+      signal: AbortSignalLike,
+      observe: (event: JobEvent) => void = () => {},
+    ): Promise<EvaluationResult> {
       return inTurn(async () => {
-        const snapshots = { questions: null, preferences: null, objects: null, captions: null } as { -readonly [R in keyof EvaluateJob['snapshots']]: string | null }
+        const snapshots = { questions: null, preferences: null, objects: null, captions: null } as {
+          -readonly [R in keyof EvaluateJob['snapshots']]: string | null
+        }
         for (const [role, name] of Object.entries(request.data) as [keyof typeof snapshots, string | null][])
           snapshots[role] = name === null ? null : await datasets.snapshotOf(name)
         const job: EvaluateJob = {
@@ -61,7 +77,15 @@ export function createEvaluationService(parts: Parts, datasets: DatasetService, 
           snapshots,
         }
         const evaluationId = newId('evaluation')
-        store.evaluations.insert({ id: evaluationId, studyId: null, phaseId: null, encoder: null, seed: null, job, createdAtMs: now() })
+        store.evaluations.insert({
+          id: evaluationId,
+          studyId: null,
+          phaseId: null,
+          encoder: null,
+          seed: null,
+          job,
+          createdAtMs: now(),
+        })
         for await (const event of runner(job, signal, { backend: store.settings.get().backend })) {
           if (event.kind === 'result') store.evaluations.insertResult(evaluationId, event.metric, event.value, event.n)
           if (event.kind === 'items') store.evaluations.insertItems(evaluationId, event.metric, event.items)

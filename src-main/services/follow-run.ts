@@ -52,7 +52,13 @@ export async function followRun(
           store.runs.setProgress(runId, { part: 'training', done: event.step, of: event.of })
         })
       case 'checkpoint':
-        return store.checkpoints.insert({ runId, step: event.step, folder: event.folder, sha256: event.sha256, createdAtMs: now() })
+        return store.checkpoints.insert({
+          runId,
+          step: event.step,
+          folder: event.folder,
+          sha256: event.sha256,
+          createdAtMs: now(),
+        })
       case 'log':
         return store.runLog.append(runId, now(), event.level, event.message)
       case 'artifact':

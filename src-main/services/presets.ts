@@ -19,7 +19,8 @@ export function createPresetService({ presetFolder }: Pick<Parts, 'presetFolder'
       : []
   /** @throws LabError 'not-found', naming the presets that there are */
   const get = (name: string): Preset => {
-    if (!names().includes(name)) throw new LabError('not-found', `there is no preset "${name}"; there are ${names().join(', ') || 'none'}`, { name })
+    if (!names().includes(name))
+      throw new LabError('not-found', `there is no preset "${name}"; there are ${names().join(', ') || 'none'}`, { name })
     return parse(presetSchema, readJsonFile(join(presetFolder, `${name}.json`)), 'invalid-input', `preset ${name}`)
   }
   return {
@@ -36,7 +37,8 @@ function readJsonFile(file: string): unknown {
   try {
     return JSON.parse(readFileSync(file, 'utf8'))
   } catch (thrown) {
-    if (thrown instanceof SyntaxError) throw new LabError('invalid-input', `${file} is not JSON: ${thrown.message}`, { file }, thrown)
+    if (thrown instanceof SyntaxError)
+      throw new LabError('invalid-input', `${file} is not JSON: ${thrown.message}`, { file }, thrown)
     throw thrown
   }
 }

@@ -16,7 +16,13 @@ const CURVE_POINTS = 200
 const EXAMPLES = 6
 /** Larger images would make the file too heavy to send; their examples are left out. */
 const MOST_IMAGE_BYTES = 400_000
-const MIME: Readonly<Record<string, string>> = { '.png': 'image/png', '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.webp': 'image/webp', '.gif': 'image/gif' }
+const MIME: Readonly<Record<string, string>> = {
+  '.png': 'image/png',
+  '.jpg': 'image/jpeg',
+  '.jpeg': 'image/jpeg',
+  '.webp': 'image/webp',
+  '.gif': 'image/gif',
+}
 
 export interface ReportServices {
   readonly runs: RunService
@@ -40,7 +46,10 @@ export function createReportService(parts: Parts, { runs, studies, results, pres
       const bytes = await readFile(isAbsolute(stored.path) ? stored.path : join(project, stored.path)).catch(() => null)
       if (bytes === null || bytes.length > MOST_IMAGE_BYTES) continue
       seen.add(example.itemId)
-      found.push({ example, image: { uri: `data:${mime};base64,${bytes.toString('base64')}`, width: stored.width, height: stored.height } })
+      found.push({
+        example,
+        image: { uri: `data:${mime};base64,${bytes.toString('base64')}`, width: stored.width, height: stored.height },
+      })
     }
     return found
   }
@@ -66,7 +75,15 @@ export function createReportService(parts: Parts, { runs, studies, results, pres
       } finally {
         await rm(temporary, { force: true })
       }
-      return store.artifacts.insert({ id: newId('artifact'), studyId, phaseId: null, runId: null, name: 'report', path, createdAtMs: now() })
+      return store.artifacts.insert({
+        id: newId('artifact'),
+        studyId,
+        phaseId: null,
+        runId: null,
+        name: 'report',
+        path,
+        createdAtMs: now(),
+      })
     },
   }
 }

@@ -44,7 +44,13 @@ export function createResultService({ store }: Pick<Parts, 'store'>) {
       const key = `${studyId} ${study.status} ${store.evaluations.extentOfStudy(studyId)}`
       if (last?.key === key) return last.results
       const results = summarise(
-        { studyId, name: study.config.name, seeds: study.config.seeds, isComplete: finished, isQuick: study.config.seeds.length < 3 },
+        {
+          studyId,
+          name: study.config.name,
+          seeds: study.config.seeds,
+          isComplete: finished,
+          isQuick: study.config.seeds.length < 3,
+        },
         store.evaluations.resultsOfStudy(studyId),
         store.evaluations.itemsOfStudy(studyId),
       )
@@ -68,7 +74,8 @@ export function createResultService({ store }: Pick<Parts, 'store'>) {
           encoders: [...(known?.encoders ?? []), seen],
         })
       }
-      const byEncoder = (a: { encoder: EncoderName }, b: { encoder: EncoderName }) => ENCODERS.indexOf(a.encoder) - ENCODERS.indexOf(b.encoder)
+      const byEncoder = (a: { encoder: EncoderName }, b: { encoder: EncoderName }) =>
+        ENCODERS.indexOf(a.encoder) - ENCODERS.indexOf(b.encoder)
       return [...items.values()].slice(0, limit).map((each) => ({ ...each, encoders: each.encoders.toSorted(byEncoder) }))
     },
   }
@@ -96,7 +103,15 @@ export function summarise(facts: StudyFacts, results: readonly ResultRow[], item
   const metrics = undecided.map(({ metric, encoders, difference }): MetricResult => {
     const { label, meaning, unit, better } = metricNamed(metric)
     const at = family.findIndex((each) => each.metric === metric)
-    return { metric, label, meaning, unit, better, encoders, difference: difference && decide(difference, at < 0 ? null : adjusted[at]!, better) }
+    return {
+      metric,
+      label,
+      meaning,
+      unit,
+      better,
+      encoders,
+      difference: difference && decide(difference, at < 0 ? null : adjusted[at]!, better),
+    }
   })
   return {
     studyId: facts.studyId,
@@ -125,7 +140,12 @@ function groupItems(items: readonly ItemRow[]): (metric: string) => readonly Ite
   }
 }
 
-function encoderResult(unit: Unit, encoder: EncoderName, rows: readonly ResultRow[], items: readonly ItemRow[]): readonly EncoderResult[] {
+function encoderResult(
+  unit: Unit,
+  encoder: EncoderName,
+  rows: readonly ResultRow[],
+  items: readonly ItemRow[],
+): readonly EncoderResult[] {
   const perSeed = rows.filter((row) => row.encoder === encoder).map(({ seed, value, n }) => ({ seed, value, n }))
   if (perSeed.length === 0) return []
   const interval = encoderInterval(
@@ -160,13 +180,42 @@ function encoderLimits(perSeed: EncoderResult['perSeed'], items: readonly ItemRo
   const table = scoreTable(seeds, items, [items[0]?.encoder ?? 'sft'])
   const scores = table?.scores[0] ?? null
   const isTheMetric = scores !== null && scores.every((row, s) => Math.abs(mean(row) - perSeed[s]!.value) < SAME)
-  if (!isTheMetric) return seeds.length < 2 ? null : spread(oneSampleT(perSeed.map(({ value }) => value), CONFIDENCE))
+  if (!isTheMetric)
+    return seeds.length < 2
+      ? null
+      : spread(
+          oneSampleT(
+            perSeed.map(({ value }) => value),
+            CONFIDENCE,
+          ),
+        )
   const areAnswers = scores.flat().every((value) => value === 0 || value === 1)
   const columns = table!.columns[0]!
-  const overSeeds = seeds.length < 2 ? null : spread(seedsAndItems(columns.map((row) => row.map(() => 0)), columns, CONFIDENCE))
+  const overSeeds =
+    seeds.length < 2
+      ? null
+      : spread(
+          seedsAndItems(
+            columns.map((row) => row.map(() => 0)),
+            columns,
+            CONFIDENCE,
+          ),
+        )
   if (overSeeds !== null) return overSeeds
-  if (areAnswers) return wilsonInterval(scores[0]!.reduce((sum, value) => sum + value, 0), scores[0]!.length, CONFIDENCE)
-  return seeds.length >= 2 ? null : bootstrapMean(scores[0]!, { random: createRandom(0, 'bootstrap of a mean'), clusters: table!.clusterNames, level: CONFIDENCE, resamples: 4000 }).interval
+  if (areAnswers)
+    return wilsonInterval(
+      scores[0]!.reduce((sum, value) => sum + value, 0),
+      scores[0]!.length,
+      CONFIDENCE,
+    )
+  return seeds.length >= 2
+    ? null
+    : bootstrapMean(scores[0]!, {
+        random: createRandom(0, 'bootstrap of a mean'),
+        clusters: table!.clusterNames,
+        level: CONFIDENCE,
+        resamples: 4000,
+      }).interval
 }
 
 interface Limits {
@@ -201,32 +250,54 @@ function pairedDifference(metric: string, encoders: readonly EncoderResult[], it
     const found = seedsAndItems(paired.columnsA, paired.columnsB, CONFIDENCE)
     return {
       ...tested(found),
-      basis: `${paired.items} items${paired.clusters < paired.items ? ` in ${paired.clusters} images` : ''} × ${seeds.length} seeds`,
+      basis: `${itemsInImages(paired)} × ${seeds.length} seeds`,
       method: 'seeds and items both random: variance components, Student t with Satterthwaite’s degrees of freedom',
     }
   }
   if (paired !== null) {
     const [scoresA, scoresB] = [paired.scoresA[0]!, paired.scoresB[0]!]
     const clusters = paired.clusterNames
-    const bootstrap = pairedBootstrap(scoresA, scoresB, { random: createRandom(0, 'bootstrap', metric), clusters, level: CONFIDENCE, resamples: 4000 })
+    const bootstrap = pairedBootstrap(scoresA, scoresB, {
+      random: createRandom(0, 'bootstrap', metric),
+      clusters,
+      level: CONFIDENCE,
+      resamples: 4000,
+    })
     const test = signFlipTest(scoresA, scoresB, { random: createRandom(0, 'sign flips', metric), clusters, flips: 4000 })
     return {
       mean: bootstrap.difference,
       low: bootstrap.interval.low,
       high: bootstrap.interval.high,
       pValue: test.p,
-      basis: `${paired.items} items${paired.clusters < paired.items ? ` in ${paired.clusters} images` : ''}, one seed`,
+      basis: `${itemsInImages(paired)}, one seed`,
       method: 'paired bootstrap and sign-flip test over images: it speaks of new images, not of new seeds',
     }
   }
-  if (seeds.length >= 2) return { ...tested(pairedT(a, b, CONFIDENCE)), basis: `${seeds.length} seeds`, method: 'paired Student t over seeds' }
-  return { mean: b[0]! - a[0]!, low: null, high: null, pValue: null, basis: 'one seed, no items', method: 'none: one number a side has no spread' }
+  if (seeds.length >= 2)
+    return { ...tested(pairedT(a, b, CONFIDENCE)), basis: `${seeds.length} seeds`, method: 'paired Student t over seeds' }
+  return {
+    mean: b[0]! - a[0]!,
+    low: null,
+    high: null,
+    pValue: null,
+    basis: 'one seed, no items',
+    method: 'none: one number a side has no spread',
+  }
+}
+
+function itemsInImages({ items, clusters }: { readonly items: number; readonly clusters: number }): string {
+  return `${items} items${clusters < items ? ` in ${clusters} images` : ''}`
 }
 
 /** Seeds that all differ by exactly the same amount say nothing of how much seeds differ: no interval, and no test. */
 function tested(found: PairedT): Pick<Undecided, 'mean' | 'low' | 'high' | 'pValue'> {
   const limits = spread(found)
-  return { mean: found.difference, low: limits?.low ?? null, high: limits?.high ?? null, pValue: limits !== null ? found.p : Math.abs(found.difference) < 1e-12 ? 1 : null }
+  return {
+    mean: found.difference,
+    low: limits?.low ?? null,
+    high: limits?.high ?? null,
+    pValue: limits !== null ? found.p : Math.abs(found.difference) < 1e-12 ? 1 : null,
+  }
 }
 
 /** The items that every seed has in both arms; null where they are not the metric. */
@@ -234,10 +305,20 @@ function pairItems(seeds: readonly number[], items: readonly ItemRow[], a: reado
   const table = scoreTable(seeds, items, ['sft', 'dpo'])
   if (table === null) return null
   const [scoresA, scoresB] = [table.scores[0]!, table.scores[1]!]
-  const isTheMetric = seeds.every((_, s) => Math.abs(mean(scoresA[s]!) - a[s]!) < SAME && Math.abs(mean(scoresB[s]!) - b[s]!) < SAME)
+  const isTheMetric = seeds.every(
+    (_, s) => Math.abs(mean(scoresA[s]!) - a[s]!) < SAME && Math.abs(mean(scoresB[s]!) - b[s]!) < SAME,
+  )
   if (!isTheMetric) return null
   const { clusterNames, columns } = table
-  return { items: clusterNames.length, clusters: columns[0]![0]!.length, clusterNames, scoresA, scoresB, columnsA: columns[0]!, columnsB: columns[1]! }
+  return {
+    items: clusterNames.length,
+    clusters: columns[0]![0]!.length,
+    clusterNames,
+    scoresA,
+    scoresB,
+    columnsA: columns[0]!,
+    columnsB: columns[1]!,
+  }
 }
 
 /**
@@ -248,7 +329,9 @@ function scoreTable(seeds: readonly number[], items: readonly ItemRow[], encoder
   const byKey = new Map<string, ItemRow>()
   for (const item of items) byKey.set(`${item.encoder}\n${item.seed}\n${item.itemId}`, item)
   const at = (encoder: EncoderName, seed: number, id: string) => byKey.get(`${encoder}\n${seed}\n${id}`)
-  const ids = [...new Set(items.map(({ itemId }) => itemId))].filter((id) => seeds.every((seed) => encoders.every((encoder) => at(encoder, seed, id))))
+  const ids = [...new Set(items.map(({ itemId }) => itemId))].filter((id) =>
+    seeds.every((seed) => encoders.every((encoder) => at(encoder, seed, id))),
+  )
   const clusterNames = ids.map((id) => at(encoders[0]!, seeds[0]!, id)!.cluster)
   const clusters = [...new Set(clusterNames)]
   if (clusters.length < 2) return null
@@ -271,12 +354,21 @@ function decide(difference: Undecided, holmPValue: number | null, better: Metric
   return { ...difference, holmPValue, winner, verdict: inWords(difference, holmPValue, isClear, better, favoursDpo) }
 }
 
-function inWords(difference: Undecided, holmPValue: number | null, isClear: boolean, better: MetricResult['better'], favoursDpo: boolean): string {
+function inWords(
+  difference: Undecided,
+  holmPValue: number | null,
+  isClear: boolean,
+  better: MetricResult['better'],
+  favoursDpo: boolean,
+): string {
   if (difference.pValue === null) return 'not tested: nothing to measure its chance variation by'
   if (difference.mean === 0 && difference.pValue === 1) return 'no difference at all'
-  if (isClear) return better === 'neither' ? 'the arms differ; neither direction is better' : `${favoursDpo ? 'DPO' : 'SFT'} is better`
+  if (isClear)
+    return better === 'neither' ? 'the arms differ; neither direction is better' : `${favoursDpo ? 'DPO' : 'SFT'} is better`
   const leaning = better === 'neither' ? '' : `, leaning to ${favoursDpo ? 'DPO' : 'SFT'}`
-  return difference.pValue <= 1 - CONFIDENCE && holmPValue !== null ? `not clear after Holm’s correction${leaning}` : `not told apart${leaning}`
+  return difference.pValue <= 1 - CONFIDENCE && holmPValue !== null
+    ? `not clear after Holm’s correction${leaning}`
+    : `not told apart${leaning}`
 }
 
 function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly string[] {
@@ -287,10 +379,13 @@ function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly 
   if (!facts.isComplete) lines.push('The study has not finished: these numbers are what has been measured so far.')
   if (compared.length === 0) return [...lines, 'Nothing has been measured on both arms yet.']
   const [dpo, sft] = [won('dpo'), won('sft')]
-  const leaning = compared.filter(({ difference, better }) => (better === 'higher' ? difference!.mean > 0 : difference!.mean < 0)).length
+  const leaning = compared.filter(({ difference, better }) =>
+    better === 'higher' ? difference!.mean > 0 : difference!.mean < 0,
+  ).length
   if (dpo.length === 0 && sft.length === 0)
     lines.push(
-      `No metric of ${compared.length} tells the two arms apart after Holm’s correction. On this scale neither “DPO sees better” nor “SFT sees better” is shown.`,
+      `No metric of ${compared.length} tells the two arms apart after Holm’s correction.`,
+      'On this scale neither “DPO sees better” nor “SFT sees better” is shown.',
     )
   else {
     if (dpo.length > 0) lines.push(`DPO is better on ${dpo.length} of ${compared.length} metrics: ${list(dpo)}.`)
@@ -300,6 +395,9 @@ function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly 
   }
   lines.push(`By sign alone the mean favours DPO on ${leaning} of ${compared.length}; that is a description, not a test.`)
   if (facts.isQuick)
-    lines.push(`${facts.seeds.length === 1 ? 'One seed' : `${facts.seeds.length} seeds`} cannot show how much training by another seed would change; run at least three before concluding anything.`)
+    lines.push(
+      `${facts.seeds.length === 1 ? 'One seed' : `${facts.seeds.length} seeds`} cannot show how much another seed would change; ` +
+        'run at least three before concluding anything.',
+    )
   return lines
 }

@@ -85,14 +85,20 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
     const run = found(runId)
     const checkpoint = store.checkpoints.newest(runId)
     if (checkpoint === null)
-      throw new LabError('not-found', `run "${run.row.name}" (${run.row.status}) has no checkpoint yet. Let it reach its first, or choose another run.`, { runId })
+      throw new LabError(
+        'not-found',
+        `run "${run.row.name}" (${run.row.status}) has no checkpoint yet. Let it reach its first, or choose another run.`,
+        { runId },
+      )
     return checkpoint.folder
   }
 
   /** @throws LabError 'conflict' for the phase of a study: the study is what can be stopped */
   function assertOwn(run: StoredRun): void {
     if (run.row.studyId !== null && store.studies.find(run.row.studyId) !== null)
-      throw new LabError('conflict', `run "${run.row.name}" is a phase of a study: pause, resume or delete the study`, { studyId: run.row.studyId })
+      throw new LabError('conflict', `run "${run.row.name}" is a phase of a study: pause, resume or delete the study`, {
+        studyId: run.row.studyId,
+      })
   }
 
   async function resolveStart(request: RunRequest, folder: string): Promise<Start> {
@@ -107,7 +113,13 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
           throw new LabError('not-found', `${start.folder} holds no model: config.json is missing`, { folder: start.folder })
         return { kind: 'checkpoint', folder: start.folder }
       case 'transplant':
-        return { kind: 'transplant', folder: newestCheckpoint(start.runId), projectorLayers: start.projectorLayers, languageModelFolder: null, seed: training.seed }
+        return {
+          kind: 'transplant',
+          folder: newestCheckpoint(start.runId),
+          projectorLayers: start.projectorLayers,
+          languageModelFolder: null,
+          seed: training.seed,
+        }
     }
   }
 
@@ -155,7 +167,16 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
         snapshot: await datasets.snapshotOf(dataset.name),
         start: await resolveStart(request, folder),
       })
-      store.runs.insert({ id: runId, name: request.name, studyId: null, phaseId: null, dataset: dataset.name, config, folder, createdAtMs: now() })
+      store.runs.insert({
+        id: runId,
+        name: request.name,
+        studyId: null,
+        phaseId: null,
+        dataset: dataset.name,
+        config,
+        folder,
+        createdAtMs: now(),
+      })
       work(runId, prepareTokenizer(config))
       return { runId }
     },
@@ -170,7 +191,8 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
     async delete(runId: string): Promise<void> {
       const run = found(runId)
       assertOwn(run)
-      if (underWay.has(runId)) throw new LabError('conflict', `run "${run.row.name}" is ${run.row.status}: cancel it first`, { runId })
+      if (underWay.has(runId))
+        throw new LabError('conflict', `run "${run.row.name}" is ${run.row.status}: cancel it first`, { runId })
       store.runs.delete(runId)
       await rm(run.folder, { recursive: true, force: true })
       announce({ name: 'run.changed', value: { runId } })
@@ -226,6 +248,7 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
 /** The row at this moment: time worked and, from the pace of its steps, time left. */
 export function withClock(run: StoredRun, nowMs: number): RunRow {
   const workedMs = run.row.workedMs + (run.runningSinceMs === null ? 0 : Math.max(0, nowMs - run.runningSinceMs))
-  const leftMs = run.row.status === 'running' && run.row.step > 0 ? (workedMs / run.row.step) * (run.row.steps - run.row.step) : null
+  const leftMs =
+    run.row.status === 'running' && run.row.step > 0 ? (workedMs / run.row.step) * (run.row.steps - run.row.step) : null
   return { ...run.row, workedMs, leftMs }
 }

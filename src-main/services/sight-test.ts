@@ -13,6 +13,7 @@ import type { Parts } from './parts.ts'
 
 /** Names under which the sight test is imported when nobody asks for others. */
 export const SIGHT_TEST_NAMES: StudyConfig['data'] = {
+  texts: 'sight-test texts',
   captions: 'sight-test captions',
   instructions: 'sight-test instructions',
   preferences: 'sight-test preferences',
@@ -43,14 +44,19 @@ export function createSightTestService({ project, runner }: Parts, datasets: Dat
       names: StudyConfig['data'] = SIGHT_TEST_NAMES,
     ): Promise<ImportSummary> {
       const asked = job(settings)
-      if (!existsSync(join(asked.folder, SIGHT_TEST_FILES.complete))) for await (const event of runner(asked, signal)) observe(event)
+      if (!existsSync(join(asked.folder, SIGHT_TEST_FILES.complete)))
+        for await (const event of runner(asked, signal)) observe(event)
 
       const roles = Object.entries(SIGHT_TEST_FILES.roles) as [DataRole, (typeof SIGHT_TEST_FILES.roles)[DataRole]][]
       const summaries: ImportSummary[] = []
       observe({ kind: 'part', name: 'importing', of: roles.length })
       for (const [done, [role, files]] of roles.entries()) {
-        const isSeen = roles.slice(0, done).some(([earlier]) => names[earlier] === names[role])
-        if (!isSeen) for (const { path, options } of files) summaries.push(await datasets.import({ path: join(asked.folder, path), name: names[role], options }, undefined, signal))
+        for (const { path, options } of files) {
+          // Roles may share a name and files: the pairs that are trained on and those held out are one dataset by split.
+          const isRead = roles.slice(0, done).some(([other, those]) => names[other] === names[role] && those.some((each) => each.path === path))
+          if (isRead) continue
+          summaries.push(await datasets.import({ path: join(asked.folder, path), name: names[role], options }, undefined, signal))
+        }
         observe({ kind: 'progress', done: done + 1, of: roles.length })
       }
       const ids = [...new Set(summaries.flatMap((summary) => summary.datasets.map(({ id }) => id)))]

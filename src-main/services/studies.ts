@@ -18,7 +18,15 @@ import type { PresetService } from './presets.ts'
 import { withClock, type RunService } from './runs.ts'
 import type { SightTestService } from './sight-test.ts'
 import { createStopRequest, endingOf, type StopRequest } from './stop-request.ts'
-import { evaluateJob, exportJob, phaseRunConfig, plannedPhases, TOKENIZER_PHASE, tokenizerJob, type StudyPlaces } from './study-phases.ts'
+import {
+  evaluateJob,
+  exportJob,
+  phaseRunConfig,
+  plannedPhases,
+  TOKENIZER_PHASE,
+  tokenizerJob,
+  type StudyPlaces,
+} from './study-phases.ts'
 import { estimateTimeLeft, type Estimate } from './time-left.ts'
 
 export type StudyService = ReturnType<typeof createStudyService>
@@ -27,7 +35,12 @@ const MIN_MS_BETWEEN_PROGRESS = 200
 
 export type StudyRequest =
   /** `change` is applied to the preset's configuration; its sight test comes along. */
-  | { readonly kind: 'preset'; readonly preset: string; readonly seeds: readonly number[] | null; readonly change?: (config: StudyConfig) => StudyConfig }
+  | {
+      readonly kind: 'preset'
+      readonly preset: string
+      readonly seeds: readonly number[] | null
+      readonly change?: (config: StudyConfig) => StudyConfig
+    }
   | { readonly kind: 'config'; readonly config: StudyConfig }
 
 export interface StudyServices {
@@ -98,7 +111,16 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
       const config = phaseRunConfig(planned, study.config, placesOf(study))
       const folder = join(study.folder, 'runs', phase.id.replaceAll('/', '-'))
       store.transaction(() => {
-        store.runs.insert({ id: runId!, name: phase.title, studyId: study.id, phaseId: phase.id, dataset: study.config.data[planned.data], config, folder, createdAtMs: now() })
+        store.runs.insert({
+          id: runId!,
+          name: phase.title,
+          studyId: study.id,
+          phaseId: phase.id,
+          dataset: study.config.data[planned.data],
+          config,
+          folder,
+          createdAtMs: now(),
+        })
         store.studyPhases.setRun(study.id, phase.id, runId!)
       })
     }
@@ -107,7 +129,13 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
     store.studyPhases.begin(study.id, phase.id, now(), job)
     announce({ name: 'study.changed', value: { studyId: study.id } })
     const observe = phaseObserver(study.id, phase)
-    const ending = await followRun(parts, runId, (signal) => runner(job, signal, { backend: store.settings.get().backend }), stop, observe)
+    const ending = await followRun(
+      parts,
+      runId,
+      (signal) => runner(job, signal, { backend: store.settings.get().backend }),
+      stop,
+      observe,
+    )
     if (ending.status === 'failed') throw fromFailure(ending.failure)
     if (ending.status !== 'finished') throw new LabError('cancelled', `${phase.title} was stopped`)
   }
@@ -135,10 +163,20 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
     const prefix = planned?.kind === 'evaluate' ? planned.metricPrefix : null
     const evaluationId = job.kind === 'evaluate' ? newId('evaluation') : null
     if (evaluationId !== null && job.kind === 'evaluate')
-      store.evaluations.insert({ id: evaluationId, studyId: study.id, phaseId: phase.id, encoder: phase.encoder, seed: phase.seed, job, createdAtMs: now() })
+      store.evaluations.insert({
+        id: evaluationId,
+        studyId: study.id,
+        phaseId: phase.id,
+        encoder: phase.encoder,
+        seed: phase.seed,
+        job,
+        createdAtMs: now(),
+      })
     for await (const event of runner(job, stop.signal, { backend: store.settings.get().backend })) {
-      if (event.kind === 'result' && evaluationId !== null) store.evaluations.insertResult(evaluationId, underPrefix(event.metric, prefix), event.value, event.n)
-      if (event.kind === 'items' && evaluationId !== null) store.evaluations.insertItems(evaluationId, underPrefix(event.metric, prefix), event.items)
+      if (event.kind === 'result' && evaluationId !== null)
+        store.evaluations.insertResult(evaluationId, underPrefix(event.metric, prefix), event.value, event.n)
+      if (event.kind === 'items' && evaluationId !== null)
+        store.evaluations.insertItems(evaluationId, underPrefix(event.metric, prefix), event.items)
       observe(event)
     }
     if (job.kind === 'export')
@@ -183,8 +221,10 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
       if (event.kind === 'device') store.studies.setDevice(studyId, event)
       if (event.kind === 'part') part = event.name
       if (event.kind === 'part') store.studyPhases.setProgress(studyId, phase.id, { part, done: 0, of: event.of })
-      else if (event.kind === 'progress') store.studyPhases.setProgress(studyId, phase.id, { part, done: event.done, of: event.of })
-      else if (event.kind === 'step') store.studyPhases.setProgress(studyId, phase.id, { part: 'training', done: event.step, of: event.of })
+      else if (event.kind === 'progress')
+        store.studyPhases.setProgress(studyId, phase.id, { part, done: event.done, of: event.of })
+      else if (event.kind === 'step')
+        store.studyPhases.setProgress(studyId, phase.id, { part: 'training', done: event.step, of: event.of })
       else return
       if (now() - lastMs < MIN_MS_BETWEEN_PROGRESS && event.kind !== 'part') return
       lastMs = now()
@@ -218,32 +258,38 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
   function phasesNow(studyId: string): { readonly phases: readonly PhaseRow[]; readonly estimate: Estimate } {
     const stored = store.studyPhases.ofStudy(studyId)
     const nowMs = now()
-    const worked = stored.map((phase) => phase.workedMs + (phase.runningSinceMs === null ? 0 : Math.max(0, nowMs - phase.runningSinceMs)))
+    const worked = stored.map(
+      (phase) => phase.workedMs + (phase.runningSinceMs === null ? 0 : Math.max(0, nowMs - phase.runningSinceMs)),
+    )
     const estimate = estimateTimeLeft(
-      stored.map((phase, i) => ({ paceKey: phase.paceKey, units: phase.units, status: phase.status, share: shareOf(phase), workedMs: worked[i]! })),
+      stored.map((phase, i) => ({
+        paceKey: phase.paceKey,
+        units: phase.units,
+        status: phase.status,
+        share: shareOf(phase),
+        workedMs: worked[i]!,
+      })),
       store.studyPhases.earlierPaces(studyId),
     )
-    const phases = stored.map(
-      (phase, i): PhaseRow => ({
-        id: phase.id,
-        ordinal: phase.ordinal,
-        kind: phase.kind,
-        title: phase.title,
-        seed: phase.seed,
-        stage: phase.stage,
-        encoder: phase.encoder,
-        status: phase.status,
-        runId: phase.runId,
-        part: phase.part,
-        done: phase.done,
-        of: phase.of,
-        startedAtMs: phase.startedAtMs,
-        finishedAtMs: phase.finishedAtMs,
-        workedMs: worked[i]!,
-        leftMs: phase.status === 'finished' ? null : estimate.leftMs[i]!,
-        failure: phase.failure,
-      }),
-    )
+    const phases = stored.map((phase, i): PhaseRow => ({
+      id: phase.id,
+      ordinal: phase.ordinal,
+      kind: phase.kind,
+      title: phase.title,
+      seed: phase.seed,
+      stage: phase.stage,
+      encoder: phase.encoder,
+      status: phase.status,
+      runId: phase.runId,
+      part: phase.part,
+      done: phase.done,
+      of: phase.of,
+      startedAtMs: phase.startedAtMs,
+      finishedAtMs: phase.finishedAtMs,
+      workedMs: worked[i]!,
+      leftMs: phase.status === 'finished' ? null : estimate.leftMs[i]!,
+      failure: phase.failure,
+    }))
     return { phases, estimate }
   }
 
@@ -313,13 +359,18 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
     resume(studyId: string): void {
       found(studyId)
       store.studies.queue(studyId)
-      for (const phase of store.studyPhases.ofStudy(studyId)) if (phase.status === 'failed' || phase.status === 'cancelled' || phase.status === 'paused') store.studyPhases.queue(studyId, phase.id)
-      for (const run of store.runs.ofStudy(studyId)) if (run.row.status === 'failed' || run.row.status === 'cancelled' || run.row.status === 'paused') store.runs.queue(run.row.id)
+      for (const phase of store.studyPhases.ofStudy(studyId))
+        if (phase.status === 'failed' || phase.status === 'cancelled' || phase.status === 'paused')
+          store.studyPhases.queue(studyId, phase.id)
+      for (const run of store.runs.ofStudy(studyId))
+        if (run.row.status === 'failed' || run.row.status === 'cancelled' || run.row.status === 'paused')
+          store.runs.queue(run.row.id)
       work(studyId)
     },
     async delete(studyId: string): Promise<void> {
       const study = found(studyId)
-      if (underWay.has(studyId)) throw new LabError('conflict', `study "${study.name}" is ${study.status}: cancel it first`, { studyId })
+      if (underWay.has(studyId))
+        throw new LabError('conflict', `study "${study.name}" is ${study.status}: cancel it first`, { studyId })
       store.studies.delete(studyId)
       await rm(study.folder, { recursive: true, force: true })
       announce({ name: 'study.changed', value: { studyId } })
@@ -351,8 +402,13 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
     /** Studies that a process left behind when it died: failed, resumable. For the only writer, at its start, after the runs. */
     recover(): void {
       for (const study of store.studies.list().filter(({ status }) => status === 'running' || status === 'queued')) {
-        const failure = { code: 'process-died', message: 'the lab was closed while this study was under way; resume continues where it stopped', details: {} } as const
-        for (const phase of store.studyPhases.ofStudy(study.id)) if (phase.status === 'running') store.studyPhases.end(study.id, phase.id, 'failed', now(), failure)
+        const failure = {
+          code: 'process-died',
+          message: 'the lab was closed while this study was under way; resume continues where it stopped',
+          details: {},
+        } as const
+        for (const phase of store.studyPhases.ofStudy(study.id))
+          if (phase.status === 'running') store.studyPhases.end(study.id, phase.id, 'failed', now(), failure)
         store.studies.end(study.id, 'failed', now(), failure)
       }
     },

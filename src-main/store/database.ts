@@ -50,13 +50,19 @@ export function openForWriting(file: string, program: string, migrations: readon
 /** Opens `file` beside its writer, for questions only. */
 export function openForReading(file: string): OpenDatabase {
   if (!existsSync(file))
-    throw new LabError('not-found', `no project here: ${file} does not exist. Import a dataset or run the demo there first.`, { file })
+    throw new LabError('not-found', `no project here: ${file} does not exist. Import a dataset or run the demo there first.`, {
+      file,
+    })
   try {
     const db = new Database(file, { readonly: true })
     const version = appliedMigrations(db)
     const expected = MIGRATIONS.at(-1)!.id
     if (version !== expected)
-      throw new LabError('conflict', `${file} has database version ${version}, this lab ${expected}. Open it once with a command that writes.`, { file })
+      throw new LabError(
+        'conflict',
+        `${file} has database version ${version}, this lab ${expected}. Open it once with a command that writes.`,
+        { file },
+      )
     return { db, access: 'read', close: () => db.close() }
   } catch (thrown) {
     throw asLabError(thrown, file)
@@ -69,10 +75,14 @@ export function migrate(db: Db, migrations: readonly Migration[] = MIGRATIONS): 
   const applied = appliedMigrations(db)
   const newest = migrations.at(-1)?.id ?? 0
   if (applied > newest)
-    throw new LabError('conflict', `the database has version ${applied}, this lab knows up to ${newest}: open it with a newer version of the lab`, {
-      applied,
-      newest,
-    })
+    throw new LabError(
+      'conflict',
+      `the database has version ${applied}, this lab knows up to ${newest}: open it with a newer version of the lab`,
+      {
+        applied,
+        newest,
+      },
+    )
   const record = db.prepare('INSERT INTO migrations (id, name) VALUES (?, ?)')
   for (const migration of migrations.filter(({ id }) => id > applied))
     db.transaction(() => {
@@ -95,7 +105,10 @@ function takeLock(file: string, program: string): () => void {
     lock.close()
     if ((thrown as { code?: string }).code !== 'SQLITE_BUSY') throw asLabError(thrown, lockFile)
     const holder = existsSync(holderFile) ? readFileSync(holderFile, 'utf8').trim() : 'another process'
-    throw new LabError('conflict', `${file} is in use by ${holder}. Close that first, or choose another project folder.`, { file, holder })
+    throw new LabError('conflict', `${file} is in use by ${holder}. Close that first, or choose another project folder.`, {
+      file,
+      holder,
+    })
   }
   writeFileSync(holderFile, `${program} (process ${process.pid})\n`)
   return () => {
@@ -109,10 +122,20 @@ function asLabError(thrown: unknown, file: string): unknown {
   const code = (thrown as { code?: unknown }).code
   const message = (thrown as Error).message
   if (code === 'SQLITE_NOTADB' || (typeof code === 'string' && code.startsWith('SQLITE_CORRUPT')))
-    return new LabError('corrupt-artifact', `${file} is not a readable database (${message}). Restore it from a copy, or choose another project folder.`, { file })
+    return new LabError(
+      'corrupt-artifact',
+      `${file} is not a readable database (${message}). Restore it from a copy, or choose another project folder.`,
+      { file },
+    )
   if (typeof code === 'string' && code.startsWith('SQLITE_CANTOPEN'))
-    return new LabError('invalid-input', `${file} cannot be opened (${message}). Choose a project folder that exists and can be written to.`, { file })
+    return new LabError(
+      'invalid-input',
+      `${file} cannot be opened (${message}). Choose a project folder that exists and can be written to.`,
+      { file },
+    )
   if (code === 'SQLITE_READONLY')
-    return new LabError('invalid-input', `${file} cannot be written to. Choose a project folder that can be written to.`, { file })
+    return new LabError('invalid-input', `${file} cannot be written to. Choose a project folder that can be written to.`, {
+      file,
+    })
   return thrown
 }

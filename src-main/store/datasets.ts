@@ -29,7 +29,9 @@ interface SampleColumns {
 export type DatasetStore = ReturnType<typeof createDatasetStore>
 
 export function createDatasetStore(db: Db) {
-  const insert = db.prepare('INSERT INTO datasets (id, name, kind, source, created_at_ms) VALUES (@id, @name, @kind, @source, @createdAtMs)')
+  const insert = db.prepare(
+    'INSERT INTO datasets (id, name, kind, source, created_at_ms) VALUES (@id, @name, @kind, @source, @createdAtMs)',
+  )
   const remove = db.prepare('DELETE FROM datasets WHERE id = ?')
   const select = `
     SELECT d.*,
@@ -41,7 +43,8 @@ export function createDatasetStore(db: Db) {
   const byName = db.prepare(`${select} WHERE d.name = ?`)
   const splits = db.prepare('SELECT split, COUNT(*) AS samples FROM samples WHERE dataset_id = ? GROUP BY split')
   const insertImage = db.prepare(
-    'INSERT INTO images (sha256, path, width, height, file_bytes) VALUES (@sha256, @path, @width, @height, @fileBytes) ON CONFLICT DO NOTHING',
+    `INSERT INTO images (sha256, path, width, height, file_bytes)
+     VALUES (@sha256, @path, @width, @height, @fileBytes) ON CONFLICT DO NOTHING`,
   )
   const image = db.prepare('SELECT sha256, path, width, height FROM images WHERE sha256 = ?')
   const nextOrdinal = db.prepare('SELECT COALESCE(MAX(ordinal) + 1, 0) FROM samples WHERE dataset_id = ?').pluck()
@@ -57,7 +60,9 @@ export function createDatasetStore(db: Db) {
 
   const row = (columns: unknown): DatasetRow => {
     const each = rowSchema.parse(columns)
-    const counts = new Map((splits.all(each.id) as { split: string; samples: number }[]).map(({ split, samples }) => [split, samples]))
+    const counts = new Map(
+      (splits.all(each.id) as { split: string; samples: number }[]).map(({ split, samples }) => [split, samples]),
+    )
     return {
       id: each.id,
       name: each.name,
@@ -104,8 +109,12 @@ export function createDatasetStore(db: Db) {
           content: readJson(contentSchema, each.content, 'samples.content'),
         }
     },
-    insertSnapshot: (snapshot: { readonly datasetId: string; readonly sha256: string; readonly samples: number; readonly createdAtMs: number }): void =>
-      void insertSnapshot.run(snapshot),
+    insertSnapshot: (snapshot: {
+      readonly datasetId: string
+      readonly sha256: string
+      readonly samples: number
+      readonly createdAtMs: number
+    }): void => void insertSnapshot.run(snapshot),
   }
 }
 

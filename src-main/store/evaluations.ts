@@ -57,10 +57,14 @@ export function createEvaluationStore(db: Db) {
     SELECT e.encoder, e.seed, r.metric, r.value, r.n FROM results r JOIN evaluations e ON e.id = r.evaluation_id
     WHERE e.study_id = ? ORDER BY e.seed, e.encoder, r.metric`)
   const ofEvaluation = db.prepare('SELECT metric, value, n FROM results WHERE evaluation_id = ? ORDER BY metric')
-  const extent = db.prepare(`
+  const extent = db
+    .prepare(
+      `
     SELECT e.id, e.created_at_ms, (SELECT COUNT(*) FROM results WHERE evaluation_id = e.id) AS results,
       (SELECT COUNT(*) FROM item_results WHERE evaluation_id = e.id) AS items
-    FROM evaluations e WHERE e.study_id = ? ORDER BY e.id`).raw()
+    FROM evaluations e WHERE e.study_id = ? ORDER BY e.id`,
+    )
+    .raw()
   const columns = 'e.encoder, e.seed, i.metric, i.item_id AS itemId, i.cluster, i.question_group AS "group", i.value'
   const items = db.prepare(`
     SELECT ${columns} FROM item_results i JOIN evaluations e ON e.id = i.evaluation_id

@@ -15,6 +15,10 @@ export function readJson<Schema extends z.ZodType>(schema: Schema, text: string,
   return parse(schema, value, 'corrupt-artifact', column)
 }
 
-export function readNullableJson<Schema extends z.ZodType>(schema: Schema, text: string | null, column: string): z.output<Schema> | null {
+export function readNullableJson<Schema extends z.ZodType>(
+  schema: Schema,
+  text: string | null,
+  column: string,
+): z.output<Schema> | null {
   return text === null ? null : readJson(schema, text, column)
 }

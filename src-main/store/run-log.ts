@@ -11,7 +11,8 @@ export function createRunLogStore(db: Db) {
     SELECT * FROM (SELECT id, at_ms AS atMs, level, message FROM run_log WHERE run_id = ? AND id > ? ORDER BY id DESC LIMIT ?)
     ORDER BY id`)
   return {
-    append: (runId: string, atMs: number, level: LogLine['level'], message: string): void => void insert.run(runId, atMs, level, message),
+    append: (runId: string, atMs: number, level: LogLine['level'], message: string): void =>
+      void insert.run(runId, atMs, level, message),
     /** The newest `limit` lines after `afterId`, oldest first. */
     after: (runId: string, afterId: number, limit: number): readonly LogLine[] => after.all(runId, afterId, limit) as LogLine[],
   }

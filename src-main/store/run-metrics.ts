@@ -14,23 +14,31 @@ export function createRunMetricStore(db: Db) {
   const names = db.prepare('SELECT DISTINCT name FROM run_metrics WHERE run_id = ?').pluck()
   const latest = db.prepare('SELECT name, value, MAX(step) FROM run_metrics WHERE run_id = ? GROUP BY name')
   // Every k-th row by rank, with the first and the last: what a chart of that width can show.
-  const thinned = db.prepare(`
+  const thinned = db
+    .prepare(
+      `
     WITH ranked AS (
       SELECT step, value, ROW_NUMBER() OVER (ORDER BY step) - 1 AS rank, COUNT(*) OVER () AS count
       FROM run_metrics WHERE run_id = @runId AND name = @name)
     SELECT step, value FROM ranked
     WHERE count <= @points OR rank = count - 1 OR rank % ((count + @points - 2) / (@points - 1)) = 0
-    ORDER BY step`).raw()
+    ORDER BY step`,
+    )
+    .raw()
 
   return {
     /** @throws LabError 'loss-not-finite' when a value is not a finite number; nothing of the step is then written */
     insertStep(runId: string, step: number, metrics: Readonly<Record<string, number>>): void {
       const offending = Object.entries(metrics).find(([, value]) => !Number.isFinite(value))
       if (offending !== undefined)
-        throw new LabError('loss-not-finite', `${offending[0]} of step ${step} is ${offending[1]}: only finite numbers are kept. Lower the learning rate and resume.`, {
-          metric: offending[0],
-          step,
-        })
+        throw new LabError(
+          'loss-not-finite',
+          `${offending[0]} of step ${step} is ${offending[1]}: only finite numbers are kept. Lower the learning rate and resume.`,
+          {
+            metric: offending[0],
+            step,
+          },
+        )
       db.transaction(() => {
         for (const [name, value] of Object.entries(metrics)) insert.run(runId, name, step, value)
       })()
@@ -38,6 +46,9 @@ export function createRunMetricStore(db: Db) {
     names: (runId: string): readonly string[] => names.all(runId) as string[],
     latest: (runId: string): Readonly<Record<string, number>> =>
       Object.fromEntries((latest.all(runId) as { name: string; value: number }[]).map(({ name, value }) => [name, value])),
-    series: (runId: string, name: string, points: number): Series => ({ name, points: thinned.all({ runId, name, points }) as [number, number][] }),
+    series: (runId: string, name: string, points: number): Series => ({
+      name,
+      points: thinned.all({ runId, name, points }) as [number, number][],
+    }),
   }
 }

@@ -40,7 +40,8 @@ export function createRunStore(db: Db) {
   const byId = db.prepare('SELECT * FROM runs WHERE id = ?')
   const underWay = db.prepare("SELECT * FROM runs WHERE status IN ('running', 'queued')")
   const begin = db.prepare(`
-    UPDATE runs SET status = 'running', started_at_ms = COALESCE(started_at_ms, @atMs), running_since_ms = @atMs, finished_at_ms = NULL, failure = NULL
+    UPDATE runs SET status = 'running', started_at_ms = COALESCE(started_at_ms, @atMs), running_since_ms = @atMs,
+      finished_at_ms = NULL, failure = NULL
     WHERE id = @id`)
   const queue = db.prepare("UPDATE runs SET status = 'queued', failure = NULL, finished_at_ms = NULL WHERE id = ?")
   const end = db.prepare(`
@@ -81,8 +82,10 @@ export function createRunStore(db: Db) {
       mayBecome(id, to)
       end.run({ id, status: to, atMs, finishedAtMs: to === 'paused' ? null : atMs, failure: failure && JSON.stringify(failure) })
     },
-    setDevice: (id: string, on: { readonly engine: string; readonly device: string; readonly versions: Readonly<Record<string, string>> }): void =>
-      void device.run({ id, engine: on.engine, device: on.device, versions: JSON.stringify(on.versions) }),
+    setDevice: (
+      id: string,
+      on: { readonly engine: string; readonly device: string; readonly versions: Readonly<Record<string, string>> },
+    ): void => void device.run({ id, engine: on.engine, device: on.device, versions: JSON.stringify(on.versions) }),
     setStep: (id: string, at: number): void => void step.run({ id, step: at }),
     setProgress: (id: string, at: PartProgress): void => void progress.run({ id, ...at }),
   }

@@ -9,7 +9,9 @@ export function createSettingsStore(db: Db) {
   const all = db.prepare('SELECT name, value FROM settings')
   const write = db.prepare('INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value')
   const get = (): Settings =>
-    settingsSchema.parse(Object.fromEntries((all.all() as { name: string; value: string }[]).map(({ name, value }) => [name, JSON.parse(value)])))
+    settingsSchema.parse(
+      Object.fromEntries((all.all() as { name: string; value: string }[]).map(({ name, value }) => [name, JSON.parse(value)])),
+    )
   return {
     get,
     set(change: SettingsChange): Settings {

@@ -43,7 +43,8 @@ export function createStudyStore(db: Db) {
   const all = db.prepare('SELECT * FROM studies ORDER BY created_at_ms DESC, id')
   const byId = db.prepare('SELECT * FROM studies WHERE id = ?')
   const begin = db.prepare(`
-    UPDATE studies SET status = 'running', started_at_ms = COALESCE(started_at_ms, @atMs), running_since_ms = @atMs, finished_at_ms = NULL, failure = NULL
+    UPDATE studies SET status = 'running', started_at_ms = COALESCE(started_at_ms, @atMs), running_since_ms = @atMs,
+      finished_at_ms = NULL, failure = NULL
     WHERE id = @id`)
   const queue = db.prepare("UPDATE studies SET status = 'queued', failure = NULL, finished_at_ms = NULL WHERE id = ?")
   const end = db.prepare(`
@@ -84,8 +85,10 @@ export function createStudyStore(db: Db) {
       mayBecome(id, to)
       end.run({ id, status: to, atMs, finishedAtMs: to === 'paused' ? null : atMs, failure: failure && JSON.stringify(failure) })
     },
-    setDevice: (id: string, on: { readonly engine: string; readonly device: string; readonly versions: Readonly<Record<string, string>> }): void =>
-      void device.run({ id, engine: on.engine, device: on.device, versions: JSON.stringify(on.versions) }),
+    setDevice: (
+      id: string,
+      on: { readonly engine: string; readonly device: string; readonly versions: Readonly<Record<string, string>> },
+    ): void => void device.run({ id, engine: on.engine, device: on.device, versions: JSON.stringify(on.versions) }),
     setSnapshots: (id: string, of: Readonly<Record<string, string>>): void => void snapshots.run(JSON.stringify(of), id),
   }
 }

@@ -47,13 +47,19 @@ export function createStudyPhaseStore(db: Db) {
   const byId = db.prepare('SELECT * FROM study_phases WHERE study_id = ? AND id = ?')
   const begin = db.prepare(`
     UPDATE study_phases SET status = 'running', started_at_ms = COALESCE(started_at_ms, @atMs), running_since_ms = @atMs,
-      finished_at_ms = NULL, failure = NULL, job = @job, part = NULL, done = 0, of_units = 0 WHERE study_id = @studyId AND id = @id`)
-  const queue = db.prepare("UPDATE study_phases SET status = 'queued', failure = NULL, finished_at_ms = NULL WHERE study_id = ? AND id = ?")
+      finished_at_ms = NULL, failure = NULL, job = @job, part = NULL, done = 0, of_units = 0
+    WHERE study_id = @studyId AND id = @id`)
+  const queue = db.prepare(
+    "UPDATE study_phases SET status = 'queued', failure = NULL, finished_at_ms = NULL WHERE study_id = ? AND id = ?",
+  )
   const end = db.prepare(`
     UPDATE study_phases SET status = @status, failure = @failure, finished_at_ms = @finishedAtMs,
-      worked_ms = worked_ms + COALESCE(@atMs - running_since_ms, 0), running_since_ms = NULL WHERE study_id = @studyId AND id = @id`)
+      worked_ms = worked_ms + COALESCE(@atMs - running_since_ms, 0), running_since_ms = NULL
+    WHERE study_id = @studyId AND id = @id`)
   const run = db.prepare('UPDATE study_phases SET run_id = ? WHERE study_id = ? AND id = ?')
-  const progress = db.prepare('UPDATE study_phases SET part = @part, done = @done, of_units = @of WHERE study_id = @studyId AND id = @id')
+  const progress = db.prepare(
+    'UPDATE study_phases SET part = @part, done = @done, of_units = @of WHERE study_id = @studyId AND id = @id',
+  )
   const paces = db.prepare(`
     SELECT pace_key AS paceKey, SUM(worked_ms) AS workedMs, SUM(units) AS units FROM study_phases
     WHERE status = 'finished' AND study_id != ? AND worked_ms > 0 GROUP BY pace_key`)
@@ -78,9 +84,22 @@ export function createStudyPhaseStore(db: Db) {
       mayBecome(studyId, id, 'running')
       begin.run({ studyId, id, atMs, job: JSON.stringify(job) })
     },
-    end(studyId: string, id: string, to: 'paused' | 'finished' | 'cancelled' | 'failed', atMs: number, failure: Failure | null = null): void {
+    end(
+      studyId: string,
+      id: string,
+      to: 'paused' | 'finished' | 'cancelled' | 'failed',
+      atMs: number,
+      failure: Failure | null = null,
+    ): void {
       mayBecome(studyId, id, to)
-      end.run({ studyId, id, status: to, atMs, finishedAtMs: to === 'paused' ? null : atMs, failure: failure && JSON.stringify(failure) })
+      end.run({
+        studyId,
+        id,
+        status: to,
+        atMs,
+        finishedAtMs: to === 'paused' ? null : atMs,
+        failure: failure && JSON.stringify(failure),
+      })
     },
     setRun: (studyId: string, id: string, runId: string): void => void run.run(runId, studyId, id),
     setProgress: (studyId: string, id: string, at: { readonly part: string; readonly done: number; readonly of: number }): void =>
@@ -88,7 +107,9 @@ export function createStudyPhaseStore(db: Db) {
     /** Measured paces of other studies' finished phases, ms a unit by pace key. */
     earlierPaces: (exceptStudyId: string): Readonly<Record<string, number>> =>
       Object.fromEntries(
-        (paces.all(exceptStudyId) as { paceKey: string; workedMs: number; units: number }[]).map(({ paceKey, workedMs, units }) => [paceKey, workedMs / units]),
+        (paces.all(exceptStudyId) as { paceKey: string; workedMs: number; units: number }[]).map(
+          ({ paceKey, workedMs, units }) => [paceKey, workedMs / units],
+        ),
       ),
   }
 }

@@ -23,7 +23,14 @@ export function openMainWindow({ preload, developmentUrl }: WindowParts): Browse
     show: false,
     title: 'Pivot Lab',
     backgroundColor: nativeTheme.shouldUseDarkColors ? '#14171c' : '#ffffff',
-    webPreferences: { preload, contextIsolation: true, sandbox: true, nodeIntegration: false, webSecurity: true, spellcheck: false },
+    webPreferences: {
+      preload,
+      contextIsolation: true,
+      sandbox: true,
+      nodeIntegration: false,
+      webSecurity: true,
+      spellcheck: false,
+    },
   })
   const isOurs = isOurAddress(developmentUrl)
   window.webContents.setWindowOpenHandler(() => ({ action: 'deny' }))
@@ -36,10 +43,11 @@ export function openMainWindow({ preload, developmentUrl }: WindowParts): Browse
   return window
 }
 
-/** Denies every permission: the lab needs no camera, place, clipboard reading or notification. */
+/** Denies every permission but writing text to the clipboard: the lab needs no camera, place, clipboard reading or notification. */
 export function denyPermissions(): void {
-  session.defaultSession.setPermissionRequestHandler((_contents, _permission, decide) => decide(false))
-  session.defaultSession.setPermissionCheckHandler(() => false)
+  const isAllowed = (permission: string) => permission === 'clipboard-sanitized-write'
+  session.defaultSession.setPermissionRequestHandler((_contents, permission, decide) => decide(isAllowed(permission)))
+  session.defaultSession.setPermissionCheckHandler((_contents, permission) => isAllowed(permission))
 }
 
 export function setTheme(theme: Theme): void {
@@ -51,7 +59,18 @@ export function installMenu(): void {
     ...(process.platform === 'darwin' ? [{ role: 'appMenu' } as const] : []),
     { label: 'File', submenu: [{ role: process.platform === 'darwin' ? 'close' : 'quit' }] },
     { role: 'editMenu' },
-    { label: 'View', submenu: [{ role: 'reload' }, { role: 'toggleDevTools' }, { type: 'separator' }, { role: 'resetZoom' }, { role: 'zoomIn' }, { role: 'zoomOut' }, { role: 'togglefullscreen' }] },
+    {
+      label: 'View',
+      submenu: [
+        { role: 'reload' },
+        { role: 'toggleDevTools' },
+        { type: 'separator' },
+        { role: 'resetZoom' },
+        { role: 'zoomIn' },
+        { role: 'zoomOut' },
+        { role: 'togglefullscreen' },
+      ],
+    },
     { role: 'windowMenu' },
   ]
   Menu.setApplicationMenu(Menu.buildFromTemplate(template))

@@ -22,7 +22,9 @@ export function serveSchemes(pages: string, imageFile: (sha256: string) => strin
     const hash = hashOfAddress(url)
     const file = hash === null ? null : imageFile(hash)
     // An image is its hash: it never changes. The window's canvases may read it.
-    return file === null ? notFound() : respond(file, { 'cache-control': 'max-age=31536000, immutable', 'access-control-allow-origin': 'app://ui' })
+    return file === null
+      ? notFound()
+      : respond(file, { 'cache-control': 'max-age=31536000, immutable', 'access-control-allow-origin': 'app://ui' })
   })
 }
 

@@ -13,5 +13,7 @@ export const events = {
 
 export type EventName = keyof typeof events
 /** One announcement as it crosses: its name and its value. */
-export type Announcement = { readonly [Name in EventName]: { readonly name: Name; readonly value: z.output<(typeof events)[Name]> } }[EventName]
+export type Announcement = {
+  readonly [Name in EventName]: { readonly name: Name; readonly value: z.output<(typeof events)[Name]> }
+}[EventName]
 export type Announce = (announcement: Announcement) => void

@@ -7,7 +7,14 @@ import { datasetRowSchema, importSummarySchema } from '../../src-main/domain/dat
 import { doctorReportSchema } from '../../src-main/domain/doctor-report.ts'
 import { EVALUATORS, sightTestSchema } from '../../src-main/domain/job.ts'
 import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
-import { artifactRowSchema, logLineSchema, runRequestSchema, runRowSchema, runViewSchema, seriesSchema } from '../../src-main/domain/run-view.ts'
+import {
+  artifactRowSchema,
+  logLineSchema,
+  runRequestSchema,
+  runRowSchema,
+  runViewSchema,
+  seriesSchema,
+} from '../../src-main/domain/run-view.ts'
 import { settingsChangeSchema, settingsSchema } from '../../src-main/domain/settings.ts'
 import { exampleSchema, studyResultsSchema } from '../../src-main/domain/study-results.ts'
 import { parityRowSchema, studyRowSchema, studyViewSchema } from '../../src-main/domain/study-view.ts'
@@ -53,7 +60,11 @@ export const operations = {
   'runs.delete': { input: ofRun, output: silence },
   /** Lines after `afterId`, oldest first, at most `limit` (the newest of them). */
   'runs.log': {
-    input: z.strictObject({ runId: z.string(), afterId: z.int().min(0).default(0), limit: z.int().min(1).max(5000).default(500) }),
+    input: z.strictObject({
+      runId: z.string(),
+      afterId: z.int().min(0).default(0),
+      limit: z.int().min(1).max(5000).default(500),
+    }),
     output: z.array(logLineSchema),
   },
   /** Writes the encoder (or the whole model) of the run's newest checkpoint into the project's exports. */
@@ -76,7 +87,11 @@ export const operations = {
   'studies.get': { input: ofStudy, output: studyViewSchema },
   'studies.start': {
     input: z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('preset'), preset: z.string(), seeds: z.array(z.int().min(0)).min(1).max(32).nullable().default(null) }),
+      z.strictObject({
+        kind: z.literal('preset'),
+        preset: z.string(),
+        seeds: z.array(z.int().min(0)).min(1).max(32).nullable().default(null),
+      }),
       z.strictObject({ kind: z.literal('config'), config: studyConfigSchema }),
     ]),
     output: ofStudy,
@@ -97,7 +112,10 @@ export const operations = {
     output: z.array(exampleSchema),
   },
   /** Writes the self-contained HTML report; `open` shows it in the person's browser. */
-  'studies.report': { input: z.strictObject({ studyId: z.string(), open: z.boolean().default(true) }), output: artifactRowSchema },
+  'studies.report': {
+    input: z.strictObject({ studyId: z.string(), open: z.boolean().default(true) }),
+    output: artifactRowSchema,
+  },
 
   'presets.list': { input: nothing, output: z.array(presetRowSchema) },
   'presets.get': { input: z.strictObject({ name: z.string() }), output: presetSchema },

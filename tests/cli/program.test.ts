@@ -19,7 +19,13 @@ async function aProject(): Promise<string> {
 function presetFolder(name: string): string {
   const folder = join(temporaryFolder(), 'presets')
   mkdirSync(folder)
-  const preset = { title: 'A demo', source: 'nowhere', expect: 'a minute', sightTest: null, config: aStudyConfig({ seeds: [0, 1, 2] }) }
+  const preset = {
+    title: 'A demo',
+    source: 'nowhere',
+    expect: 'a minute',
+    sightTest: null,
+    config: aStudyConfig({ seeds: [0, 1, 2] }),
+  }
   writeFileSync(join(folder, `${name}.json`), JSON.stringify(preset))
   return folder
 }
@@ -70,11 +76,26 @@ describe('exit codes', () => {
     const debug = await runLab(['--project', project, '--debug', 'study', 'show', 'nothing'])
     expect(debug.err).toContain('at ')
     const json = await runLab(['--project', project, '--json', 'study', 'show', 'nothing'])
-    expect(json.json()).toEqual([{ event: 'failed', failure: { code: 'not-found', message: 'there is no study "nothing"', details: { studyId: 'nothing' } } }])
+    expect(json.json()).toEqual([
+      {
+        event: 'failed',
+        failure: { code: 'not-found', message: 'there is no study "nothing"', details: { studyId: 'nothing' } },
+      },
+    ])
   })
 
   it('1 for a setting that does not exist, naming it and what it lies in', async () => {
-    const { exitCode, err } = await runLab(['--project', await aProject(), 'train', '--set', 'name=x', '--set', 'dataset=preferences', '--set', 'training.batchSize=0.5'])
+    const { exitCode, err } = await runLab([
+      '--project',
+      await aProject(),
+      'train',
+      '--set',
+      'name=x',
+      '--set',
+      'dataset=preferences',
+      '--set',
+      'training.batchSize=0.5',
+    ])
     expect(exitCode).toBe(1)
     expect(err).toContain('training.batchSize')
     expect(err).toContain('0.5')
@@ -89,7 +110,10 @@ describe('exit codes', () => {
     }
     const config = join(project, 'study.json')
     writeFileSync(config, JSON.stringify(aStudyConfig({ seeds: [0] })))
-    const paused = await runLab(['--project', project, 'study', 'start', '--config', config], { runner, interruptible: (listener) => (interrupt = listener) })
+    const paused = await runLab(['--project', project, 'study', 'start', '--config', config], {
+      runner,
+      interruptible: (listener) => (interrupt = listener),
+    })
     expect(paused.exitCode).toBe(130)
     const studyId = /lab study resume (\S+)/.exec(paused.err)![1]!
     const resumed = await runLab(['--project', project, 'study', 'resume', studyId])
@@ -102,14 +126,17 @@ describe('lab demo', () => {
     const project = await aProject()
     const { exitCode, out, err } = await runLab(['demo', '--project', project], { presetFolder: presetFolder('demo') })
     expect(exitCode).toBe(0)
-    for (const part of ['Questions, all', 'DPO−SFT', 'p Holm', 'vision encoder dpo, seed 2', 'lab.sqlite']) expect(out).toContain(part)
+    for (const part of ['Questions, all', 'DPO−SFT', 'p Holm', 'vision encoder dpo, seed 2', 'lab.sqlite'])
+      expect(out).toContain(part)
     expect(err).toContain('Training the tokenizer')
     const report = /^report\s+(\S+)$/m.exec(out)![1]!
     expect(readFileSync(report, 'utf8')).toContain('SFT against DPO')
   })
 
   it('with --json says everything as one JSON value a line', async () => {
-    const run = await runLab(['demo', '--json', '--project', await aProject(), '--seeds', '1'], { presetFolder: presetFolder('demo') })
+    const run = await runLab(['demo', '--json', '--project', await aProject(), '--seeds', '1'], {
+      presetFolder: presetFolder('demo'),
+    })
     const events = run.json().map(({ event }) => event)
     expect(events).toContain('phase')
     expect(events.at(-1)).toBe('finished')
@@ -133,7 +160,9 @@ describe('lab demo', () => {
       if (job.kind === 'evaluate') interrupt()
     }
     const args = ['demo', '--project', project, '--seeds', '1']
-    expect((await runLab(args, { runner, presetFolder: folder, interruptible: (listener) => (interrupt = listener) })).exitCode).toBe(130)
+    expect(
+      (await runLab(args, { runner, presetFolder: folder, interruptible: (listener) => (interrupt = listener) })).exitCode,
+    ).toBe(130)
     expect((await runLab([...args, '--keep'], { presetFolder: folder })).exitCode).toBe(0)
     const again = await runLab(args, { presetFolder: folder })
     expect([again.exitCode, again.err.includes('resuming')]).toEqual([0, true])
@@ -145,8 +174,12 @@ describe('lab demo', () => {
 describe('data', () => {
   it('import tells what was added, and a second time that nothing was', async () => {
     const project = temporaryFolder()
-    expect((await runLab(['import', '/data/questions/7', '--name', 'mine', '--project', project])).out).toContain('7 samples added, 0 were there already')
-    expect((await runLab(['import', '/data/questions/7', '--name', 'mine', '--project', project, '--json'])).json()).toMatchObject([{ event: 'progress' }, { event: 'imported', added: 0, unchanged: 7 }])
+    expect((await runLab(['import', '/data/questions/7', '--name', 'mine', '--project', project])).out).toContain(
+      '7 samples added, 0 were there already',
+    )
+    expect(
+      (await runLab(['import', '/data/questions/7', '--name', 'mine', '--project', project, '--json'])).json(),
+    ).toMatchObject([{ event: 'progress' }, { event: 'imported', added: 0, unchanged: 7 }])
     expect((await runLab(['datasets', '--project', project])).out).toMatch(/mine\s+questions/)
   })
 
@@ -164,7 +197,18 @@ describe('data', () => {
 describe('one run', () => {
   it('is trained, listed, shown and exported', async () => {
     const project = await aProject()
-    const trained = await runLab(['train', '--project', project, '--set', 'name=mine', '--set', 'dataset=preferences', '--set', 'training.steps=3', '--json'])
+    const trained = await runLab([
+      'train',
+      '--project',
+      project,
+      '--set',
+      'name=mine',
+      '--set',
+      'dataset=preferences',
+      '--set',
+      'training.steps=3',
+      '--json',
+    ])
     expect(trained.exitCode).toBe(0)
     const runId = trained.json()[0]!['runId'] as string
     expect((await runLab(['runs', '--project', project])).out).toContain(runId)

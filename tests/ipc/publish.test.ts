@@ -7,14 +7,29 @@ import type { Announcement } from '../../src-preload/contract/events.ts'
 const changed = (runId: string): Announcement => ({ name: 'run.changed', value: { runId } })
 const progress = (done: number): Announcement => ({
   name: 'job.progress',
-  value: { studyId: 's', runId: 'r', phaseId: null, title: '', part: '', done, of: 9, elapsedMs: 0, leftMs: null, share: 0, totalLeftMs: null },
+  value: {
+    studyId: 's',
+    runId: 'r',
+    phaseId: null,
+    title: '',
+    part: '',
+    done,
+    of: 9,
+    elapsedMs: 0,
+    leftMs: null,
+    share: 0,
+    totalLeftMs: null,
+  },
 })
 
 function aPublisher() {
   const clock = { ms: 0 }
   const sent: Announcement[] = []
   const timers: { readonly at: number; readonly work: () => void }[] = []
-  const publish = createPublisher((announcement) => void sent.push(announcement), { now: () => clock.ms, later: (work, ms) => void timers.push({ at: clock.ms + ms, work }) })
+  const publish = createPublisher((announcement) => void sent.push(announcement), {
+    now: () => clock.ms,
+    later: (work, ms) => void timers.push({ at: clock.ms + ms, work }),
+  })
   const passTo = (ms: number) => {
     clock.ms = ms
     for (const timer of timers.splice(0)) timer.at <= ms ? timer.work() : timers.push(timer)

@@ -14,7 +14,13 @@ const never = new AbortController().signal
 let runner: ProcessRunner
 afterEach(() => runner.close())
 
-const job = (vocabSize: number): TokenizerJob => ({ kind: 'tokenizer', project: '/nowhere', folder: '/nowhere', snapshots: ['none'], vocabSize })
+const job = (vocabSize: number): TokenizerJob => ({
+  kind: 'tokenizer',
+  project: '/nowhere',
+  folder: '/nowhere',
+  snapshots: ['none'],
+  vocabSize,
+})
 
 async function collect(events: AsyncIterable<JobEvent>): Promise<readonly JobEvent[]> {
   const all: JobEvent[] = []

@@ -14,8 +14,7 @@ import { faultOfPromise } from '../support/fault-of.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const sha256 = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex')
-const reading =
-  (...events: readonly ImportEvent[]): ReadDataset =>
+const reading = (...events: readonly ImportEvent[]): ReadDataset =>
   async function* () {
     yield* events
   }
@@ -28,7 +27,9 @@ describe('importing', () => {
     const files = readdirSync(join(folder, 'snapshots'))
     const second = await lab.datasets.import({ path: '/data/questions/700', name: 'mine' })
     expect([first.added, first.unchanged, second.added, second.unchanged]).toEqual([700, 0, 0, 700])
-    expect(second.datasets).toMatchObject([{ id: first.datasets[0]!.id, snapshot: first.datasets[0]!.snapshot, samples: { train: 0, validation: 0, test: 700 } }])
+    expect(second.datasets).toMatchObject([
+      { id: first.datasets[0]!.id, snapshot: first.datasets[0]!.snapshot, samples: { train: 0, validation: 0, test: 700 } },
+    ])
     expect(readdirSync(join(folder, 'snapshots'))).toEqual(files)
     await lab.close()
   })
@@ -42,7 +43,10 @@ describe('importing', () => {
     expect(sha256(text)).toBe(first!.snapshot)
     expect(second!.snapshot).toBe(first!.snapshot)
     expect(readdirSync(join(folder, 'snapshots'))).toHaveLength(1)
-    const samples = text.trimEnd().split('\n').map((line) => parse(sampleSchema, JSON.parse(line)))
+    const samples = text
+      .trimEnd()
+      .split('\n')
+      .map((line) => parse(sampleSchema, JSON.parse(line)))
     expect(samples.map(({ source }) => source)).toEqual(['row 0', 'row 1', 'row 2', 'row 3', 'row 4'])
     await lab.close()
   })
@@ -52,7 +56,9 @@ describe('importing', () => {
     const file = join(temporaryFolder(), 'Photo.PNG')
     writeFileSync(file, 'the bytes of an image')
     const image = { file, sha256: sha256('the bytes of an image'), bytes: 21, width: 8, height: 4 }
-    const { lab } = aLab(folder, { readDataset: reading(anImportedQuestion(1, { image }), anImportedQuestion(2, { image }), anImportedQuestion(2, { image })) })
+    const { lab } = aLab(folder, {
+      readDataset: reading(anImportedQuestion(1, { image }), anImportedQuestion(2, { image }), anImportedQuestion(2, { image })),
+    })
     const summary = await lab.datasets.import({ path: '/data', name: null })
     expect(summary).toMatchObject({ added: 2, unchanged: 1, datasets: [{ name: 'data', images: 1 }] })
     const path = join('images', image.sha256.slice(0, 2), `${image.sha256}.png`)
@@ -72,7 +78,14 @@ describe('importing', () => {
   })
 
   it('of nothing but faults is refused with the first of them, and leaves no dataset', async () => {
-    const fault: ImportEvent = { kind: 'fault', file: 'rows.jsonl', line: 3, field: 'image', expected: 'a file', found: 'nothing at a.png' }
+    const fault: ImportEvent = {
+      kind: 'fault',
+      file: 'rows.jsonl',
+      line: 3,
+      field: 'image',
+      expected: 'a file',
+      found: 'nothing at a.png',
+    }
     const { lab } = aLab(temporaryFolder(), { readDataset: reading(fault) })
     const refused = await faultOfPromise(lab.datasets.import({ path: '/data', name: 'mine' }))
     expect(refused.code).toBe('invalid-input')
@@ -82,7 +95,14 @@ describe('importing', () => {
   })
 
   it('names the rows that were left out, and keeps the others', async () => {
-    const fault: ImportEvent = { kind: 'fault', file: 'rows.jsonl', line: 3, field: 'image', expected: 'a file', found: 'nothing' }
+    const fault: ImportEvent = {
+      kind: 'fault',
+      file: 'rows.jsonl',
+      line: 3,
+      field: 'image',
+      expected: 'a file',
+      found: 'nothing',
+    }
     const { lab } = aLab(temporaryFolder(), { readDataset: reading(anImportedQuestion(1), fault, anImportedQuestion(2)) })
     const summary = await lab.datasets.import({ path: '/data', name: 'mine' })
     expect(summary.added).toBe(2)
@@ -99,7 +119,9 @@ describe('importing', () => {
   })
 
   it('of two kinds at once makes a dataset of each', async () => {
-    const { lab } = aLab(temporaryFolder(), { readDataset: reading(anImportedQuestion(1), anImportedPair(1), anImportedQuestion(2)) })
+    const { lab } = aLab(temporaryFolder(), {
+      readDataset: reading(anImportedQuestion(1), anImportedPair(1), anImportedQuestion(2)),
+    })
     const { datasets } = await lab.datasets.import({ path: '/data', name: 'mine' })
     expect(datasets.map(({ name, kind }) => [name, kind])).toEqual([
       ['mine', 'questions'],

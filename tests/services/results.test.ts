@@ -4,19 +4,45 @@ import { describe, expect, it } from 'vitest'
 import { summarise, type StudyFacts } from '../../src-main/services/results.ts'
 import type { ItemRow, ResultRow } from '../../src-main/store/evaluations.ts'
 
-const facts = (seeds: readonly number[]): StudyFacts => ({ studyId: 's', name: 'a study', seeds, isComplete: true, isQuick: seeds.length < 3 })
-const result = (encoder: ResultRow['encoder'], seed: number, metric: string, value: number, n = 10): ResultRow => ({ encoder, seed, metric, value, n })
+const facts = (seeds: readonly number[]): StudyFacts => ({
+  studyId: 's',
+  name: 'a study',
+  seeds,
+  isComplete: true,
+  isQuick: seeds.length < 3,
+})
+const result = (encoder: ResultRow['encoder'], seed: number, metric: string, value: number, n = 10): ResultRow => ({
+  encoder,
+  seed,
+  metric,
+  value,
+  n,
+})
 
 /** Right or wrong answers, one string a seed and arm: "1101". */
-function answers(of: Readonly<Record<string, readonly string[]>>, clusterSize = 1, metric = 'vqa/all'): { results: ResultRow[]; items: ItemRow[] } {
+function answers(
+  of: Readonly<Record<string, readonly string[]>>,
+  clusterSize = 1,
+  metric = 'vqa/all',
+): { results: ResultRow[]; items: ItemRow[] } {
   const results: ResultRow[] = []
   const items: ItemRow[] = []
   for (const [encoder, seeds] of Object.entries(of))
     seeds.forEach((text, seed) => {
       const values = [...text].map(Number)
-      results.push(result(encoder as 'sft', seed, metric, values.reduce((sum, each) => sum + each, 0) / values.length, values.length))
+      results.push(
+        result(encoder as 'sft', seed, metric, values.reduce((sum, each) => sum + each, 0) / values.length, values.length),
+      )
       values.forEach((value, i) =>
-        items.push({ encoder: encoder as 'sft', seed, metric, itemId: `item ${i}`, cluster: `image ${Math.floor(i / clusterSize)}`, group: i < values.length / 2 ? 'text' : 'general', value }),
+        items.push({
+          encoder: encoder as 'sft',
+          seed,
+          metric,
+          itemId: `item ${i}`,
+          cluster: `image ${Math.floor(i / clusterSize)}`,
+          group: i < values.length / 2 ? 'text' : 'general',
+          value,
+        }),
       )
     })
   return { results, items }
@@ -40,9 +66,17 @@ describe('means and intervals', () => {
   })
 
   it('of a share never leave the scale, and where nothing varied there is none', () => {
-    const two = summarise(facts([0, 1]), [result('sft', 0, 'segmentation/mean-iou', 0.02), result('sft', 1, 'segmentation/mean-iou', 0.9)], []).metrics[0]!.encoders[0]!
+    const two = summarise(
+      facts([0, 1]),
+      [result('sft', 0, 'segmentation/mean-iou', 0.02), result('sft', 1, 'segmentation/mean-iou', 0.9)],
+      [],
+    ).metrics[0]!.encoders[0]!
     expect([two.low, two.high]).toEqual([0, 1])
-    const same = summarise(facts([0, 1]), [result('sft', 0, 'segmentation/mean-iou', 0.4), result('sft', 1, 'segmentation/mean-iou', 0.4)], []).metrics[0]!.encoders[0]!
+    const same = summarise(
+      facts([0, 1]),
+      [result('sft', 0, 'segmentation/mean-iou', 0.4), result('sft', 1, 'segmentation/mean-iou', 0.4)],
+      [],
+    ).metrics[0]!.encoders[0]!
     expect([same.low, same.high]).toEqual([null, null])
   })
 
@@ -65,7 +99,10 @@ describe('the paired difference', () => {
   })
 
   it('items that share an image are one: the same answers told apart in four images are weaker evidence', () => {
-    const of = { sft: ['0000000000000000', '0000000000000000', '0000000000000000'], dpo: ['1111000011110000', '1111000011110000', '1111000011110000'] }
+    const of = {
+      sft: ['0000000000000000', '0000000000000000', '0000000000000000'],
+      dpo: ['1111000011110000', '1111000011110000', '1111000011110000'],
+    }
     const apart = answers(of)
     const together = answers(of, 4)
     const pOf = ({ results, items }: typeof apart) => summarise(facts([0, 1, 2]), results, items).metrics[0]!.difference!
@@ -83,17 +120,35 @@ describe('the paired difference', () => {
 
   it('seeds that all differ by the same amount are no test: their spread is unknown, not nought', () => {
     const rows = [0, 1].flatMap((seed) => [result('sft', seed, 'change/cka', 0.5), result('dpo', seed, 'change/cka', 0.75)])
-    expect(summarise(facts([0, 1]), rows, []).metrics[0]!.difference).toMatchObject({ mean: 0.25, low: null, high: null, pValue: null, winner: 'neither' })
+    expect(summarise(facts([0, 1]), rows, []).metrics[0]!.difference).toMatchObject({
+      mean: 0.25,
+      low: null,
+      high: null,
+      pValue: null,
+      winner: 'neither',
+    })
   })
 
   it('of one seed without items is a number that was not tested', () => {
-    const difference = summarise(facts([0]), [result('sft', 0, 'probe/knn', 0.4), result('dpo', 0, 'probe/knn', 0.5)], []).metrics[0]!.difference!
-    expect(difference).toMatchObject({ mean: expect.closeTo(0.1, 12), low: null, pValue: null, holmPValue: null, winner: 'neither' })
+    const difference = summarise(facts([0]), [result('sft', 0, 'probe/knn', 0.4), result('dpo', 0, 'probe/knn', 0.5)], [])
+      .metrics[0]!.difference!
+    expect(difference).toMatchObject({
+      mean: expect.closeTo(0.1, 12),
+      low: null,
+      pValue: null,
+      holmPValue: null,
+      winner: 'neither',
+    })
   })
 
   it('a question group is paired over the questions of that group', () => {
     const { results, items } = answers({ sft: ['0000', '0000'], dpo: ['1100', '1000'] })
-    const group = [result('sft', 0, 'vqa/text', 0), result('sft', 1, 'vqa/text', 0), result('dpo', 0, 'vqa/text', 1), result('dpo', 1, 'vqa/text', 0.5)]
+    const group = [
+      result('sft', 0, 'vqa/text', 0),
+      result('sft', 1, 'vqa/text', 0),
+      result('dpo', 0, 'vqa/text', 1),
+      result('dpo', 1, 'vqa/text', 0.5),
+    ]
     const text = summarise(facts([0, 1]), [...results, ...group], items).metrics.find(({ metric }) => metric === 'vqa/text')!
     expect(text.difference).toMatchObject({ mean: 0.75, basis: '2 items × 2 seeds' })
   })
@@ -107,19 +162,28 @@ describe('Holm’s correction', () => {
   it('counts every metric that was tested: three p of 0.02 become 0.06, and nobody wins', () => {
     // Differences of 0.1, 0.1 + δ, 0.1 − δ over three seeds give the same t, whatever the metric.
     const rows = ['probe/linear', 'probe/prototype', 'probe/knn'].flatMap((metric) =>
-      [0.1, 0.125, 0.075].flatMap((difference, seed) => [result('sft', seed, metric, 0.5), result('dpo', seed, metric, 0.5 + difference)]),
+      [0.1, 0.125, 0.075].flatMap((difference, seed) => [
+        result('sft', seed, metric, 0.5),
+        result('dpo', seed, metric, 0.5 + difference),
+      ]),
     )
     const { metrics } = summarise(facts([0, 1, 2]), rows, [])
     const [first] = metrics
     expect(first!.difference!.pValue).toBeCloseTo(0.0202, 3)
-    expect(metrics.map(({ difference }) => difference!.holmPValue)).toEqual(metrics.map(() => expect.closeTo(3 * first!.difference!.pValue!, 9)))
+    expect(metrics.map(({ difference }) => difference!.holmPValue)).toEqual(
+      metrics.map(() => expect.closeTo(3 * first!.difference!.pValue!, 9)),
+    )
     expect(metrics.map(({ difference }) => difference!.winner)).toEqual(['neither', 'neither', 'neither'])
     expect(metrics[0]!.difference!.verdict).toContain('not clear after Holm')
   })
 })
 
 describe('the verdict', () => {
-  const clear = (sign: 1 | -1, metric = 'probe/linear') => [0.2, 0.2002, 0.1998].flatMap((difference, seed) => [result('sft', seed, metric, 0.5), result('dpo', seed, metric, 0.5 + sign * difference)])
+  const clear = (sign: 1 | -1, metric = 'probe/linear') =>
+    [0.2, 0.2002, 0.1998].flatMap((difference, seed) => [
+      result('sft', seed, metric, 0.5),
+      result('dpo', seed, metric, 0.5 + sign * difference),
+    ])
 
   it.each([
     [1, 'dpo', 'DPO is better'],

@@ -8,7 +8,13 @@ import { aLab, aLabWithData } from '../support/a-lab.ts'
 import { faultOf, faultOfPromise } from '../support/fault-of.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
-const request = (overrides: object = {}) => runRequestSchema.parse({ name: 'mine', dataset: 'preferences', training: { steps: 5, objective: { kind: 'dpo' } }, ...overrides })
+const request = (overrides: object = {}) =>
+  runRequestSchema.parse({
+    name: 'mine',
+    dataset: 'preferences',
+    training: { steps: 5, objective: { kind: 'dpo' } },
+    ...overrides,
+  })
 
 describe('a run ends', () => {
   it('finished, with every step, its checkpoints and what it ran on in rows', async () => {
@@ -30,7 +36,11 @@ describe('a run ends', () => {
       if (event.kind === 'step' && event.step === 3) throw new LabError('loss-not-finite', 'the loss is NaN', { step: 3 })
     }
     const { runId } = await lab.runs.start(request())
-    expect(await lab.runs.ended(runId)).toMatchObject({ status: 'failed', step: 2, failure: { code: 'loss-not-finite', details: { step: 3 } } })
+    expect(await lab.runs.ended(runId)).toMatchObject({
+      status: 'failed',
+      step: 2,
+      failure: { code: 'loss-not-finite', details: { step: 3 } },
+    })
     expect(lab.runs.log(runId, 0, 10)).toMatchObject([{ level: 'error', message: 'the loss is NaN' }])
     runner.beforeEvent = () => {}
     lab.runs.resume(runId)
@@ -92,7 +102,14 @@ describe('runs', () => {
     const { lab, runner } = await aLabWithData(temporaryFolder())
     const [first, second] = [await lab.runs.start(request()), await lab.runs.start(request({ name: 'second' }))]
     const seen = new Set<string>()
-    runner.beforeEvent = () => void seen.add(lab.runs.list().map(({ status }) => status).filter((status) => status === 'running').join())
+    runner.beforeEvent = () =>
+      void seen.add(
+        lab.runs
+          .list()
+          .map(({ status }) => status)
+          .filter((status) => status === 'running')
+          .join(),
+      )
     await Promise.all([lab.runs.ended(first.runId), lab.runs.ended(second.runId)])
     expect([...seen]).toEqual(expect.not.arrayContaining(['running,running']))
     expect(lab.runs.list().map(({ status }) => status)).toEqual(['finished', 'finished'])
@@ -115,7 +132,10 @@ describe('runs', () => {
     expect((await faultOfPromise(lab.runs.start(request({ start })))).code).toBe('not-found')
     await lab.runs.ended(runId)
     await lab.runs.ended((await lab.runs.start(request({ start }))).runId)
-    expect(runner.jobs.at(-1)).toMatchObject({ kind: 'train', config: { start: { kind: 'checkpoint', folder: lab.runs.newestCheckpoint(runId) } } })
+    expect(runner.jobs.at(-1)).toMatchObject({
+      kind: 'train',
+      config: { start: { kind: 'checkpoint', folder: lab.runs.newestCheckpoint(runId) } },
+    })
     await lab.close()
   })
 
@@ -134,7 +154,9 @@ describe('runs', () => {
     const { runId } = await lab.runs.start(request())
     await lab.runs.ended(runId)
     expect(announcements).toContainEqual({ name: 'run.changed', value: { runId } })
-    expect(announcements.filter(({ name }) => name === 'job.progress').at(0)).toMatchObject({ value: { runId, title: 'mine', of: 5 } })
+    expect(announcements.filter(({ name }) => name === 'job.progress').at(0)).toMatchObject({
+      value: { runId, title: 'mine', of: 5 },
+    })
     await lab.close()
   })
 })

@@ -18,7 +18,9 @@ describe('a study', () => {
     const { phases, runs } = lab.studies.get(studyId)
     expect(phases.map(({ status }) => status)).toEqual(phases.map(() => 'finished'))
     expect(runner.jobs.map(({ kind }) => kind)).toEqual(phases.map(({ kind }) => kind))
-    const started = new Map(runner.jobs.flatMap((job) => (job.kind === 'train' ? [[job.folder.split('/').at(-1), job.config.start]] : [])))
+    const started = new Map(
+      runner.jobs.flatMap((job) => (job.kind === 'train' ? [[job.folder.split('/').at(-1), job.config.start]] : [])),
+    )
     const checkpointOf = (phaseId: string) => lab.runs.newestCheckpoint(runs.find((run) => run.phaseId === phaseId)!.id)
     expect(started.get('seed-0-sft')).toEqual(started.get('seed-0-dpo'))
     expect(started.get('seed-0-sft')).toEqual({ kind: 'checkpoint', folder: checkpointOf('seed-0/instruction') })
@@ -31,11 +33,14 @@ describe('a study', () => {
     const { studyId } = lab.studies.start(start())
     let grown = Promise.resolve<unknown>(null)
     runner.beforeEvent = async (job, event) => {
-      if (job.kind === 'train' && job.folder.endsWith('sft') && event.kind === 'device') grown = lab.datasets.import({ path: '/data/preferences/60', name: 'preferences' })
+      if (job.kind === 'train' && job.folder.endsWith('sft') && event.kind === 'device')
+        grown = lab.datasets.import({ path: '/data/preferences/60', name: 'preferences' })
       await grown
     }
     await lab.studies.ended(studyId)
-    const arms = runner.jobs.flatMap((job) => (job.kind === 'train' && /(sft|dpo)$/.test(job.folder) ? [job.config.snapshot] : []))
+    const arms = runner.jobs.flatMap((job) =>
+      job.kind === 'train' && /(sft|dpo)$/.test(job.folder) ? [job.config.snapshot] : [],
+    )
     expect(arms).toHaveLength(2)
     expect(new Set(arms).size).toBe(1)
     expect(lab.datasets.named('preferences').snapshot).not.toBe(arms[0])
@@ -74,7 +79,12 @@ describe('a study', () => {
       const row = await lab.studies.ended(studyId)
       if (row.status === 'finished') break
       expect(row).toMatchObject({ status, failure: null })
-      finished.push(...lab.studies.get(studyId).phases.filter((phase) => phase.status === 'finished' && !finished.includes(phase.id)).map(({ id }) => id))
+      finished.push(
+        ...lab.studies
+          .get(studyId)
+          .phases.filter((phase) => phase.status === 'finished' && !finished.includes(phase.id))
+          .map(({ id }) => id),
+      )
     }
     expect(lab.studies.get(studyId).row.status).toBe('finished')
     // A phase that had finished was never asked for again: jobs are the phases plus one interrupted attempt a stop.
@@ -87,7 +97,8 @@ describe('a study', () => {
   it('a phase that fails fails the study with its code; resuming begins with that phase', async () => {
     const { lab, runner } = await aLabWithData(temporaryFolder())
     runner.beforeEvent = (job, event) => {
-      if (job.kind === 'train' && job.folder.endsWith('dpo') && event.kind === 'step' && event.step === 2) throw new LabError('out-of-memory', 'no room for dpo')
+      if (job.kind === 'train' && job.folder.endsWith('dpo') && event.kind === 'step' && event.step === 2)
+        throw new LabError('out-of-memory', 'no room for dpo')
     }
     const { studyId } = lab.studies.start(start())
     expect(await lab.studies.ended(studyId)).toMatchObject({ status: 'failed', failure: { code: 'out-of-memory' } })
@@ -129,7 +140,9 @@ describe('a study', () => {
     await lab.studies.ended(studyId)
     const progress = announcements.flatMap((each) => (each.name === 'job.progress' ? [each.value] : []))
     expect(progress.length).toBeGreaterThan(20)
-    expect(progress.every(({ share, totalLeftMs }) => share >= 0 && share <= 1 && totalLeftMs !== null && totalLeftMs >= 0)).toBe(true)
+    expect(progress.every(({ share, totalLeftMs }) => share >= 0 && share <= 1 && totalLeftMs !== null && totalLeftMs >= 0)).toBe(
+      true,
+    )
     // Once every kind of phase has been measured (from the second seed on), the estimate is close to the truth.
     const end = lab.studies.get(studyId).row.finishedAtMs!
     const late = progress.filter(({ phaseId }) => phaseId!.startsWith('seed-2'))

@@ -3,8 +3,16 @@
 import { describe, expect, it } from 'vitest'
 import { estimateTimeLeft, type PhaseWork } from '../../src-main/services/time-left.ts'
 
-const phase = (paceKey: string, units: number, over: Partial<PhaseWork> = {}): PhaseWork => ({ paceKey, units, status: 'queued', share: null, workedMs: 0, ...over })
-const done = (paceKey: string, units: number, workedMs: number) => phase(paceKey, units, { status: 'finished', share: 1, workedMs })
+const phase = (paceKey: string, units: number, over: Partial<PhaseWork> = {}): PhaseWork => ({
+  paceKey,
+  units,
+  status: 'queued',
+  share: null,
+  workedMs: 0,
+  ...over,
+})
+const done = (paceKey: string, units: number, workedMs: number) =>
+  phase(paceKey, units, { status: 'finished', share: 1, workedMs })
 
 describe('time left', () => {
   it('of a phase whose like has been measured is its units at that pace', () => {
@@ -14,7 +22,9 @@ describe('time left', () => {
   })
 
   it('of the phase under way moves from its like’s pace to its own', () => {
-    const at = (share: number, workedMs: number) => estimateTimeLeft([done('train/sft', 100, 10_000), phase('train/sft', 100, { status: 'running', share, workedMs })]).leftMs[1]!
+    const at = (share: number, workedMs: number) =>
+      estimateTimeLeft([done('train/sft', 100, 10_000), phase('train/sft', 100, { status: 'running', share, workedMs })])
+        .leftMs[1]!
     // Twice as slow as its like: at the end only its own pace counts.
     expect(at(0.5, 10_000)).toBe(0.5 * 20_000 + 0.5 * 10_000 - 10_000)
     expect(at(0.99, 19_800)).toBeCloseTo(0.99 * 20_000 + 0.01 * 19_800 - 19_800, 6)
@@ -31,7 +41,10 @@ describe('time left', () => {
   })
 
   it('is never negative, however long a phase takes', () => {
-    const { leftMs, share } = estimateTimeLeft([phase('evaluate', 1, { status: 'running', workedMs: 10_000_000 }), phase('export', 1)])
+    const { leftMs, share } = estimateTimeLeft([
+      phase('evaluate', 1, { status: 'running', workedMs: 10_000_000 }),
+      phase('export', 1),
+    ])
     expect(leftMs.every((ms) => ms >= 0)).toBe(true)
     expect(share).toBeLessThanOrEqual(1)
   })

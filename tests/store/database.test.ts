@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { MIGRATIONS, migrate, openForReading, openForWriting } from '../../src-main/store/database.ts'
 import { createStore } from '../../src-main/store/store.ts'
 import { aRunConfig } from '../support/builders.ts'
@@ -22,7 +22,9 @@ describe('migrations', () => {
 
   it('a migration that fails leaves neither its tables nor its record', () => {
     const db = new Database(':memory:')
-    const broken = [{ id: 10, name: 'broken', sql: 'CREATE TABLE half (id INTEGER) STRICT; CREATE TABLE half (id INTEGER) STRICT;' }]
+    const broken = [
+      { id: 10, name: 'broken', sql: 'CREATE TABLE half (id INTEGER) STRICT; CREATE TABLE half (id INTEGER) STRICT;' },
+    ]
     expect(() => migrate(db, broken)).toThrow('half')
     expect(db.prepare("SELECT COUNT(*) FROM sqlite_schema WHERE name = 'half'").pluck().get()).toBe(0)
     expect(db.prepare('SELECT COUNT(*) FROM migrations').pluck().get()).toBe(0)
@@ -36,7 +38,12 @@ describe('migrations', () => {
 
   it('every table is STRICT, and foreign keys are on', () => {
     const { db } = openForWriting(':memory:', 'a test')
-    const loose = db.prepare("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'").pluck().all()
+    const loose = db
+      .prepare(
+        "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0 AND name NOT LIKE 'sqlite_%'",
+      )
+      .pluck()
+      .all()
     expect(loose).toEqual([])
     expect(db.pragma('foreign_keys', { simple: true })).toBe(1)
   })
@@ -66,9 +73,11 @@ describe('the lock', () => {
        const store = createStore(openForWriting(process.argv[2], 'a writer'))
        store.runs.insert({ id: 'run', name: 'run', studyId: null, phaseId: null, dataset: null, config: ${JSON.stringify(aRunConfig())}, folder: '/', createdAtMs: 1 })
        store.runs.begin('run', 2)
-       for (let step = 1; ; step++) { store.runMetrics.insertStep('run', step, { loss: 1 / step }); process.stdout.write(step + '\\n') }`,
+       const end = Date.now() + 20_000 // should nobody be left to kill it
+       for (let step = 1; Date.now() < end; step++) { store.runMetrics.insertStep('run', step, { loss: 1 / step }); process.stdout.write(step + '\\n') }`,
     )
     const child = spawn(process.execPath, [script, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
     const written = await new Promise<number>((resolve) => {
       let text = ''
       child.stdout.on('data', (bytes: Buffer) => {

@@ -12,7 +12,16 @@ beforeEach(() => {
   const opened = openForWriting(':memory:', 'a test')
   db = opened.db
   store = createStore(opened)
-  store.runs.insert({ id: 'run', name: 'a run', studyId: null, phaseId: null, dataset: 'pairs', config: aRunConfig({ steps: 9 }), folder: '/runs/run', createdAtMs: 5 })
+  store.runs.insert({
+    id: 'run',
+    name: 'a run',
+    studyId: null,
+    phaseId: null,
+    dataset: 'pairs',
+    config: aRunConfig({ steps: 9 }),
+    folder: '/runs/run',
+    createdAtMs: 5,
+  })
 })
 
 describe('runs', () => {
@@ -23,7 +32,14 @@ describe('runs', () => {
     store.runs.end('run', 'finished', 1007)
     const { row, config } = store.runs.find('run')!
     expect(config).toEqual(aRunConfig({ steps: 9 }))
-    expect(row).toMatchObject({ status: 'finished', steps: 9, startedAtMs: 100, finishedAtMs: 1007, workedMs: 57, dataset: 'pairs' })
+    expect(row).toMatchObject({
+      status: 'finished',
+      steps: 9,
+      startedAtMs: 100,
+      finishedAtMs: 1007,
+      workedMs: 57,
+      dataset: 'pairs',
+    })
   })
 
   it('follow the table of statuses: what has finished cannot run again', () => {
@@ -70,7 +86,9 @@ describe('metrics', () => {
   })
 
   it('the chart’s question is a search of the primary key', () => {
-    const plan = db.prepare("EXPLAIN QUERY PLAN SELECT step, value FROM run_metrics WHERE run_id = 'run' AND name = 'loss' ORDER BY step").all() as { detail: string }[]
+    const plan = db
+      .prepare("EXPLAIN QUERY PLAN SELECT step, value FROM run_metrics WHERE run_id = 'run' AND name = 'loss' ORDER BY step")
+      .all() as { detail: string }[]
     expect(plan.map(({ detail }) => detail)).toEqual([expect.stringContaining('USING PRIMARY KEY (run_id=? AND name=?)')])
   })
 })
@@ -81,7 +99,8 @@ describe('deleting', () => {
     store.runLog.append('run', 1, 'info', 'hello')
     store.checkpoints.insert({ runId: 'run', step: 1, folder: '/c', sha256: 'c', createdAtMs: 1 })
     store.runs.delete('run')
-    for (const table of ['run_metrics', 'run_log', 'checkpoints']) expect(db.prepare(`SELECT COUNT(*) FROM ${table}`).pluck().get()).toBe(0)
+    for (const table of ['run_metrics', 'run_log', 'checkpoints'])
+      expect(db.prepare(`SELECT COUNT(*) FROM ${table}`).pluck().get()).toBe(0)
   })
 })
 
@@ -96,9 +115,25 @@ describe('the log', () => {
 describe('evaluations', () => {
   it('measuring a phase again forgets what was measured before', () => {
     store.studies.insert({ id: 'study', preset: null, config: aStudyConfig(), sightTest: null, folder: '/s', createdAtMs: 1 })
-    const job = { kind: 'evaluate', project: '/', checkpoint: '/c', baseline: null, evaluators: ['questions'], settings: aStudyConfig().evaluation, snapshots: { questions: null, preferences: null, objects: null, captions: null } } as const
+    const job = {
+      kind: 'evaluate',
+      project: '/',
+      checkpoint: '/c',
+      baseline: null,
+      evaluators: ['questions'],
+      settings: aStudyConfig().evaluation,
+      snapshots: { questions: null, preferences: null, objects: null, captions: null },
+    } as const
     for (const id of ['first', 'second'])
-      store.evaluations.insert({ id, studyId: 'study', phaseId: 'seed-0/sft/evaluate', encoder: 'sft', seed: 0, job: { ...job, evaluators: ['questions'] }, createdAtMs: 1 })
+      store.evaluations.insert({
+        id,
+        studyId: 'study',
+        phaseId: 'seed-0/sft/evaluate',
+        encoder: 'sft',
+        seed: 0,
+        job: { ...job, evaluators: ['questions'] },
+        createdAtMs: 1,
+      })
     expect(() => store.evaluations.insertResult('first', 'vqa/all', 0.5, 4)).toThrow('FOREIGN KEY')
     store.evaluations.insertResult('second', 'vqa/all', 0.25, 4)
     expect(store.evaluations.resultsOfStudy('study')).toEqual([{ encoder: 'sft', seed: 0, metric: 'vqa/all', value: 0.25, n: 4 }])

@@ -51,7 +51,13 @@ function eventsOf(job: Job): readonly JobEvent[] {
     }
     case 'evaluate': {
       const isDpo = job.checkpoint.includes('dpo')
-      const items = Array.from({ length: 6 }, (_, i): ItemResult => ({ itemId: `item ${i}`, cluster: `image ${i >> 1}`, group: i < 3 ? 'text' : 'general', value: isDpo || i % 2 ? 1 : 0, detail: null }))
+      const items = Array.from({ length: 6 }, (_, i): ItemResult => ({
+        itemId: `item ${i}`,
+        cluster: `image ${i >> 1}`,
+        group: i < 3 ? 'text' : 'general',
+        value: isDpo || i % 2 ? 1 : 0,
+        detail: null,
+      }))
       const shareOf = (of: readonly ItemResult[]) => of.reduce((sum, { value }) => sum + value, 0) / of.length
       return [
         device,
@@ -73,7 +79,12 @@ function eventsOf(job: Job): readonly JobEvent[] {
 /** Reads a dataset whose path says what it holds: "/questions/3" is three questions. */
 export const readFakeDataset: ReadDataset = async function* (path): AsyncGenerator<ImportEvent> {
   const [kind, count] = path.split('/').slice(-2) as [string, string]
-  const make = { questions: anImportedQuestion, preferences: anImportedPair, conversations: anImportedConversation, objects: anImportedScene }[kind]
+  const make = {
+    questions: anImportedQuestion,
+    preferences: anImportedPair,
+    conversations: anImportedConversation,
+    objects: anImportedScene,
+  }[kind]
   if (make === undefined) throw new LabError('not-found', `${path} does not exist`)
   yield { kind: 'file', file: path, format: 'llava', content: kind as 'questions', of: Number(count) }
   for (let i = 0; i < Number(count); i++) yield make(i)
@@ -87,7 +98,10 @@ export interface LabForTests {
   readonly clock: { ms: number }
 }
 
-export function aLab(project: string, overrides: { readonly runner?: FakeRunner; readonly readDataset?: ReadDataset; readonly presetFolder?: string } = {}): LabForTests {
+export function aLab(
+  project: string,
+  overrides: { readonly runner?: FakeRunner; readonly readDataset?: ReadDataset; readonly presetFolder?: string } = {},
+): LabForTests {
   const runner = overrides.runner ?? aFakeRunner()
   const announcements: Announcement[] = []
   const clock = { ms: 1_700_000_000_000 }
@@ -110,7 +124,13 @@ export function aLab(project: string, overrides: { readonly runner?: FakeRunner;
 /** A lab with all the data that `aStudyConfig` names. */
 export async function aLabWithData(project: string): Promise<LabForTests> {
   const made = aLab(project)
-  for (const [name, path] of Object.entries({ captions: 'conversations/4', instructions: 'conversations/5', preferences: 'preferences/6', questions: 'questions/6', objects: 'objects/3' }))
+  for (const [name, path] of Object.entries({
+    captions: 'conversations/4',
+    instructions: 'conversations/5',
+    preferences: 'preferences/6',
+    questions: 'questions/6',
+    objects: 'objects/3',
+  }))
     await made.lab.datasets.import({ path: `/data/${path}`, name })
   return made
 }

@@ -12,12 +12,20 @@ export function aRunConfig(overrides: { readonly steps?: number; readonly object
   })
 }
 
-export function aStudyConfig(overrides: { readonly seeds?: readonly number[]; readonly transplant?: boolean; readonly steps?: number; readonly pretraining?: boolean } = {}): StudyConfig {
+export function aStudyConfig(
+  overrides: {
+    readonly seeds?: readonly number[]
+    readonly transplant?: boolean
+    readonly steps?: number
+    readonly pretraining?: boolean
+  } = {},
+): StudyConfig {
   const stage = { steps: overrides.steps ?? 3, batchSize: 2 }
   return studyConfigSchema.parse({
     name: 'a study',
     seeds: overrides.seeds ?? [0, 1],
     data: {
+      texts: 'instructions',
       captions: 'captions',
       instructions: 'instructions',
       preferences: 'preferences',
@@ -42,7 +50,14 @@ export function anImportedQuestion(index: number, overrides: Partial<ImportedSam
     split: 'test',
     source: `row ${index}`,
     image: null,
-    content: { kind: 'questions', question: `What is number ${index}?`, answer: String(index), group: null, category: null, region: [] },
+    content: {
+      kind: 'questions',
+      question: `What is number ${index}?`,
+      answer: String(index),
+      group: null,
+      category: null,
+      region: [],
+    },
     ...overrides,
   }
 }
@@ -50,7 +65,15 @@ export function anImportedQuestion(index: number, overrides: Partial<ImportedSam
 export function anImportedPair(index: number): ImportedSample {
   return {
     ...anImportedQuestion(index, { split: 'train' }),
-    content: { kind: 'preferences', prompt: `Which is ${index}?`, chosen: 'this', rejected: 'that', group: null, category: null, region: [] },
+    content: {
+      kind: 'preferences',
+      prompt: `Which is ${index}?`,
+      chosen: 'this',
+      rejected: 'that',
+      group: null,
+      category: null,
+      region: [],
+    },
   }
 }
 
@@ -68,5 +91,8 @@ export function anImportedConversation(index: number): ImportedSample {
 }
 
 export function anImportedScene(index: number): ImportedSample {
-  return { ...anImportedQuestion(index), content: { kind: 'objects', objects: [{ category: `class ${index}`, box: [0, 0, 4, 4], mask: null }] } }
+  return {
+    ...anImportedQuestion(index),
+    content: { kind: 'objects', objects: [{ category: `class ${index}`, box: [0, 0, 4, 4], mask: null }] },
+  }
 }

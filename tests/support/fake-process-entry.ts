@@ -9,7 +9,12 @@ export const BEHAVIOUR = { counts: 300, fails: 301, dies: 302, spins: 303, waits
 
 async function* runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
   if (job.kind !== 'tokenizer') throw new LabError('internal', 'the fake process knows tokenizer jobs only')
-  yield { kind: 'device', engine: 'none', device: `process ${process.pid}`, versions: { backendOpens: String(process.env['TF_CPP_MIN_LOG_LEVEL']) } }
+  yield {
+    kind: 'device',
+    engine: 'none',
+    device: `process ${process.pid}`,
+    versions: { backendOpens: String(process.env['TF_CPP_MIN_LOG_LEVEL']) },
+  }
   switch (job.vocabSize) {
     case BEHAVIOUR.counts:
       for (let done = 1; done <= 5; done++) yield { kind: 'progress', done, of: 5 }
@@ -38,4 +43,9 @@ async function* runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
 }
 
 const backend = { kind: 'cpu', engine: 'none', device: 'none', gpu: false, threads: 1, why: null } as const
-serveJobs({ runJob, openBackend: async () => backend, versions: () => ({}), diagnose: async () => ({ healthy: true, checks: [] }) })
+serveJobs({
+  runJob,
+  openBackend: async () => backend,
+  versions: () => ({}),
+  diagnose: async () => ({ healthy: true, checks: [] }),
+})

@@ -24,7 +24,11 @@ export function cliParts(overrides: CliOverrides, streams: CliParts['streams']):
   const runner = overrides.runner ?? aFakeRunner()
   return {
     streams,
-    forkRunner: () => ({ run: runner.run, diagnose: async ({ others }) => ({ healthy: true, checks: [...others] }), close: () => {} }),
+    forkRunner: () => ({
+      run: runner.run,
+      diagnose: async ({ others }) => ({ healthy: true, checks: [...others] }),
+      close: () => {},
+    }),
     readDataset: readFakeDataset,
     presetFolder: overrides.presetFolder ?? '/nowhere',
     version: '1.2.3',
@@ -37,7 +41,19 @@ export function cliParts(overrides: CliOverrides, streams: CliParts['streams']):
 
 export async function runLab(args: readonly string[], overrides: CliOverrides = {}): Promise<CliRun> {
   let [out, err] = ['', '']
-  const streams = { stdout: { write: (text: string) => (out += text) }, stderr: { write: (text: string) => (err += text), isTTY: overrides.isTTY ?? false, columns: 120 } }
+  const streams = {
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (err += text), isTTY: overrides.isTTY ?? false, columns: 120 },
+  }
   const exitCode = await runCli(args, cliParts(overrides, streams))
-  return { exitCode, out, err, json: () => out.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>) }
+  return {
+    exitCode,
+    out,
+    err,
+    json: () =>
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+  }
 }

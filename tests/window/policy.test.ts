@@ -47,7 +47,14 @@ describe('lab-image: addresses', () => {
   it('are a hash and nothing else', () => {
     const hash = 'ab'.repeat(32)
     expect(hashOfAddress(`lab-image://sha/${hash}`)).toBe(hash)
-    for (const wrong of [`lab-image://sha/${hash}/../x`, `lab-image://sha/${hash.slice(1)}`, `lab-image://other/${hash}`, `lab-image://sha/../../etc/passwd`, `file://sha/${hash}`]) expect(hashOfAddress(wrong)).toBeNull()
+    for (const wrong of [
+      `lab-image://sha/${hash}/../x`,
+      `lab-image://sha/${hash.slice(1)}`,
+      `lab-image://other/${hash}`,
+      `lab-image://sha/../../etc/passwd`,
+      `file://sha/${hash}`,
+    ])
+      expect(hashOfAddress(wrong)).toBeNull()
   })
 })
 

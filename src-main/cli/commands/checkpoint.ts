@@ -40,7 +40,11 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
     .option('--preferences <dataset>', 'held-out preference pairs')
     .option('--objects <dataset>', 'images with annotated objects')
     .option('--captions <dataset>', 'images with captions')
-    .option('--set <key=value>', 'change one setting of the measurement, e.g. --set questions.limit=100 (repeatable)', collectSetting)
+    .option(
+      '--set <key=value>',
+      'change one setting of the measurement, e.g. --set questions.limit=100 (repeatable)',
+      collectSetting,
+    )
     .action(async (model: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<EvaluateOptions>()
       const settings = parse(evaluationSchema, withSettings({}, options.set ?? []), 'invalid-input', '--set')
@@ -52,15 +56,30 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
       }
       const possible = EVALUATORS.filter((evaluator) => NEEDS[evaluator].every((role) => data[role] !== null))
       const evaluators = options.only ?? possible
-      if (evaluators.length === 0) command.error('error: give at least one data set: --questions, --preferences, --objects or --captions')
+      if (evaluators.length === 0)
+        command.error('error: give at least one data set: --questions, --preferences, --objects or --captions')
       await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
-        const request = { checkpoint: asModel(lab, model), baseline: options.baseline === undefined ? null : asModel(lab, options.baseline), evaluators, settings, data }
+        const request = {
+          checkpoint: asModel(lab, model),
+          baseline: options.baseline === undefined ? null : asModel(lab, options.baseline),
+          evaluators,
+          settings,
+          data,
+        }
         const { evaluationId, results } = await lab.evaluations.evaluate(request, signal, progressOfJob(terminal, 'measuring'))
         terminal.json({ event: 'finished', evaluationId, results })
         terminal.out(
           table(
-            [{ title: 'Measure', align: 'left' }, { title: 'Value', align: 'right' }, { title: 'Items', align: 'right' }],
-            results.map(({ metric, value, n }) => [metricNamed(metric).label, formatValue(value, metricNamed(metric).unit), String(n)]),
+            [
+              { title: 'Measure', align: 'left' },
+              { title: 'Value', align: 'right' },
+              { title: 'Items', align: 'right' },
+            ],
+            results.map(({ metric, value, n }) => [
+              metricNamed(metric).label,
+              formatValue(value, metricNamed(metric).unit),
+              String(n),
+            ]),
           ),
         )
       })
@@ -69,11 +88,19 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
   program
     .command('export <model> [folder]')
     .description('Write the vision encoder (or the whole model) as a Hugging Face folder that reads back with identical features')
-    .addOption(new Option('--part <part>', 'what to write').choices(['vision-encoder', 'multimodal-lm']).default('vision-encoder'))
+    .addOption(
+      new Option('--part <part>', 'what to write').choices(['vision-encoder', 'multimodal-lm']).default('vision-encoder'),
+    )
     .action(async (model: string, folder: string | undefined, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & { readonly part: 'vision-encoder' | 'multimodal-lm' }>()
       await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
-        const artifact = await lab.evaluations.export(asModel(lab, model), options.part, folder === undefined ? null : resolve(folder), signal, progressOfJob(terminal, 'exporting'))
+        const artifact = await lab.evaluations.export(
+          asModel(lab, model),
+          options.part,
+          folder === undefined ? null : resolve(folder),
+          signal,
+          progressOfJob(terminal, 'exporting'),
+        )
         terminal.json({ event: 'exported', ...artifact })
         terminal.out(artifact.path)
       })

@@ -16,7 +16,9 @@ import type { Terminal } from '../terminal.ts'
 export function addDataCommands(program: Command, parts: CliParts): void {
   program
     .command('sight-test [folder]')
-    .description('Write the built-in sight test in ordinary formats (PNG, LLaVA JSON, preference JSONL, COCO); without a folder, import it')
+    .description(
+      'Write the built-in sight test in ordinary formats (PNG, LLaVA JSON, preference JSONL, COCO); without a folder, import it',
+    )
     .option('--set <key=value>', 'change one setting: seed, imageSize, scenes.train, pairs.test, … (repeatable)', collectSetting)
     .action(async (folder: string | undefined, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & { readonly set?: readonly string[] }>()
@@ -37,7 +39,12 @@ export function addDataCommands(program: Command, parts: CliParts): void {
       const options = command.optsWithGlobals<GlobalOptions & ImportFlags>()
       await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
         const view = progressOfImport(terminal, path)
-        const request = { path: resolve(path), name: options.name ?? null, images: options.reference === true ? 'reference' : 'copy', options: importOptions(options) } as const
+        const request = {
+          path: resolve(path),
+          name: options.name ?? null,
+          images: options.reference === true ? 'reference' : 'copy',
+          options: importOptions(options),
+        } as const
         tellImport(terminal, await lab.datasets.import(request, view, signal))
       })
     })
@@ -94,7 +101,10 @@ async function writeSightTest({ lab, terminal, signal }: Session, settings: Sigh
 }
 
 /** Events of a job that is not part of a study, as progress. */
-export function progressOfJob(terminal: Terminal, title: string): (event: { readonly kind: string; readonly name?: string; readonly done?: number; readonly of?: number }) => void {
+export function progressOfJob(
+  terminal: Terminal,
+  title: string,
+): (event: { readonly kind: string; readonly name?: string; readonly done?: number; readonly of?: number }) => void {
   const view = createProgressView(terminal)
   const startedMs = Date.now()
   let part = title
@@ -103,7 +113,19 @@ export function progressOfJob(terminal: Terminal, title: string): (event: { read
     if (kind !== 'part' && kind !== 'progress') return
     const elapsedMs = Date.now() - startedMs
     const share = of > 0 ? done / of : 0
-    view.show({ studyId: null, runId: null, phaseId: null, title, part, done, of, elapsedMs, leftMs: null, share, totalLeftMs: null })
+    view.show({
+      studyId: null,
+      runId: null,
+      phaseId: null,
+      title,
+      part,
+      done,
+      of,
+      elapsedMs,
+      leftMs: null,
+      share,
+      totalLeftMs: null,
+    })
   }
 }
 
@@ -128,7 +150,13 @@ function tellDatasets(terminal: Terminal, rows: readonly DatasetRow[]): void {
   terminal.out(
     table(
       [left('Data set'), left('Kind'), ...SPLITS.map(right), right('Images'), left('Snapshot')],
-      rows.map(({ name, kind, samples, images, snapshot }) => [name, kind, ...SPLITS.map((split) => String(samples[split])), String(images), snapshot?.slice(0, 12) ?? 'unfinished']),
+      rows.map(({ name, kind, samples, images, snapshot }) => [
+        name,
+        kind,
+        ...SPLITS.map((split) => String(samples[split])),
+        String(images),
+        snapshot?.slice(0, 12) ?? 'unfinished',
+      ]),
     ),
   )
 }

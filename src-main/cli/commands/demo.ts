@@ -33,7 +33,9 @@ async function demo(session: Session, { quick, seeds, keep }: DemoOptions): Prom
   const preset = lab.presets.get(name)
   terminal.note(`${preset.title}\n${preset.expect}\nproject folder: ${lab.project}`)
   const wanted = seeds === undefined ? preset.config.seeds : Array.from({ length: seeds }, (_, seed) => seed)
-  const unfinished = lab.studies.list().find((study) => study.preset === name && study.status !== 'finished' && study.seeds.join() === wanted.join())
+  const unfinished = lab.studies
+    .list()
+    .find((study) => study.preset === name && study.status !== 'finished' && study.seeds.join() === wanted.join())
   let studyId: string
   if (unfinished !== undefined && keep !== true) {
     studyId = unfinished.id

@@ -11,9 +11,10 @@ import { assertNotStopped, withLab, type CliParts, type GlobalOptions, type Sess
 import { collectSetting, readJsonFile, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
 
-const STAGES = ['pretraining', 'alignment', 'instruction', 'sft', 'dpo'] as const
+const STAGES = ['pretraining', 'language', 'alignment', 'instruction', 'sft', 'dpo'] as const
 const DATA_OF: Readonly<Record<(typeof STAGES)[number], DataRole>> = {
   pretraining: 'captions',
+  language: 'texts',
   alignment: 'captions',
   instruction: 'instructions',
   sft: 'preferences',
@@ -31,10 +32,16 @@ export function addRunCommands(program: Command, parts: CliParts): void {
   program
     .command('train')
     .description('Train one model and follow it to its end')
-    .addOption(new Option('--preset <name>', 'take settings, model and data from a preset (see: lab presets)').conflicts('config'))
+    .addOption(
+      new Option('--preset <name>', 'take settings, model and data from a preset (see: lab presets)').conflicts('config'),
+    )
     .addOption(new Option('--stage <stage>', 'which stage of the preset').choices([...STAGES]).default('instruction'))
     .option('--config <file>', 'a run request as JSON: name, dataset, start, training')
-    .option('--set <key=value>', 'change one setting, e.g. --set training.steps=20 --set dataset=mine (repeatable)', collectSetting)
+    .option(
+      '--set <key=value>',
+      'change one setting, e.g. --set training.steps=20 --set dataset=mine (repeatable)',
+      collectSetting,
+    )
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<TrainOptions>()
       await withLab(parts, options, 'write', async (session) => {
@@ -56,7 +63,15 @@ export function addRunCommands(program: Command, parts: CliParts): void {
         terminal.out(
           table(
             [left('Run'), left('Name'), left('Objective'), left('Status'), right('Step'), right('Time'), left('Engine')],
-            rows.map(({ id, name, objective, status, step, steps, workedMs, engine }) => [id, name, objective, status, `${step}/${steps}`, formatDuration(workedMs), engine ?? '–']),
+            rows.map(({ id, name, objective, status, step, steps, workedMs, engine }) => [
+              id,
+              name,
+              objective,
+              status,
+              `${step}/${steps}`,
+              formatDuration(workedMs),
+              engine ?? '–',
+            ]),
           ),
         )
       })
@@ -69,9 +84,19 @@ export function addRunCommands(program: Command, parts: CliParts): void {
         const view = lab.runs.get(runId)
         const log = lab.runs.log(runId, 0, 20)
         terminal.json({ ...view, log })
-        terminal.out(`${view.row.name}: ${view.row.status}, step ${view.row.step} of ${view.row.steps}, ${formatDuration(view.row.workedMs)}, ${view.row.engine ?? 'no engine yet'}`)
+        terminal.out(
+          `${view.row.name}: ${view.row.status}, step ${view.row.step} of ${view.row.steps}, ${formatDuration(view.row.workedMs)}, ${view.row.engine ?? 'no engine yet'}`,
+        )
         if (view.row.failure !== null) terminal.out(`failed: ${view.row.failure.message}`)
-        terminal.out(table([{ title: 'Metric', align: 'left' }, { title: 'Last', align: 'right' }], view.metrics.map((name) => [name, String(view.latest[name])])))
+        terminal.out(
+          table(
+            [
+              { title: 'Metric', align: 'left' },
+              { title: 'Last', align: 'right' },
+            ],
+            view.metrics.map((name) => [name, String(view.latest[name])]),
+          ),
+        )
         for (const { step, folder } of view.checkpoints) terminal.out(`checkpoint of step ${step}  ${folder}`)
         for (const { level, message } of log) terminal.out(`${level}: ${message}`)
       })
@@ -100,18 +125,40 @@ async function followRun({ lab, terminal, listen }: Session, runId: string): Pro
   if (row.failure !== null) throw fromFailure(row.failure)
   const { latest, metrics } = lab.runs.get(runId)
   terminal.json({ event: 'finished', runId, row, latest, checkpoint: lab.runs.newestCheckpoint(runId) })
-  terminal.out(table([{ title: 'Metric', align: 'left' }, { title: `Step ${row.step}`, align: 'right' }], metrics.map((name) => [name, String(latest[name])])))
+  terminal.out(
+    table(
+      [
+        { title: 'Metric', align: 'left' },
+        { title: `Step ${row.step}`, align: 'right' },
+      ],
+      metrics.map((name) => [name, String(latest[name])]),
+    ),
+  )
   terminal.out(`checkpoint  ${lab.runs.newestCheckpoint(runId)}`)
 }
 
 function runRequest({ lab }: Session, { preset, stage, config, set = [] }: TrainOptions): RunRequest {
   if (preset !== undefined) {
     const { config: study } = lab.presets.get(preset)
-    if (study.stages[stage] === null) throw new LabError('invalid-input', `preset ${preset} has no ${stage}; choose another --stage`, { stage })
-    const base = { name: `${preset}, ${stage}`, dataset: study.data[DATA_OF[stage]], start: { kind: 'scratch', model: study.model }, training: study.stages[stage] }
+    if (study.stages[stage] === null)
+      throw new LabError('invalid-input', `preset ${preset} has no ${stage}; choose another --stage`, { stage })
+    const base = {
+      name: `${preset}, ${stage}`,
+      dataset: study.data[DATA_OF[stage]],
+      start: { kind: 'scratch', model: study.model },
+      training: study.stages[stage],
+    }
     return parse(runRequestSchema, withSettings(base, set), 'invalid-input', `preset ${preset}`)
   }
   if (config === undefined && set.length === 0)
-    throw new LabError('invalid-input', 'say what to train: --preset <name>, --config <file>, or at least --set name=… --set dataset=…')
-  return parse(runRequestSchema, withSettings(config === undefined ? {} : readJsonFile(config), set), 'invalid-input', config ?? '--set')
+    throw new LabError(
+      'invalid-input',
+      'say what to train: --preset <name>, --config <file>, or at least --set name=… --set dataset=…',
+    )
+  return parse(
+    runRequestSchema,
+    withSettings(config === undefined ? {} : readJsonFile(config), set),
+    'invalid-input',
+    config ?? '--set',
+  )
 }

@@ -59,7 +59,13 @@ export function addStudyCommand(program: Command, parts: CliParts): void {
         terminal.out(
           table(
             [left('Study'), left('Name'), left('Status'), { title: 'Phases', align: 'right' }, { title: 'Time', align: 'right' }],
-            rows.map(({ id, name, status, phasesDone, phases, workedMs }) => [id, name, status, `${phasesDone}/${phases}`, formatDuration(workedMs)]),
+            rows.map(({ id, name, status, phasesDone, phases, workedMs }) => [
+              id,
+              name,
+              status,
+              `${phasesDone}/${phases}`,
+              formatDuration(workedMs),
+            ]),
           ),
         )
       })
@@ -73,7 +79,9 @@ export function addStudyCommand(program: Command, parts: CliParts): void {
         const view = lab.studies.get(studyId)
         terminal.json(view)
         const left = (title: string) => ({ title, align: 'left' }) as const
-        terminal.out(`${view.row.name}: ${view.row.status}, ${view.row.phasesDone} of ${view.row.phases} phases, ${formatDuration(view.row.workedMs)}`)
+        terminal.out(
+          `${view.row.name}: ${view.row.status}, ${view.row.phasesDone} of ${view.row.phases} phases, ${formatDuration(view.row.workedMs)}`,
+        )
         if (view.row.failure !== null) terminal.out(`failed: ${view.row.failure.message}`)
         terminal.out('')
         terminal.out(
@@ -83,7 +91,12 @@ export function addStudyCommand(program: Command, parts: CliParts): void {
           ),
         )
         terminal.out('')
-        terminal.out(table([left('Setting'), left('SFT'), left('DPO'), left('')], view.parity.map(({ setting, sft, dpo, verdict }) => [setting, sft, dpo, verdict])))
+        terminal.out(
+          table(
+            [left('Setting'), left('SFT'), left('DPO'), left('')],
+            view.parity.map(({ setting, sft, dpo, verdict }) => [setting, sft, dpo, verdict]),
+          ),
+        )
       })
     })
 
@@ -132,8 +145,14 @@ export async function tellResults({ lab, terminal }: Session, studyId: string): 
 function studyRequest({ lab }: Session, { preset, config, set = [] }: StartOptions): Parameters<typeof lab.studies.start>[0] {
   if (preset !== undefined) {
     if (set.length === 0) return { kind: 'preset', preset, seeds: null }
-    return { kind: 'preset', preset, seeds: null, change: (base: StudyConfig) => parse(studyConfigSchema, withSettings(base, set)) }
+    return {
+      kind: 'preset',
+      preset,
+      seeds: null,
+      change: (base: StudyConfig) => parse(studyConfigSchema, withSettings(base, set)),
+    }
   }
-  if (config === undefined) throw new LabError('invalid-input', 'say what to study: --preset <name> (see: lab presets) or --config <file>')
+  if (config === undefined)
+    throw new LabError('invalid-input', 'say what to study: --preset <name> (see: lab presets) or --config <file>')
   return { kind: 'config', config: parse(studyConfigSchema, withSettings(readJsonFile(config), set), 'invalid-input', config) }
 }

@@ -24,7 +24,8 @@ export function curve(title: string, lines: readonly Line[], isLogarithmic = fal
   const ticks = roundTicks(Math.min(...ys), Math.max(...ys), 4)
   const [bottom, top] = [Math.min(...ys, ticks[0]!), Math.max(...ys, ticks.at(-1)!)]
   const x = (step: number) => MARGIN.left + ((step - left) / (right - left)) * (WIDTH - MARGIN.left - MARGIN.right)
-  const y = (value: number) => HEIGHT - MARGIN.bottom - ((value - bottom) / (top - bottom || 1)) * (HEIGHT - MARGIN.top - MARGIN.bottom)
+  const y = (value: number) =>
+    HEIGHT - MARGIN.bottom - ((value - bottom) / (top - bottom || 1)) * (HEIGHT - MARGIN.top - MARGIN.bottom)
   const tickText = (tick: number) => (isLogarithmic ? `10^${Number(tick.toFixed(2))}` : tickLabel(tick))
   return html`<figure class="curve">
     <figcaption>${title}</figcaption>
@@ -35,7 +36,11 @@ export function curve(title: string, lines: readonly Line[], isLogarithmic = fal
         .map((tick) => html`<text x="${fixed(x(tick))}" y="${HEIGHT - 8}" text-anchor="middle">${tickLabel(tick)}</text>`)}
       ${drawn.map(
         ({ label, tone, points }) =>
-          html`<polyline class="line ${tone}" points="${points.map(([step, value]) => `${fixed(x(step))},${fixed(y(scale(value)))}`).join(' ')}"><title>${label}</title></polyline>`,
+          html`<polyline
+            class="line ${tone}"
+            points="${points.map(([step, value]) => `${fixed(x(step))},${fixed(y(scale(value)))}`).join(' ')}"
+            ><title>${label}</title></polyline
+          >`,
       )}
     </svg>
   </figure>`

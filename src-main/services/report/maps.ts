@@ -18,30 +18,50 @@ export function mapExample(example: Example, image: ImageData, id: string): Mark
   const first = details[0]?.detail
   if (first === undefined) return html``
   return html`<article class="example">
-    <svg width="0" height="0" aria-hidden="true"><symbol id="${id}" viewBox="0 0 ${image.width} ${image.height}"><image href="${image.uri}" width="${image.width}" height="${image.height}" /></symbol></svg>
+    <svg width="0" height="0" aria-hidden="true">
+      <symbol id="${id}" viewBox="0 0 ${image.width} ${image.height}">
+        <image href="${image.uri}" width="${image.width}" height="${image.height}" />
+      </symbol>
+    </svg>
     <div class="sample">
       ${picture(id, image, null, first.region)}
       <dl>
-        <dt>Prompt</dt><dd>${first.prompt.replace('<image>', '').trim()}</dd>
-        <dt>Chosen</dt><dd>${first.chosen}</dd>
-        <dt>Rejected</dt><dd>${first.rejected}</dd>
+        <dt>Prompt</dt>
+        <dd>${first.prompt.replace('<image>', '').trim()}</dd>
+        <dt>Chosen</dt>
+        <dd>${first.chosen}</dd>
+        <dt>Rejected</dt>
+        <dd>${first.rejected}</dd>
       </dl>
     </div>
     <table class="maps">
-      <thead><tr><th></th>${Object.values(MAP_TITLES).map((title) => html`<th scope="col">${title}</th>`)}</tr></thead>
-      <tbody>${details.map(({ encoder, detail }) => mapRow(encoder, detail, id, image))}</tbody>
+      <thead>
+        <tr>
+          <th></th>
+          ${Object.values(MAP_TITLES).map((title) => html`<th scope="col">${title}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${details.map(({ encoder, detail }) => mapRow(encoder, detail, id, image))}
+      </tbody>
     </table>
   </article>`
 }
 
 function mapRow(encoder: string, detail: Extract<ItemDetail, { kind: 'maps' }>, id: string, image: ImageData): Markup {
   const names = Object.keys(MAP_TITLES) as (keyof typeof MAP_TITLES)[]
-  return html`<tr><th scope="row">${encoder}</th>${names.map((name) => html`<td>${picture(id, image, detail.maps[name], detail.region)}</td>`)}</tr>`
+  return html`<tr>
+    <th scope="row">${encoder}</th>
+    ${names.map((name) => html`<td>${picture(id, image, detail.maps[name], detail.region)}</td>`)}
+  </tr>`
 }
 
 function picture(id: string, image: ImageData, map: PatchMap | null, region: readonly Box[]): Markup {
   const { width, height } = image
-  return html`<svg class="picture" viewBox="0 0 ${width} ${height}"><use href="#${id}" width="${width}" height="${height}" />${map && patches(map, width, height)}${region.map(([x, y, w, h]) => html`<rect class="region" x="${x}" y="${y}" width="${w}" height="${h}" />`)}</svg>`
+  return html`<svg class="picture" viewBox="0 0 ${width} ${height}">
+    <use href="#${id}" width="${width}" height="${height}" />
+    ${map && patches(map, width, height)}${region.map(([x, y, w, h]) => html`<rect class="region" x="${x}" y="${y}" width="${w}" height="${h}" />`)}
+  </svg>`
 }
 
 /** Opacity from the map's smallest value to its largest: gradients of different losses have no common scale. */
@@ -53,6 +73,15 @@ function patches(map: PatchMap, width: number, height: number): readonly Markup[
     const opacity = largest > smallest ? (value - smallest) / (largest - smallest) : 0
     if (opacity < 0.02) return []
     const [column, row] = [i % map.columns, Math.floor(i / map.columns)]
-    return [html`<rect class="heat" x="${(column * w).toFixed(2)}" y="${(row * h).toFixed(2)}" width="${w.toFixed(2)}" height="${h.toFixed(2)}" opacity="${(0.8 * opacity).toFixed(2)}" />`]
+    return [
+      html`<rect
+        class="heat"
+        x="${(column * w).toFixed(2)}"
+        y="${(row * h).toFixed(2)}"
+        width="${w.toFixed(2)}"
+        height="${h.toFixed(2)}"
+        opacity="${(0.8 * opacity).toFixed(2)}"
+      />`,
+    ]
   })
 }
