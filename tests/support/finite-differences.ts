@@ -30,8 +30,11 @@ export function tapeGradients(f: Differentiable, xs: readonly tf.Tensor[]): tf.T
   })
 }
 
-/** Checks the tape's gradient of f by every element of every x against central differences. */
-export function expectSlopes(f: Differentiable, xs: readonly tf.Tensor[]): void {
+/**
+ * Checks the tape's gradient of f by each x against central differences: by every element, or along `directions` random
+ * ones where there are too many elements.
+ */
+export function expectSlopes(f: Differentiable, xs: readonly tf.Tensor[], directions?: number): void {
   const gradients = tapeGradients(f, xs)
   const w = tf.tidy(() => weightsLike(f(...xs)).dataSync())
   const total = (held: readonly tf.Tensor[]): number => {
@@ -40,26 +43,35 @@ export function expectSlopes(f: Differentiable, xs: readonly tf.Tensor[]): void 
   }
   xs.forEach((x, which) => {
     const values = x.dataSync() as Float32Array
-    const slopes = Array.from(values, (value, i) => {
-      const moved = (by: number): number => {
-        const copy = Float32Array.from(values)
-        copy[i] = value + by
-        return tf.tidy(() => total(xs.map((held, j) => (j === which ? tf.tensor(copy, x.shape) : held))))
-      }
-      // The step that was taken, after rounding to float32.
-      const width = Math.fround(value + STEP) - Math.fround(value - STEP)
-      return (moved(STEP) - moved(-STEP)) / width
+    const gradient = gradients[which]!.dataSync()
+    const movedBy = (direction: Float32Array, by: number): Float32Array => values.map((value, i) => value + by * direction[i]!)
+    const pairs = Array.from({ length: directions ?? values.length }, (_, i) => {
+      const direction = directions === undefined ? values.map((_value, j) => (i === j ? 1 : 0)) : unitVector(values.length, `${which} ${i}`)
+      const [up, down] = [movedBy(direction, STEP), movedBy(direction, -STEP)]
+      const [above, below] = [up, down].map((moved) =>
+        tf.tidy(() => total(xs.map((held, j) => (j === which ? tf.tensor(moved, x.shape) : held)))),
+      )
+      // The step that was taken, after rounding to float32; the gradient along it.
+      const expected = gradient.reduce((sum, each, j) => sum + each * (up[j]! - down[j]!), 0)
+      return { found: expected / (2 * STEP), slope: (above! - below!) / (2 * STEP) }
     })
-    const largest = Math.max(...slopes.map(Math.abs))
+    const largest = Math.max(...pairs.map(({ slope }) => Math.abs(slope)))
     expect(largest, `x${which}: f depends on it`).toBeGreaterThan(0)
     expectClose(
-      Array.from(gradients[which]!.dataSync(), (value) => value / largest),
-      slopes.map((slope) => slope / largest),
+      pairs.map(({ found }) => found / largest),
+      pairs.map(({ slope }) => slope / largest),
       TOLERANCE,
       `gradient by x${which}`,
     )
   })
   tf.dispose(gradients)
+}
+
+function unitVector(length: number, seed: string): Float32Array {
+  const random = createRandom(0, 'direction', seed)
+  const values = Float32Array.from({ length }, () => random.normal())
+  const norm = Math.hypot(...values)
+  return values.map((value) => value / norm)
 }
 
 /** Two forms of one function: equal values and equal gradients, up to the rounding of float32. */

@@ -31,15 +31,20 @@ export function gradients(f: () => tf.Tensor, xs: readonly tf.Tensor[], dy: tf.T
   const recorder = tf.engine() as unknown as Recorder
   const result = tf.tidy(() => {
     recorder.startTape()
-    let value: tf.Tensor
-    let tape: readonly TapeNode[]
+    let tape: readonly TapeNode[] = []
     try {
-      value = tf.tidy(f)
+      let value: tf.Tensor
+      try {
+        value = tf.tidy(f)
+      } finally {
+        recorder.endTape()
+        tape = recorder.state.activeTape ?? []
+      }
+      return [value, ...backward(tape, value, xs, dy)]
     } finally {
-      recorder.endTape()
-      tape = recorder.state.activeTape ?? []
+      // No tidy frees what the tape saved: out of memory half way, all of it would stay for good.
+      for (const { saved } of tape) saved?.forEach((tensor) => tensor.dispose())
     }
-    return [value, ...backward(tape, value, xs, dy)]
   })
   return { value: result[0]!, gradients: result.slice(1) }
 }
