@@ -92,6 +92,6 @@ export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer
 
 function describeBackend(backend: BackendInfo, versions: Readonly<Record<string, string>>): readonly JobEvent[] {
   const { engine, device, threads, why } = backend
-  const named: JobEvent = { kind: 'device', engine, device, versions: { ...versions, engine, threads: String(threads) } }
+  const named: JobEvent = { kind: 'device', engine, device, versions: { ...versions, threads: String(threads) } }
   return why === null ? [named] : [named, { kind: 'log', level: 'warning', message: `not on the native engine: ${why}` }]
 }

@@ -379,9 +379,8 @@ function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly 
   if (!facts.isComplete) lines.push('The study has not finished: these numbers are what has been measured so far.')
   if (compared.length === 0) return [...lines, 'Nothing has been measured on both arms yet.']
   const [dpo, sft] = [won('dpo'), won('sft')]
-  const leaning = compared.filter(({ difference, better }) =>
-    better === 'higher' ? difference!.mean > 0 : difference!.mean < 0,
-  ).length
+  const ahead = (sign: 1 | -1) =>
+    compared.filter(({ difference, better }) => Math.sign(difference!.mean) === (better === 'higher' ? sign : -sign)).length
   if (dpo.length === 0 && sft.length === 0)
     lines.push(
       `No metric of ${compared.length} tells the two arms apart after Holm’s correction.`,
@@ -393,7 +392,10 @@ function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly 
     const rest = compared.length - dpo.length - sft.length
     if (rest > 0) lines.push(`The other ${rest} do not tell the arms apart.`)
   }
-  lines.push(`By sign alone the mean favours DPO on ${leaning} of ${compared.length}; that is a description, not a test.`)
+  const [up, down] = [ahead(1), ahead(-1)]
+  lines.push(
+    `By sign alone DPO is ahead on ${up}, SFT on ${down}, level on ${compared.length - up - down}: a description, not a test.`,
+  )
   if (facts.isQuick)
     lines.push(
       `${facts.seeds.length === 1 ? 'One seed' : `${facts.seeds.length} seeds`} cannot show how much another seed would change; ` +

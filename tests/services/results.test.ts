@@ -204,6 +204,12 @@ describe('the verdict', () => {
     expect(verdict.join(' ')).not.toMatch(/is better/)
   })
 
+  it('counts who is ahead by sign, and a level metric for nobody', () => {
+    const pair = (metric: string, sft: number, dpo: number) => [result('sft', 0, metric, sft), result('dpo', 0, metric, dpo)]
+    const rows = [...pair('probe/linear', 0.1, 0.2), ...pair('probe/knn', 0.3, 0.3), ...pair('localisation/sft/entropy', 0.4, 0.5)]
+    expect(summarise(facts([0]), rows, []).verdict.join(' ')).toContain('DPO is ahead on 1, SFT on 1, level on 1')
+  })
+
   it('says that nothing was shown when nothing was, and that few seeds cannot show more', () => {
     const { results, items } = answers({ sft: ['10101010'], dpo: ['10101011'] })
     const { verdict } = summarise(facts([0]), results, items)

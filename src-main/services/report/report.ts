@@ -24,7 +24,6 @@ export interface ReportInput {
 /** Drawn for every stage, then only where preferences are learnt. */
 export const CURVES: readonly { readonly metric: string; readonly title: string; readonly stages: readonly string[] }[] = [
   { metric: 'loss', title: 'Loss, stage 0 (encoder from nothing, words of captions)', stages: ['pretraining'] },
-  { metric: 'loss', title: 'Loss, stage 0 (words of captions)', stages: ['pretraining'] },
   { metric: 'loss', title: 'Loss, stage 0 (language model from nothing, text alone)', stages: ['language'] },
   { metric: 'loss', title: 'Loss, stage 1a (captions, projector)', stages: ['alignment'] },
   { metric: 'loss', title: 'Loss, stage 1b (instructions)', stages: ['instruction'] },
