@@ -17,6 +17,7 @@ export const SIGHT_TEST_FILES = {
   /** The folder appears whole or not at all; this file in it says so. */
   complete: 'README.md',
   roles: {
+    texts: [file('texts.json', { kind: 'conversations' })],
     captions: [file('captions.json', { kind: 'conversations' }), file('captions-heldout.json', { kind: 'conversations' })],
     instructions: [file('instructions.json', { kind: 'conversations' })],
     preferences: pairs,

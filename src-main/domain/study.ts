@@ -23,6 +23,8 @@ export const studyConfigSchema = z.strictObject({
   model: multimodalLmSpecSchema.prefault({}),
   /** Dataset names in the project. */
   data: z.strictObject({
+    /** Conversations that tell in words what is seen: what a language model from nothing learns to read, without images. */
+    texts: z.string(),
     captions: z.string(),
     instructions: z.string(),
     preferences: z.string(),
@@ -31,9 +33,10 @@ export const studyConfigSchema = z.strictObject({
     objects: z.string(),
   }),
   stages: z.strictObject({
-    /** 0: an encoder from nothing (captions) and a language model from nothing (text alone); null: random weights instead. */
-    pretraining: stage.nullable().default(null),
+    /** 0: a language model from nothing, on text alone; null: random weights. */
     language: stage.nullable().default(null),
+    /** 0: an encoder from nothing, on the words of captions; null: random weights. */
+    pretraining: stage.nullable().default(null),
     /** 1a: captions, projector only (paper table 4). */
     alignment: stage,
     /** 1b: instructions, end to end. */
@@ -100,7 +103,7 @@ export type Phase =
   | { readonly kind: 'evaluate'; readonly id: string; readonly title: string; readonly seed: number; readonly encoder: EncoderName; readonly checkpointOf: string; readonly baselineOf: string | null; readonly evaluators: readonly Evaluator[]; readonly metricPrefix: 'transplant' | null }
   | { readonly kind: 'export'; readonly id: string; readonly title: string; readonly seed: number; readonly encoder: EncoderName; readonly checkpointOf: string }
 
-export const STAGES = ['pretraining', 'language', 'alignment', 'instruction', 'sft', 'dpo', 'transplant'] as const
+export const STAGES = ['language', 'pretraining', 'alignment', 'instruction', 'sft', 'dpo', 'transplant'] as const
 export type StageName = (typeof STAGES)[number]
 export type DataRole = keyof StudyConfig['data']
 export type PhaseStart =
@@ -129,16 +132,11 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
     const scratch: PhaseStart = { kind: 'scratch' }
     const languageModelOf = language === null ? null : at('language')
     const after = (what: string): PhaseStart => ({ kind: 'checkpoint', of: at(what) })
+    const afterLanguage = language === null ? scratch : after('language')
     const phases: Phase[] = [
-      ...(pretraining === null ? [] : [train('pretraining', pretraining, 'stage 0, encoder from nothing', 'captions', scratch)]),
-      ...(language === null ? [] : [train('language', language, 'stage 0, language model from nothing', 'instructions', scratch)]),
-      train(
-        'alignment',
-        alignment,
-        'stage 1a, projector alignment',
-        'captions',
-        pretraining === null ? scratch : { kind: 'transplant', of: at('pretraining'), projectorLayers: 0, languageModelOf },
-      ),
+      ...(language === null ? [] : [train('language', language, 'stage 0, language model from nothing', 'texts', scratch)]),
+      ...(pretraining === null ? [] : [train('pretraining', pretraining, 'stage 0, encoder from nothing', 'captions', afterLanguage)]),
+      train('alignment', alignment, 'stage 1a, projector alignment', 'captions', pretraining === null ? afterLanguage : after('pretraining')),
       train('instruction', instruction, 'stage 1b, instructions end to end', 'instructions', after('alignment')),
       train('sft', sft, 'stage 2, SFT on the chosen answers', 'preferences', after('instruction')),
       train('dpo', dpo, 'stage 2, DPO on the pairs', 'preferences', after('instruction')),

@@ -3,13 +3,13 @@
 // the step, and weights, moments and counters are all there is to a state.
 
 import { createRequire } from 'node:module'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import type { ExecutionMode } from '../domain/device.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, TrainJob } from '../domain/job.ts'
 import { MODULES, numImageTokens, type Module } from '../domain/model-spec.ts'
+import type { Training } from '../domain/run-config.ts'
 import { SharedState } from '../engine/compile/shared-state.ts'
 import { createObjective } from '../engine/objectives/objective.ts'
 import { createTrainStep, trainableModel, type TrainableModel } from '../engine/train-step.ts'
@@ -17,11 +17,13 @@ import { train } from '../engine/train.ts'
 import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
 import { encodeSamples, stepBatches, type BatchSource } from './batches.ts'
 import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRunFolder, writeCheckpoint } from './checkpoint.ts'
+import { codeIdentity } from './compile/code-identity.ts'
 import { compileStep } from './compile/compile-step.ts'
 import { heldModel } from './held-model.ts'
 import { cachedReference, computeReference, referenceKey } from './reference-log-probs.ts'
 import { createImageSource, readSnapshot } from './samples.ts'
 import { withStandardisedProjector } from './standardised-projector.ts'
+import { userCacheFolder } from './user-cache.ts'
 import { parameterCounts, startModel } from './start-model.ts'
 
 /**
@@ -84,7 +86,8 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   const program = compileStep((batch, scalars) => step.run(batch, scalars), {
     state,
     prefer: from?.checkpoint.execution ?? executionFor(job, training.steps - stepsDone),
-    cacheFolder: join(programCacheFolder(), 'programs'),
+    cacheFolder: join(userCacheFolder(), 'programs'),
+    identity: JSON.stringify([codeIdentity(), spec, shapingSettings(training)]),
     warn: (message) => warnings.push(message),
   })
   try {
@@ -156,9 +159,10 @@ function readBack({ variables }: TrainableModel): { weights: Record<Module, Reco
   return { weights, moments }
 }
 
-/** Per user, beside what set-up keeps: programs depend on the machine and the TensorFlow build, not on a project. */
-function programCacheFolder(): string {
-  return join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'pivot-lab')
+/** The settings that are part of what a step computes; all others come in as scalars or lie outside it. */
+function shapingSettings({ objective, batchSize, gradientAccumulation, weightDecay, adamBeta1, adamBeta2, adamEpsilon, maxGradientNorm, modules }: Training): unknown {
+  const trained = MODULES.map((module) => [modules[module].train, modules[module].gradientCheckpointing])
+  return { objective, batchSize, gradientAccumulation, weightDecay, adamBeta1, adamBeta2, adamEpsilon, maxGradientNorm, trained }
 }
 
 /** Versions of what computes, for the run's record. */

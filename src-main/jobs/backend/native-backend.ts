@@ -6,15 +6,21 @@ import './node-polyfill.ts'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { availableParallelism, cpus } from 'node:os'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
+import { prepareXla } from '../compile/xla-cache.ts'
+import { userCacheFolder } from '../user-cache.ts'
 import type { BackendInfo } from './backend.ts'
 
 const requirePackage = createRequire(import.meta.url)
 
 const REMEDY =
   'Run `npm run setup` (or `npm run setup:gpu`, `npm run setup:cpu`) once to build the native engine, or choose the backend wasm.'
+
+/** Named by the TensorFlow that set-up pins: what one release compiled, another must not run. */
+const XLA_CACHE = 'xla-tensorflow-2.21'
 
 const ENVIRONMENT = {
   // Without it the whole card is taken at start, and a second process finds nothing left.
@@ -36,6 +42,7 @@ export function loadAddon() {
 /** @throws LabError 'engine-missing' with what failed and what to do */
 export async function openNativeBackend(load: () => void = loadAddon): Promise<BackendInfo> {
   for (const [name, value] of Object.entries(ENVIRONMENT)) process.env[name] ??= value
+  prepareXla(join(userCacheFolder(), XLA_CACHE))
   try {
     load()
     await tf.setBackend('tensorflow')

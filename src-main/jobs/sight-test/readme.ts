@@ -26,6 +26,7 @@ occurs in two splits.
 | \`images/<split>/NNNNNN.png\` | PNG, 8-bit RGB | one scene |
 | \`captions.json\`, \`captions-heldout.json\` | LLaVA JSON | one caption for each train scene, each test scene |
 | \`instructions.json\` | LLaVA JSON | one conversation for each train scene: four to six questions |
+| \`texts.json\` | LLaVA JSON | the same after the scene's caption: what a language model from nothing reads, without the image |
 | \`preferences.jsonl\`, \`preferences-heldout.jsonl\` | JSON lines (1) | pairs about train scenes, about test scenes |
 | \`questions.jsonl\`, \`questions-validation.jsonl\` | JSON lines (2) | questions about test scenes, about validation scenes |
 | \`objects.json\` | COCO | box and mask (uncompressed run lengths) of the visible part of every object, all splits |

@@ -91,6 +91,7 @@ function createFiles(settings: SightTest) {
     captions: [] as Json[],
     heldOutCaptions: [] as Json[],
     instructions: [] as Json[],
+    texts: [] as Json[],
     preferences: [] as Json[],
     heldOutPreferences: [] as Json[],
     questions: [] as Json[],
@@ -140,10 +141,13 @@ function createFiles(settings: SightTest) {
     add(scene: Scene): void {
       const facts = factsOf(scene)
       addObjects(rows, scene)
-      const caption = llava(sceneName(scene), imagePath(scene), [['Describe the picture.', captionOf(scene, words)]])
+      const description = ['Describe the picture.', captionOf(scene, words)] as const
+      const caption = llava(sceneName(scene), imagePath(scene), [description])
       if (scene.split === 'train') {
+        const turns = turnsOf(facts, choosers.instructions, words)
         rows.captions.push(caption)
-        rows.instructions.push(llava(sceneName(scene), imagePath(scene), turnsOf(facts, choosers.instructions, words)))
+        rows.instructions.push(llava(sceneName(scene), imagePath(scene), turns))
+        rows.texts.push(llava(sceneName(scene), imagePath(scene), [description, ...turns]))
       }
       if (scene.split === 'test') rows.heldOutCaptions.push(caption)
       if (scene.split !== 'train')
@@ -176,6 +180,7 @@ function createFiles(settings: SightTest) {
         ['captions.json', jsonLines(rows.captions)],
         ['captions-heldout.json', jsonLines(rows.heldOutCaptions)],
         ['instructions.json', jsonLines(rows.instructions)],
+        ['texts.json', jsonLines(rows.texts)],
         ['preferences.jsonl', lines(rows.preferences)],
         ['preferences-heldout.jsonl', lines(rows.heldOutPreferences)],
         ['questions.jsonl', lines(inEqualShares(rows.questions))],
