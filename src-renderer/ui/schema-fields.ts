@@ -259,7 +259,9 @@ function schemaAt(schema: JsonSchema, value: unknown, path: readonly string[]): 
 
 /** Names whose words alone would read badly. */
 const LABELS: Readonly<Record<string, string>> = {
+  language: 'Stage 0: language model from nothing',
   pretraining: 'Stage 0: encoder from nothing',
+  heldOutPreferences: 'Held-out preferences',
   alignment: 'Stage 1a: projector alignment',
   instruction: 'Stage 1b: instructions, end to end',
   sft: 'Stage 2: SFT arm',

@@ -2,7 +2,7 @@
 // stand in a few lines. Columns are grouped by what is done; within a group they are told apart by encoder.
 
 import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
-import type { EncoderName } from '../../../src-main/domain/study.ts'
+import type { EncoderName, StageName } from '../../../src-main/domain/study.ts'
 
 export interface PhaseColumn {
   /** The phase's id without its seed: "sft/evaluate". */
@@ -24,7 +24,7 @@ export interface PhaseMatrix {
   readonly at: (seed: number, key: string) => PhaseRow | null
 }
 
-const GROUP_ORDER = ['Stage 1', 'Stage 2', 'Measure', 'Export', 'Transplant', 'Measure transplant']
+const GROUP_ORDER = ['Common start', 'Stage 2', 'Measure', 'Export', 'Transplant', 'Measure transplant']
 
 export function phaseMatrix(phases: readonly PhaseRow[]): PhaseMatrix {
   const ordered = [...phases].sort((a, b) => a.ordinal - b.ordinal)
@@ -56,23 +56,33 @@ export function phaseShare(phase: PhaseRow): number {
 export function encoderOf(phase: PhaseRow): EncoderName | null {
   if (phase.encoder !== null) return phase.encoder
   if (phase.stage === 'sft' || phase.stage === 'dpo') return phase.stage
-  if (phase.stage === 'pretraining' || phase.stage === 'language' || phase.stage === 'alignment' || phase.stage === 'instruction') return 'stage-1'
+  if (isEarly(phase.stage)) return 'stage-1'
   return (/(?:^|\/)(stage-1|sft|dpo)(?:\/|$)/.exec(keyOf(phase))?.[1] as EncoderName | undefined) ?? null
 }
 
-/** Stages before the arms part; their column's full title is said on hover. */
-const STAGE_LABELS: Partial<Readonly<Record<NonNullable<PhaseRow['stage']>, string>>> = { pretraining: '0', alignment: '1a', instruction: '1b' }
+/** Stages before the arms part: how a column and a curve are called, and how the curve is drawn. */
+export const EARLY_STAGES: Partial<Readonly<Record<StageName, { readonly column: string; readonly curve: string; readonly dash: 'solid' | 'dashed' | 'dotted' }>>> = {
+  language: { column: '0 text', curve: 'Stage 0, text', dash: 'dotted' },
+  pretraining: { column: '0 sight', curve: 'Stage 0, sight', dash: 'dotted' },
+  alignment: { column: '1a', curve: 'Stage 1a', dash: 'dashed' },
+  instruction: { column: '1b', curve: 'Stage 1b', dash: 'solid' },
+}
+
+/** True of every training from which both arms start. */
+export function isEarly(stage: StageName | null): boolean {
+  return stage !== null && stage !== 'sft' && stage !== 'dpo' && stage !== 'transplant'
+}
 
 function columnOf(phase: PhaseRow): PhaseColumn {
-  const label = phase.stage === null ? '' : (STAGE_LABELS[phase.stage] ?? '')
-  return { key: keyOf(phase), label: label || (encoderOf(phase) === null ? phase.title : ''), encoder: label === '' ? encoderOf(phase) : null }
+  if (phase.stage !== null && isEarly(phase.stage)) return { key: keyOf(phase), label: EARLY_STAGES[phase.stage]?.column ?? phase.stage, encoder: null }
+  return { key: keyOf(phase), label: encoderOf(phase) === null ? phase.title : '', encoder: encoderOf(phase) }
 }
 
 function groupOf(phase: PhaseRow): string {
   if (phase.kind === 'export') return 'Export'
   if (phase.kind === 'evaluate') return /transplant/.test(keyOf(phase)) ? 'Measure transplant' : 'Measure'
   if (phase.stage === 'transplant') return 'Transplant'
-  return phase.stage === 'sft' || phase.stage === 'dpo' ? 'Stage 2' : phase.kind === 'train' ? 'Stage 1' : 'Other'
+  return isEarly(phase.stage) ? 'Common start' : phase.kind === 'train' ? 'Stage 2' : 'Other'
 }
 
 function place(title: string): number {

@@ -7,10 +7,10 @@ import type { EncoderName } from '../../../src-main/domain/study.ts'
 import type { ChartTheme } from '../../charts/chart-theme.ts'
 import type { Curve } from '../../charts/curve-chart.ts'
 import { encoderLabels } from '../../ui/encoder-labels.ts'
-import { encoderOf } from './phase-matrix.ts'
+import { EARLY_STAGES, encoderOf, isEarly } from './phase-matrix.ts'
 
-export const STAGES = ['stage-2', 'stage-1', 'transplant'] as const
-export type ShownStage = (typeof STAGES)[number]
+export const SHOWN_STAGES = ['stage-2', 'common-start', 'transplant'] as const
+export type ShownStage = (typeof SHOWN_STAGES)[number]
 
 export interface StudyRun {
   readonly runId: string
@@ -20,8 +20,6 @@ export interface StudyRun {
   readonly name: string
 }
 
-const EARLY_STAGES: Partial<Readonly<Record<StudyRun['stage'], string>>> = { pretraining: 'Stage 0', alignment: 'Stage 1a', instruction: 'Stage 1b' }
-const EARLY_DASHES: Partial<Readonly<Record<StudyRun['stage'], 'solid' | 'dashed' | 'dotted'>>> = { pretraining: 'dotted', alignment: 'dashed', instruction: 'solid' }
 const DASHES = ['solid', 'dashed', 'dotted'] as const
 
 /** Runs of a stage that have begun, in the order of the plan; `seed` null: of every seed. */
@@ -30,7 +28,7 @@ export function runsOfStage(phases: readonly PhaseRow[], stage: ShownStage, seed
     if (phase.kind !== 'train' || phase.runId === null || phase.seed === null || phase.stage === null) return []
     if (stageOf(phase.stage) !== stage || (seed !== null && phase.seed !== seed)) return []
     const encoder = encoderOf(phase) ?? 'stage-1'
-    const name = `${EARLY_STAGES[phase.stage] ?? encoderLabels[encoder]}, seed ${phase.seed}`
+    const name = `${EARLY_STAGES[phase.stage]?.curve ?? encoderLabels[encoder]}, seed ${phase.seed}`
     return [{ runId: phase.runId, seed: phase.seed, encoder, stage: phase.stage, name }]
   })
 }
@@ -46,12 +44,12 @@ export function studyCurves(
     const points = series.get(run.runId)?.find((each) => each.name === metric)?.points
     if (points === undefined || points.length === 0) return []
     // The early stages share seed and colour: there the dash says the stage.
-    const dash = EARLY_DASHES[run.stage] ?? DASHES[seeds.indexOf(run.seed) % DASHES.length]!
+    const dash = EARLY_STAGES[run.stage]?.dash ?? DASHES[seeds.indexOf(run.seed) % DASHES.length]!
     return [{ name: run.name, color: theme.encoders[run.encoder], points, dash }]
   })
 }
 
 function stageOf(stage: NonNullable<PhaseRow['stage']>): ShownStage {
-  if (stage === 'pretraining' || stage === 'language' || stage === 'alignment' || stage === 'instruction') return 'stage-1'
+  if (isEarly(stage)) return 'common-start'
   return stage === 'transplant' ? 'transplant' : 'stage-2'
 }

@@ -11,6 +11,7 @@ import type { PhaseRow, StudyRow, StudyView } from '../../../src-main/domain/stu
 import { ENCODERS, studyConfigSchema, studyParity, studyPlan } from '../../../src-main/domain/study.ts'
 import type { Handlers, OperationName } from '../../../src-preload/contract/operations.ts'
 import type { Announcement } from '../../../src-preload/contract/events.ts'
+import { aStudy } from '../a-study.ts'
 import { LabError, toFailure } from '../../../src-main/domain/errors.ts'
 import { parse } from '../../../src-main/domain/parse.ts'
 import { operations } from '../../../src-preload/contract/operations.ts'
@@ -19,17 +20,9 @@ const NOW = Date.now()
 const HOUR = 3_600_000
 const SEEDS = [0, 1, 2]
 
-const config = studyConfigSchema.parse({
+const config = aStudy({
   name: 'Demo study: SFT or DPO, three seeds',
   seeds: SEEDS,
-  data: {
-    captions: 'sight-test captions',
-    instructions: 'sight-test instructions',
-    preferences: 'sight-test preferences',
-    heldOutPreferences: 'sight-test held-out preferences',
-    questions: 'sight-test questions',
-    objects: 'sight-test objects',
-  },
   stages: {
     alignment: { steps: 120, learningRate: 2e-3 },
     instruction: { steps: 400, learningRate: 1e-3 },
@@ -275,7 +268,7 @@ function fakeSeries(run: RunRow, names: readonly string[], points: number) {
     .filter(([name]) => names.length === 0 || names.includes(name))
     .map(([name, at]) => ({
       name,
-      points: steps.filter((step, index) => index % stride === 0 || index === steps.length - 1).map((step): [number, number] => [step, at(step / run.steps)]),
+      points: steps.filter((_, index) => index % stride === 0 || index === steps.length - 1).map((step): [number, number] => [step, at(step / run.steps)]),
     }))
 }
 
@@ -293,11 +286,11 @@ function fakeRunView(row: RunRow): RunView {
 }
 
 function fakeDatasets(): DatasetRow[] {
-  const kinds = ['conversations', 'conversations', 'preferences', 'preferences', 'questions', 'objects'] as const
-  return Object.values(config.data).map((name, index) => ({
+  const kinds: Readonly<Record<string, DatasetRow['kind']>> = { preferences: 'preferences', heldOutPreferences: 'preferences', questions: 'questions', objects: 'objects' }
+  return Object.entries(config.data).map(([role, name], index) => ({
     id: `dataset-${index}`,
     name,
-    kind: kinds[index]!,
+    kind: kinds[role] ?? 'conversations',
     source: 'built-in sight test, seed 0',
     samples: { train: 4000 - index * 500, validation: 300, test: 400 },
     images: 4700,

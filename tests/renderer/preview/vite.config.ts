@@ -7,8 +7,8 @@ import { defineConfig } from 'vite'
 const project = resolve(import.meta.dirname, '../../..')
 
 export default defineConfig({
-  root: import.meta.dirname,
+  root: project,
   cacheDir: resolve(project, 'node_modules/.vite-preview'),
   plugins: [vue()],
-  server: { port: 5199, strictPort: true, fs: { allow: [project] } },
+  server: { port: 5199, strictPort: true, watch: { ignored: ['**/out/**'] } },
 })

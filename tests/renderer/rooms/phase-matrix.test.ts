@@ -1,17 +1,12 @@
 import { expect, it } from 'vitest'
-import { studyConfigSchema, studyPlan } from '../../../src-main/domain/study.ts'
+import { studyPlan } from '../../../src-main/domain/study.ts'
 import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
 import { encoderOf, phaseMatrix, phaseShare } from '../../../src-renderer/rooms/study/phase-matrix.ts'
 import { runsOfStage, studyCurves } from '../../../src-renderer/rooms/study/study-curves.ts'
+import { aStudy } from '../a-study.ts'
 import { theme } from '../theme.ts'
 
-const config = studyConfigSchema.parse({
-  name: 'a',
-  seeds: [3, 4],
-  data: { captions: 'a', instructions: 'a', preferences: 'a', heldOutPreferences: 'a', questions: 'a', objects: 'a' },
-  stages: { alignment: {}, instruction: {}, sft: {}, dpo: { objective: { kind: 'dpo' } } },
-  transplant: { training: {} },
-})
+const config = aStudy({ seeds: [3, 4] })
 const base = { part: null, done: 0, of: 0, startedAtMs: null, finishedAtMs: null, workedMs: 0, leftMs: null, failure: null, status: 'queued' as const }
 const phases: readonly PhaseRow[] = [
   { ...base, id: 'sight-test', ordinal: 0, kind: 'sight-test', title: 'Sight test', seed: null, stage: null, encoder: null, runId: null },

@@ -20,6 +20,7 @@ import {
   type JsonSchema,
   type SchemaField,
 } from '../../../src-renderer/ui/schema-fields.ts'
+import { aStudy } from '../a-study.ts'
 
 const runSchema = z.toJSONSchema(runRequestSchema, { io: 'input' }) as JsonSchema
 const studySchema = z.toJSONSchema(studyConfigSchema, { io: 'input' }) as JsonSchema
@@ -100,12 +101,7 @@ it('changes one place and leaves the value it came from untouched', () => {
 })
 
 it('leaves no numeric setting of a study without a field', () => {
-  const config = studyConfigSchema.parse({
-    name: 'a',
-    seeds: [0],
-    data: { captions: 'a', instructions: 'a', preferences: 'a', heldOutPreferences: 'a', questions: 'a', objects: 'a' },
-    stages: { alignment: {}, instruction: {}, sft: {}, dpo: { objective: { kind: 'dpo' } } },
-  })
+  const config = aStudy()
   const fields = new Set(allFields(fieldsOf(studySchema, config)).map((field) => field.path.join('.')))
   const numbers = (value: unknown, path: readonly string[]): readonly string[] =>
     typeof value === 'number'
