@@ -152,20 +152,23 @@ type Sums = {
 
 function gradientsOf(model: MultimodalLm, trained: readonly Trained[], objective: Objective, batch: Batch): Sums {
   let metrics: NamedTensors = {}
-  const { value, gradients: found } = gradients(
-    () => {
-      const { loss, metrics: logged } = objective.loss(model, batch)
-      // The tape's own tidy would dispose what is not returned.
-      for (const metric of Object.values(logged)) tf.keep(metric)
-      metrics = logged
-      return loss
-    },
-    trained.map(({ weight }) => weight),
-  )
-  const released = Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, tf.clone(metric)]))
-  tf.dispose(metrics as tf.NamedTensorMap)
-  // A weight above the selected feature layer has no part in the loss: its gradient is zero.
-  return { metrics: { loss: value, ...released }, gradients: found }
+  try {
+    const { value, gradients: found } = gradients(
+      () => {
+        const { loss, metrics: logged } = objective.loss(model, batch)
+        // The tape's own tidy would dispose what is not returned.
+        for (const metric of Object.values(logged)) tf.keep(metric)
+        metrics = logged
+        return loss
+      },
+      trained.map(({ weight }) => weight),
+    )
+    const released = Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, tf.clone(metric)]))
+    // A weight above the selected feature layer has no part in the loss: its gradient is zero.
+    return { metrics: { loss: value, ...released }, gradients: found }
+  } finally {
+    tf.dispose(metrics as tf.NamedTensorMap)
+  }
 }
 
 function microBatch(batch: NamedTensors, index: number): Batch {

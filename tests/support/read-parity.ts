@@ -30,32 +30,38 @@ export function describeParity(name: string, suite: (read: () => ParityCase) => 
   describe.skip(title, () => suite(() => readParity(name)))
 }
 
-/** Reads one case whole. F32 and I32 only, which is all that the numeric cases hold. */
+/** Reads one case; its tensors when the first is asked for. F32 and I32 only, which is all that the numeric cases hold. */
 export function readParity(name: string): ParityCase {
   const folder = join(parityFolder, name)
-  for (const file of ['case.json', 'case.safetensors'])
+  const read = (file: string): Buffer => {
     if (!existsSync(join(folder, file)))
       throw new Error(`the reference case ${name} lacks ${file}: expected ${join(folder, file)}`)
-  const bytes = readFileSync(join(folder, 'case.safetensors'))
+    return readFileSync(join(folder, file))
+  }
+  let tensors: ((tensorName: string) => ParityTensor) | undefined
+  return {
+    json: JSON.parse(read('case.json').toString('utf8')),
+    tensor: (tensorName) => (tensors ??= tensorsOf(name, read('case.safetensors')))(tensorName),
+  }
+}
+
+function tensorsOf(name: string, bytes: Buffer): (tensorName: string) => ParityTensor {
   const headerBytes = Number(bytes.readBigUInt64LE(0))
   const header = JSON.parse(bytes.toString('utf8', 8, 8 + headerBytes)) as Record<
     string,
     { dtype: string; shape: number[]; data_offsets: [number, number] }
   >
-  return {
-    json: JSON.parse(readFileSync(join(folder, 'case.json'), 'utf8')),
-    tensor(tensorName) {
-      const entry = header[tensorName]
-      if (!entry)
-        throw new Error(`the reference case ${name} has no tensor ${tensorName}; it has ${Object.keys(header).join(', ')}`)
-      const [start, end] = entry.data_offsets
-      const data = bytes.buffer.slice(
-        bytes.byteOffset + 8 + headerBytes + start,
-        bytes.byteOffset + 8 + headerBytes + end,
-      ) as ArrayBuffer
-      if (entry.dtype === 'F32') return { shape: entry.shape, values: new Float32Array(data) }
-      if (entry.dtype === 'I32') return { shape: entry.shape, values: new Int32Array(data) }
-      throw new Error(`tensor ${tensorName} of ${name} is ${entry.dtype}; this reader knows F32 and I32`)
-    },
+  return (tensorName) => {
+    const entry = header[tensorName]
+    if (!entry)
+      throw new Error(`the reference case ${name} has no tensor ${tensorName}; it has ${Object.keys(header).join(', ')}`)
+    const [start, end] = entry.data_offsets
+    const data = bytes.buffer.slice(
+      bytes.byteOffset + 8 + headerBytes + start,
+      bytes.byteOffset + 8 + headerBytes + end,
+    ) as ArrayBuffer
+    if (entry.dtype === 'F32') return { shape: entry.shape, values: new Float32Array(data) }
+    if (entry.dtype === 'I32') return { shape: entry.shape, values: new Int32Array(data) }
+    throw new Error(`tensor ${tensorName} of ${name} is ${entry.dtype}; this reader knows F32 and I32`)
   }
 }

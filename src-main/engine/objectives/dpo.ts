@@ -62,6 +62,7 @@ export function dpo({ beta, labelSmoothing }: { readonly beta: number; readonly 
       const weights = halves(batch.rowWeights).chosen // (B)
       const weighted = (values: tf.Tensor) => tf.sum(tf.mul(values, weights)) as tf.Scalar
       const logitMeans = meanLogits(logits, batch.answerMask)
+      const share = tf.sum(weights) // () of this forward pass in the step
       return {
         loss: weighted(losses),
         metrics: {
@@ -71,8 +72,8 @@ export function dpo({ beta, labelSmoothing }: { readonly beta: number; readonly 
           'rewards/margins': weighted(margins),
           'logps/chosen': weighted(policy.chosen),
           'logps/rejected': weighted(policy.rejected),
-          'logits/chosen': weighted(logitMeans.chosen),
-          'logits/rejected': weighted(logitMeans.rejected),
+          'logits/chosen': tf.mul(logitMeans.chosen, share),
+          'logits/rejected': tf.mul(logitMeans.rejected, share),
         },
       }
     },
@@ -85,8 +86,15 @@ function halves(rows: tf.Tensor1D): PairLogProbs {
   return { chosen: tf.slice(rows, 0, B), rejected: tf.slice(rows, B, B) }
 }
 
-/** Mean logit over vocabulary and answer tokens, per row. @param logits (R·A, V) @param mask (R, A) */
-function meanLogits(logits: tf.Tensor2D, mask: tf.Tensor2D): PairLogProbs {
-  const perToken = tf.reshape(tf.mean(logits, -1), mask.shape) // (R, A)
-  return halves(tf.div(tf.sum(tf.mul(perToken, mask), -1), tf.maximum(tf.sum(mask, -1), 1)))
+/**
+ * Mean logit over vocabulary and all answer tokens of the chosen, and of the rejected rows, as TRL takes it: within one
+ * forward pass tokens count alike, and passes of a step by their pairs.
+ * @param logits (2·B·A, V) @param mask (2·B, A) @returns () each
+ */
+function meanLogits(logits: tf.Tensor2D, mask: tf.Tensor2D): { readonly chosen: tf.Tensor; readonly rejected: tf.Tensor } {
+  const perToken = tf.reshape(tf.mean(logits, -1), mask.shape) // (2·B, A)
+  const sums = halves(tf.sum(tf.mul(perToken, mask), -1)) // (B) each
+  const counts = halves(tf.sum(mask, -1)) // (B) each
+  const mean = (which: keyof PairLogProbs) => tf.div(tf.sum(sums[which]), tf.maximum(tf.sum(counts[which]), 1))
+  return { chosen: mean('chosen'), rejected: mean('rejected') }
 }
