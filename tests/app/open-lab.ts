@@ -22,8 +22,11 @@ export interface LabFolder {
   remove(): Promise<void>
 }
 
-/** A fresh project folder, in which the lab may be opened, closed and opened again. */
-export async function makeLabFolder(): Promise<LabFolder> {
+/**
+ * A fresh project folder, in which the lab may be opened, closed and opened again.
+ * @param projectFolder  a project that is there already; it is opened as it is and not removed
+ */
+export async function makeLabFolder(projectFolder: string | null = null): Promise<LabFolder> {
   const folder = await mkdtemp(join(tmpdir(), 'pivot-lab-app-'))
   const apps: ElectronApplication[] = []
   return {
@@ -35,7 +38,7 @@ export async function makeLabFolder(): Promise<LabFolder> {
           '.',
           '--disable-gpu',
           `--user-data-dir=${join(folder, 'user-data')}`,
-          `--project=${join(folder, 'project')}`,
+          `--project=${projectFolder ?? join(folder, 'project')}`,
           ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
         ],
         cwd: project,
