@@ -73,12 +73,15 @@ export async function* train(
 /** Runs one step and reads its metrics in a single transfer. */
 function runStep(runner: StepRunner, batch: NamedTensors, numbers: Readonly<Record<string, number>>): Record<string, number> {
   const scalars = Object.fromEntries(Object.entries(numbers).map(([name, value]) => [name, tf.scalar(value)]))
-  const outputs = runner.run(batch, scalars)
-  const names = Object.keys(outputs)
-  const stacked = tf.tidy(() => tf.stack(names.map((name) => outputs[name]!)))
-  const values = stacked.dataSync()
-  tf.dispose([stacked, scalars, outputs])
-  return Object.fromEntries(names.map((name, i) => [name, values[i]!]))
+  let outputs: Record<string, tf.Tensor> = {}
+  try {
+    outputs = runner.run(batch, scalars)
+    const names = Object.keys(outputs)
+    const values = tf.tidy(() => tf.stack(names.map((name) => outputs[name]!)).dataSync())
+    return Object.fromEntries(names.map((name, i) => [name, values[i]!]))
+  } finally {
+    tf.dispose([scalars, outputs])
+  }
 }
 
 /** The schedule's value: the highest rate among the modules that are trained. */

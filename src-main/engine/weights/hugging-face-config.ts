@@ -79,7 +79,10 @@ export function languageModelConfig(spec: LanguageModelSpec): Json {
   }
 }
 
-/** Fields of transformers 4 and 5 alike (`rope_theta` moved into `rope_parameters`). */
+/**
+ * Fields of transformers 4 and 5 alike (`rope_theta` moved into `rope_parameters`). It leaves out of a nested config what
+ * is at the architecture's default, so an absent field has that default and not the lab's own.
+ */
 export function languageModelSpec(config: Json): LanguageModelSpec {
   const rope = (config['rope_parameters'] ?? {}) as Json
   const type = z.literal('qwen2').safeParse(config['model_type'])
@@ -88,12 +91,12 @@ export function languageModelSpec(config: Json): LanguageModelSpec {
   return parse(
     languageModelSpecSchema,
     {
-      vocabSize: config['vocab_size'],
-      hiddenSize: config['hidden_size'],
-      intermediateSize: config['intermediate_size'],
-      numHiddenLayers: config['num_hidden_layers'],
-      numAttentionHeads: config['num_attention_heads'],
-      numKeyValueHeads: config['num_key_value_heads'] ?? config['num_attention_heads'],
+      vocabSize: config['vocab_size'] ?? 151936,
+      hiddenSize: config['hidden_size'] ?? 4096,
+      intermediateSize: config['intermediate_size'] ?? 22016,
+      numHiddenLayers: config['num_hidden_layers'] ?? 32,
+      numAttentionHeads: config['num_attention_heads'] ?? 32,
+      numKeyValueHeads: config['num_key_value_heads'] ?? config['num_attention_heads'] ?? 32,
       rmsNormEps: config['rms_norm_eps'] ?? 1e-6,
       ropeTheta: rope['rope_theta'] ?? config['rope_theta'] ?? 10000,
       tieWordEmbeddings: config['tie_word_embeddings'] ?? false,
