@@ -89,7 +89,8 @@ export function createChatTokenizer({ tokenizer: json, config }: TokenizerFiles)
         push(before.slice(done.length), false)
         // The answer's own end token is learned; what the template writes after it (a line break) is not.
         const tail = after.slice(before.length)
-        const end = typeof endText === 'string' ? tail.indexOf(endText, turn.text.length) : -1
+        // The last one: the words may hold the end token's text, and templates that strip white space shorten them.
+        const end = typeof endText === 'string' ? tail.lastIndexOf(endText) : -1
         const cut = end < 0 ? tail.length : end + (endText as string).length
         push(tail.slice(0, cut), true)
         push(tail.slice(cut), false)

@@ -1,0 +1,183 @@
+// Text to tokens and back, and conversations: what is an answer, and that a prompt is the same tokens wherever it stands.
+
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { createRandom, type Random } from '../../../src-main/domain/random.ts'
+import type { Turn } from '../../../src-main/domain/sample.ts'
+import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
+import { trainTokenizer } from '../../../src-main/engine/text/train-tokenizer.ts'
+import { faultOf } from '../../support/fault-of.ts'
+import { describeParity, parityFolder } from '../../support/read-parity.ts'
+
+const files = trainTokenizer(
+  ['How many red squares are there? There are 3 red squares.', "It's the dog's table; they're red.", 'Naïve café 你好世界 こんにちは'],
+  340,
+)
+const tokenizer = createChatTokenizer(files)
+
+/** Words, spaces of every kind, scripts from all planes, marks, emoji: any well-formed text but special tokens. */
+function aText(random: Random): string {
+  const pieces = [
+    () => random.pick(['red', 'square', "it's", "WE'LL", 'dog', 'the']),
+    () => random.pick([' ', '  ', '\n', '\r\n', '\t', '\u00a0', '\u3000', '\u200d', '\u202e', '\ufeff', '\u0000']),
+    () => random.pick(['3', '12345', '½', '٣', '๓']),
+    () => random.pick(['.', '?!', '…', '“', '<', '|', '>', '{{', '%}', '\\', '"']),
+    () => random.pick(['👩‍👩‍👧‍👦', '🏳️‍🌈', 'e\u0301', 'ﬁ', 'ß', 'İ', '한국어', 'हिन्दी', 'العربية']),
+    () => {
+      // Any code point but the surrogates, which no well-formed text has.
+      const point = random.integer(0x110000 - 0x800)
+      return String.fromCodePoint(point < 0xd800 ? point : point + 0x800)
+    },
+  ]
+  return Array.from({ length: random.integer(20) }, () => random.pick(pieces)()).join('')
+}
+
+describe('text', () => {
+  it('of any script comes back as it was, three hundred times', () => {
+    for (let seed = 0; seed < 300; seed++) {
+      const text = aText(createRandom(seed, 'text'))
+      const ids = tokenizer.encode(text)
+      expect(tokenizer.decode(ids), JSON.stringify(text)).toBe(text)
+      for (const id of ids) expect(id >= 0 && id < tokenizer.vocabSize).toBe(true)
+    }
+  })
+
+  it('nothing is no token, and no token is nothing', () => {
+    expect(tokenizer.encode('')).toEqual([])
+    expect(tokenizer.decode([])).toBe('')
+  })
+
+  it('special tokens are one token each, and decoding leaves them out', () => {
+    expect(tokenizer.encode('<image>')).toEqual([tokenizer.imageId])
+    expect(tokenizer.encode('red<|end|>')).toEqual([...tokenizer.encode('red'), tokenizer.endId])
+    expect(tokenizer.decode([tokenizer.imageId, ...tokenizer.encode('red'), tokenizer.endId, tokenizer.padId])).toBe('red')
+  })
+})
+
+/** Qwen2's template in short: a system message, words for roles, a line break after each end token. */
+const QWEN =
+  "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|user|>system\nBe brief.<|end|>\n{% endif %}" +
+  "<|user|>{{ message['role'] }}\n{{ message['content'] }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|user|>assistant\n{% endif %}"
+/** Llama's way: the content is stripped of white space. */
+const TRIMMING = QWEN.replace("{{ message['content'] }}", "{{ message['content'] | trim }}")
+const withTemplate = (template: string): ChatTokenizer => createChatTokenizer({ ...files, config: { ...files.config, chat_template: template } })
+const templates: Record<string, ChatTokenizer> = { "the lab's own": tokenizer, "Qwen2's": withTemplate(QWEN), 'a trimming one': withTemplate(TRIMMING) }
+
+const turns = (...texts: string[]): Turn[] => texts.map((text, i) => ({ from: i % 2 === 0 ? 'human' : 'assistant', text }))
+/** The marked tokens as text, special ones too. */
+function answersOf(chat: ChatTokenizer, conversation: readonly Turn[]): (string | number)[] {
+  const { ids, isAnswer } = chat.encodeConversation(conversation)
+  const answers: number[][] = []
+  ids.forEach((id, i) => {
+    if (!isAnswer[i]) return
+    if (!isAnswer[i - 1]) answers.push([])
+    answers.at(-1)!.push(id)
+  })
+  return answers.flatMap((answer) => [chat.decode(answer), answer.at(-1)!])
+}
+
+for (const [name, chat] of Object.entries(templates))
+  describe(`a conversation by ${name} template`, () => {
+    it('marks the words of every answer and the token that ends it, and nothing else', () => {
+      const conversation = turns('<image>\nHow many?', 'There are 3.', 'And dogs?', 'None')
+      expect(answersOf(chat, conversation)).toEqual(['There are 3.', chat.endId, 'None', chat.endId])
+    })
+
+    it('of one question and one answer is the prompt of generation, then the answer, then its end', () => {
+      for (let seed = 0; seed < 60; seed++) {
+        const random = createRandom(seed, 'conversation')
+        const [question, answer] = [aText(random), aText(random).trim() || 'yes']
+        const { ids, isAnswer } = chat.encodeConversation(turns(question, answer))
+        const prompt = chat.encodePrompt(turns(question))
+        expect(ids.slice(0, prompt.length), JSON.stringify(question)).toEqual(prompt)
+        expect(isAnswer.slice(0, prompt.length).some(Boolean)).toBe(false)
+        const marked = ids.filter((_, i) => isAnswer[i])
+        expect(marked.at(-1)).toBe(chat.endId)
+        expect(chat.decode(marked)).toBe(answer)
+        expect(isAnswer.lastIndexOf(true) - isAnswer.indexOf(true) + 1).toBe(marked.length)
+      }
+    })
+
+    it('does not teach the question: another one changes no marked token', () => {
+      const of = (question: string) => answersOf(chat, turns(question, 'There are 3.'))
+      expect(of('How many red squares?')).toEqual(of('?'))
+    })
+
+    it('an answer with white space around it, and one that is long, end at their end token', () => {
+      for (const answer of ['red ', 'red\n', ' red', 'red '.repeat(50)]) {
+        const { ids, isAnswer } = chat.encodeConversation(turns('What?', answer))
+        const last = isAnswer.lastIndexOf(true)
+        expect(ids[last], JSON.stringify(answer)).toBe(chat.endId)
+        expect(ids.slice(0, last).filter((id, i) => isAnswer[i] && id === chat.endId)).toEqual([])
+      }
+    })
+
+    it('a last question without an answer teaches nothing', () => {
+      expect(chat.encodeConversation(turns('What?', 'red', 'And now?'))).toEqual(chat.encodeConversation(turns('What?', 'red')))
+      expect(chat.encodeConversation(turns('What?')).ids).toEqual([])
+    })
+  })
+
+describe('files that lack something are refused, naming it:', () => {
+  const without = (key: string): TokenizerFiles => ({ ...files, config: Object.fromEntries(Object.entries(files.config).filter(([name]) => name !== key)) })
+  const cases: Record<string, readonly [TokenizerFiles, string]> = {
+    'the chat template': [without('chat_template'), 'chat_template'],
+    'the end token': [without('eos_token'), 'eos_token'],
+    'the image placeholder in the vocabulary': [{ ...files, config: { ...files.config, image_token: '<picture>' } }, '<picture>'],
+    'the padding token in the vocabulary': [{ ...files, config: { ...files.config, pad_token: '<none>' } }, '<none>'],
+  }
+  for (const [name, [lacking, named]] of Object.entries(cases))
+    it(name, () => {
+      const fault = faultOf(() => createChatTokenizer(lacking))
+      expect(fault.code).toBe('corrupt-artifact')
+      expect(fault.message).toContain(named)
+    })
+
+  it('a template that rewrites earlier turns cannot be trained turn by turn, and says so', () => {
+    const numbering = withTemplate("{{ messages | length }}{% for message in messages %}{{ message['content'] }}<|end|>{% endfor %}")
+    expect(faultOf(() => numbering.encodeConversation(turns('a', 'b', 'c', 'd'))).code).toBe('corrupt-artifact')
+  })
+
+  it('tokens may be given as objects, as transformers writes them, and padding may be left to the end token', () => {
+    const { pad_token: _pad, ...rest } = files.config
+    const found = createChatTokenizer({ ...files, config: { ...rest, eos_token: { content: '<|end|>', special: true } } })
+    expect([found.endId, found.padId]).toEqual([tokenizer.endId, tokenizer.endId])
+  })
+})
+
+for (const name of ['qwen2_like', 'llama3_like'])
+  describeParity(`tokenizers/${name}`, (readCase) => {
+    interface Recorded {
+      readonly encode: readonly { readonly text: string; readonly input_ids_no_special: readonly number[]; readonly decoded_skip_special: string }[]
+      readonly chat: readonly {
+        readonly messages: readonly { readonly role: string; readonly content: string }[]
+        readonly add_generation_prompt: boolean
+        readonly text: string
+      }[]
+    }
+    const folder = join(parityFolder, 'tokenizers', name)
+    const read = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Record<string, unknown>
+    const open = () =>
+      createChatTokenizer({
+        tokenizer: read('tokenizer.json'),
+        config: { ...read('tokenizer_config.json'), chat_template: readFileSync(join(folder, 'chat_template.jinja'), 'utf8') },
+      })
+    const recorded = () => readCase().json as Recorded
+
+    it('the same tokens and the same text as tokenizers', () => {
+      const chat = open()
+      for (const { text, input_ids_no_special: ids, decoded_skip_special: decoded } of recorded().encode) {
+        expect(chat.encode(text), JSON.stringify(text)).toEqual(ids)
+        expect(chat.decode(ids), JSON.stringify(text)).toBe(decoded)
+      }
+    })
+
+    it('the same prompts as its chat template', () => {
+      const chat = open()
+      const prompts = recorded().chat.filter((each) => each.add_generation_prompt && each.messages.every(({ role }) => role !== 'system'))
+      expect(prompts.length).toBeGreaterThan(0)
+      for (const { messages, text } of prompts)
+        expect(chat.encodePrompt(messages.map(({ role, content }) => ({ from: role === 'user' ? 'human' : 'assistant', text: content })))).toEqual(chat.encode(text))
+    })
+  })
