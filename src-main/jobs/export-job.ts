@@ -125,7 +125,7 @@ async function compareFeatures(folder: string, { checkpoint, weights, preprocess
   if (differing >= 0 || expected!.length !== found!.length)
     throw new LabError(
       'corrupt-artifact',
-      `feature ${differing} of the export is ${found![differing]}, of the checkpoint ${expected![differing]}; nothing was written`,
+      `feature ${differing} of the export is ${found![differing]}, of the checkpoint ${expected![differing]}, nothing written`,
     )
   if (JSON.stringify(exported.preprocess) !== JSON.stringify(preprocess))
     throw new LabError(
