@@ -19,7 +19,12 @@ const stage = trainingSchema
 
 export const studyConfigSchema = z.strictObject({
   name: z.string().min(1).max(120).meta({ label: 'Name' }),
-  seeds: z.array(z.int().min(0)).min(1).max(32).meta({ label: 'Seeds', help: 'each seed repeats the whole study; three or more for an interval' }),
+  seeds: z
+    .array(z.int().min(0))
+    .min(1)
+    .max(32)
+    .refine((seeds) => new Set(seeds).size === seeds.length, 'expected every seed once: a repeated one is no further evidence')
+    .meta({ label: 'Seeds', help: 'each seed repeats the whole study; three or more for an interval' }),
   model: multimodalLmSpecSchema.prefault({}),
   /** Dataset names in the project. */
   data: z.strictObject({
