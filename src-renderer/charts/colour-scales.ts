@@ -29,8 +29,11 @@ export function difference(t: number, low: Rgb, high: Rgb): Rgb {
   return [mix(0), mix(1), mix(2)]
 }
 
-/** "rgb(10, 102, 181)", as a computed style gives it. */
-export function toRgb(color: string): Rgb {
-  const [r, g, b] = (color.match(/[\d.]+/g) ?? []).map(Number)
-  return [r ?? 0, g ?? 0, b ?? 0]
-}
+/**
+ * The ends of the difference of two encoders' maps: SFT's and DPO's colours of the light scheme. A map is read against
+ * its white, which is the same in both schemes.
+ */
+export const SIDES: readonly [Rgb, Rgb] = [
+  [180, 83, 10],
+  [10, 102, 181],
+]

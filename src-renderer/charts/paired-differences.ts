@@ -20,7 +20,7 @@ export interface DifferenceRow {
   readonly basis: string
 }
 
-const ROW_HEIGHT = 22
+const ROW_HEIGHT = 20
 const PANEL_HEAD = 10
 const PANEL_FOOT = 40
 const LABEL_WIDTH = 232
@@ -181,7 +181,7 @@ function reach(rows: readonly DifferenceRow[], unit: Unit): number {
 }
 
 function tick(value: number, unit: Unit): string {
-  return difference(value, unit).replace(/ (pp|×)$/, '').replace(/\.0+$/, '')
+  return value === 0 ? '0' : difference(value, unit).replace(/ (pp|×)$/, '').replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
 }
 
 function escapeHtml(text: string): string {

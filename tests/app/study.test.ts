@@ -46,7 +46,7 @@ const isDrawn = (page: Page, selector: string) =>
     return pixels.size > 1
   })
 
-it('starts the quick study by one click, where there is one', async () => {
+it('starts the quick study by one click: makes its data, trains, and lets itself be cancelled', async () => {
   const { page } = lab
   const quick = (await ask<readonly { title: string; quick: boolean }[]>(page, 'presets.list')).find((preset) => preset.quick)
   expect(quick, 'a preset that is marked as quick').toBeDefined()
@@ -54,12 +54,13 @@ it('starts the quick study by one click, where there is one', async () => {
   await page.getByRole('button', { name: `Start: ${quick!.title}` }).click()
   await page.getByRole('button', { name: 'Cancel' }).waitFor()
   studyId = (await ask<readonly { id: string }[]>(page, 'studies.list'))[0]!.id
-  await until(page, (view) => view.row.status === 'running' && view.phases.some((phase) => phase.done > 0 || phase.status === 'finished'))
+  await until(page, (view) => view.row.status === 'running' && view.phases.some((phase) => phase.kind === 'train' && phase.done > 1))
   await page.getByRole('region', { name: 'Phases of this study' }).waitFor()
+  await page.locator('.frame canvas').first().waitFor()
   await page.getByRole('button', { name: 'Cancel' }).click()
   await until(page, (view) => view.row.status === 'cancelled')
   await page.getByText('cancelled').first().waitFor()
-}, minutes(3))
+}, minutes(4))
 
 it('takes a study of one’s own and shows it progress, in the page and in the status bar', async () => {
   const { page } = lab

@@ -43,7 +43,7 @@ try {
       await page.screenshot({ path: join(output, `${name}-${theme}.png`) })
     }
     await goTo(page, rooms['study-results'])
-    await page.locator('.frame').last().scrollIntoViewIfNeeded()
+    await page.locator('.frame').last().evaluate((frame) => frame.scrollIntoView({ block: 'start' }))
     await page.waitForTimeout(600)
     await page.screenshot({ path: join(output, `study-differences-${theme}.png`) })
   }

@@ -12,7 +12,7 @@ export interface ResultGroup {
 export interface ResultLine {
   readonly result: MetricResult
   readonly encoders: Readonly<Record<EncoderName, EncoderResult | null>>
-  /** The encoder with the best mean; null where no direction is better or where the two arms are tied at the top. */
+  /** The encoder with the best mean, where the arms differ; null where they are tied or no direction is better. */
   readonly best: EncoderName | null
   readonly outcome: 'sft' | 'dpo' | 'tied' | 'not compared'
 }
@@ -41,13 +41,12 @@ function lineOf(result: MetricResult): ResultLine {
   return { result, encoders, best: bestOf(result, outcome), outcome }
 }
 
-/** A tie between the arms has no best arm, however the means stand; stage 1 may still be ahead of both. */
+/** Where the arms are tied nothing is marked: a mean that leads by chance must not look like a finding. */
 function bestOf(result: MetricResult, outcome: ResultLine['outcome']): EncoderName | null {
-  if (result.better === 'neither' || result.encoders.length < 2) return null
+  if (outcome === 'tied' || outcome === 'not compared' || result.encoders.length < 2) return null
   const sign = result.better === 'higher' ? 1 : -1
   const [best, second] = [...result.encoders].sort((a, b) => sign * (b.mean - a.mean)) as [EncoderResult, EncoderResult]
-  if (best.mean === second.mean) return null
-  return outcome === 'tied' && best.encoder !== 'stage-1' ? null : best.encoder
+  return best.mean === second.mean ? null : best.encoder
 }
 
 export interface Tally {

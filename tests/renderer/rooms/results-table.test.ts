@@ -21,8 +21,8 @@ it('marks the best mean in the direction that is better', () => {
   expect(bests(result([0.1, 0.2, 0.3], 'dpo'), result([0.1, 0.2, 0.3], 'dpo', { better: 'lower' }))).toEqual(['dpo', 'stage-1'])
 })
 
-it('marks no arm as best where the two are statistically tied, nor where no direction is better', () => {
-  expect(bests(result([0.1, 0.29, 0.3], 'neither'), result([0.4, 0.29, 0.3], 'neither'), result([0.1, 0.2, 0.3], 'neither', { better: 'neither' }))).toEqual([null, 'stage-1', null])
+it('marks nothing as best where the arms are statistically tied, equal, or without a better direction', () => {
+  expect(bests(result([0.1, 0.29, 0.3], 'neither'), result([0.4, 0.29, 0.3], 'neither'), result([0.1, 0.2, 0.3], 'neither', { better: 'neither' }))).toEqual([null, null, null])
   expect(bests(result([0.2, 0.2, 0.2], 'neither'), result([0.2, 0.2, 0.1], 'sft'))).toEqual([null, null])
 })
 
