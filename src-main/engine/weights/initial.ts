@@ -14,8 +14,11 @@ export type NamedArrays = Readonly<Record<string, NamedArray>>
 /** How a tensor begins. Normal deviates have the standard deviation given. */
 type Initial = { readonly shape: readonly number[]; readonly fill: 0 | 1 } | { readonly shape: readonly number[]; readonly std: number }
 
-/** Of the language model and the projector (GPT-2, Qwen2, LLaVA). */
-const STD = 0.02
+/**
+ * Of language model and projector: Qwen2's 0.02 at its width of 896 is 0.6/√width. Taken as it is, 0.02 would make a
+ * narrow model's signals vanish from layer to layer, and it would not begin to learn for hundreds of steps.
+ */
+const std = (from: number) => 0.6 / Math.sqrt(from)
 
 /** The members of `weights` whose names begin with `prefix`, without it. */
 export function subset(weights: Weights, prefix: string): Weights {
@@ -25,8 +28,8 @@ export function subset(weights: Weights, prefix: string): Weights {
 }
 
 /**
- * Fresh weights of the three modules: normal deviates of standard deviation 0.02 in language model and projector and
- * √(1/D_in) in the encoder (SigLIP's Lecun normal), zero biases, unit norms. Each tensor draws from its own stream of `seed`.
+ * Fresh weights of the three modules: normal deviates of standard deviation 0.6/√D_in in language model and projector
+ * and √(1/D_in) in the encoder (SigLIP's Lecun normal), zero biases, unit norms. Each tensor draws from its own stream of `seed`.
  */
 export function initialWeights(spec: MultimodalLmSpec, seed: number): Record<Module, NamedArrays> {
   const draw = (layout: Record<string, Initial>): NamedArrays =>
@@ -59,8 +62,7 @@ export function visionEncoderLayout(spec: VisionEncoderSpec): Record<string, Ini
     const at = `encoder.layers.${i}.`
     for (const norm of ['layer_norm1', 'layer_norm2']) Object.assign(layout, normLayout(`${at}${norm}`, D))
     for (const name of ['q_proj', 'k_proj', 'v_proj']) Object.assign(layout, linearLayout(`${at}self_attn.${name}`, D, D))
-    // What is added to the residual stream shrinks with the number of additions (GPT-2), so that its sum stays near one.
-    const residual = 1 / Math.sqrt(2 * spec.numHiddenLayers)
+    const residual = residualScale(spec.numHiddenLayers)
     Object.assign(layout, linearLayout(`${at}self_attn.out_proj`, D, D, residual / Math.sqrt(D)))
     Object.assign(layout, linearLayout(`${at}mlp.fc1`, D, inner), linearLayout(`${at}mlp.fc2`, inner, D, residual / Math.sqrt(inner)))
   }
@@ -77,14 +79,14 @@ export function visionEncoderLayout(spec: VisionEncoderSpec): Record<string, Ini
 
 export function projectorLayout(spec: MultimodalLmSpec): Record<string, Initial> {
   const [from, to] = [spec.visionEncoder.hiddenSize, spec.languageModel.hiddenSize]
-  // Small enough that image tokens begin at the scale of word embeddings: larger ones drown each other and the words.
-  return { ...linearLayout('linear_1', from, to, STD), ...linearLayout('linear_2', to, to, STD) }
+  return { ...linearLayout('linear_1', from, to, std(from)), ...linearLayout('linear_2', to, to, std(to)) }
 }
 
 export function languageModelLayout(spec: LanguageModelSpec): Record<string, Initial> {
   const D = spec.hiddenSize
   const keyValueWidth = (D / spec.numAttentionHeads) * spec.numKeyValueHeads
-  const layout: Record<string, Initial> = { 'model.embed_tokens.weight': { shape: [spec.vocabSize, D], std: STD } }
+  const residual = residualScale(spec.numHiddenLayers)
+  const layout: Record<string, Initial> = { 'model.embed_tokens.weight': { shape: [spec.vocabSize, D], std: std(D) } }
   for (let i = 0; i < spec.numHiddenLayers; i++) {
     const at = `model.layers.${i}.`
     layout[`${at}input_layernorm.weight`] = { shape: [D], fill: 1 }
@@ -94,17 +96,22 @@ export function languageModelLayout(spec: LanguageModelSpec): Record<string, Ini
       ['k_proj', keyValueWidth],
       ['v_proj', keyValueWidth],
     ] as const) {
-      layout[`${at}self_attn.${name}.weight`] = { shape: [width, D], std: STD }
+      layout[`${at}self_attn.${name}.weight`] = { shape: [width, D], std: std(D) }
       layout[`${at}self_attn.${name}.bias`] = { shape: [width], fill: 0 }
     }
-    layout[`${at}self_attn.o_proj.weight`] = { shape: [D, D], std: STD }
-    layout[`${at}mlp.gate_proj.weight`] = { shape: [spec.intermediateSize, D], std: STD }
-    layout[`${at}mlp.up_proj.weight`] = { shape: [spec.intermediateSize, D], std: STD }
-    layout[`${at}mlp.down_proj.weight`] = { shape: [D, spec.intermediateSize], std: STD }
+    layout[`${at}self_attn.o_proj.weight`] = { shape: [D, D], std: std(D) * residual }
+    layout[`${at}mlp.gate_proj.weight`] = { shape: [spec.intermediateSize, D], std: std(D) }
+    layout[`${at}mlp.up_proj.weight`] = { shape: [spec.intermediateSize, D], std: std(D) }
+    layout[`${at}mlp.down_proj.weight`] = { shape: [D, spec.intermediateSize], std: std(spec.intermediateSize) * residual }
   }
   layout['model.norm.weight'] = { shape: [D], fill: 1 }
-  if (!spec.tieWordEmbeddings) layout['lm_head.weight'] = { shape: [spec.vocabSize, D], std: STD }
+  if (!spec.tieWordEmbeddings) layout['lm_head.weight'] = { shape: [spec.vocabSize, D], std: std(D) }
   return layout
+}
+
+/** What is added to the residual stream shrinks with the number of additions (GPT-2), so that its sum stays near one. */
+function residualScale(layers: number): number {
+  return 1 / Math.sqrt(2 * layers)
 }
 
 function linearLayout(name: string, from: number, to: number, std = Math.sqrt(1 / from)): Record<string, Initial> {
