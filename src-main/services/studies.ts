@@ -41,7 +41,8 @@ export type StudyRequest =
       readonly seeds: readonly number[] | null
       readonly change?: (config: StudyConfig) => StudyConfig
     }
-  | { readonly kind: 'config'; readonly config: StudyConfig }
+  /** `sightTest` is made when the project lacks the data that `config` names. */
+  | { readonly kind: 'config'; readonly config: StudyConfig; readonly sightTest?: SightTest | null }
 
 export interface StudyServices {
   readonly datasets: DatasetService
@@ -337,7 +338,8 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
     start(request: StudyRequest): { studyId: string } {
       const preset = request.kind === 'preset' ? presets.get(request.preset) : null
       const config = configOf(request, preset)
-      const needed = neededSightTest(config, preset?.sightTest ?? null)
+      const offered = request.kind === 'config' ? request.sightTest : preset!.sightTest
+      const needed = neededSightTest(config, offered ?? null)
       const phases = plannedPhases(config, needed)
       const studyId = newId('study')
       store.transaction(() => {

@@ -92,7 +92,8 @@ export const operations = {
         preset: z.string(),
         seeds: z.array(z.int().min(0)).min(1).max(32).nullable().default(null),
       }),
-      z.strictObject({ kind: z.literal('config'), config: studyConfigSchema }),
+      /** `sightTest` is made and imported when the project lacks the data that `config` names. */
+      z.strictObject({ kind: z.literal('config'), config: studyConfigSchema, sightTest: sightTestSchema.nullable().default(null) }),
     ]),
     output: ofStudy,
   },

@@ -46,14 +46,28 @@ const isDrawn = (page: Page, selector: string) =>
     return pixels.size > 1
   })
 
+it('begins a study of one’s own from a preset, and makes the data that the preset names', async () => {
+  const { page } = lab
+  const quick = (await ask<readonly { name: string; quick: boolean }[]>(page, 'presets.list')).find((preset) => preset.quick)
+  await goTo(page, `#/study/new/${quick!.name}`)
+  await page.getByLabel('Name').first().fill('My own')
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: 'My own' }).waitFor()
+  studyId = (await ask<readonly { id: string; name: string }[]>(page, 'studies.list')).find(({ name }) => name === 'My own')!.id
+  const begun = await until(page, (view) => view.row.status === 'running')
+  expect(begun.phases.map(({ kind }) => kind)).toContain('sight-test')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await until(page, (view) => view.row.status === 'cancelled')
+}, minutes(2))
+
 it('starts the quick study by one click: makes its data, trains, and lets itself be cancelled', async () => {
   const { page } = lab
-  const quick = (await ask<readonly { title: string; quick: boolean }[]>(page, 'presets.list')).find((preset) => preset.quick)
+  const quick = (await ask<readonly { name: string; title: string; quick: boolean }[]>(page, 'presets.list')).find((preset) => preset.quick)
   expect(quick, 'a preset that is marked as quick').toBeDefined()
   await goTo(page, '#/study')
   await page.getByRole('button', { name: `Start: ${quick!.title}` }).click()
   await page.getByRole('button', { name: 'Cancel' }).waitFor()
-  studyId = (await ask<readonly { id: string }[]>(page, 'studies.list'))[0]!.id
+  studyId = (await ask<readonly { id: string; preset: string | null }[]>(page, 'studies.list')).find(({ preset }) => preset === quick!.name)!.id
   await until(page, (view) => view.row.status === 'running' && view.phases.some((phase) => phase.kind === 'train' && phase.done > 1))
   await page.getByRole('region', { name: 'Phases of this study' }).waitFor()
   await page.locator('.frame canvas').first().waitFor()
