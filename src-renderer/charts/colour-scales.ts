@@ -17,7 +17,8 @@ const VIRIDIS: readonly Rgb[] = [
 /** @param t  0 to 1; beyond is clamped */
 export function viridis(t: number): Rgb {
   const x = Math.min(1, Math.max(0, t))
-  const channel = (index: 0 | 1 | 2) => Math.round(255 * VIRIDIS.reduceRight((sum, coefficients) => sum * x + coefficients[index], 0))
+  const channel = (index: 0 | 1 | 2) =>
+    Math.round(255 * VIRIDIS.reduceRight((sum, coefficients) => sum * x + coefficients[index], 0))
   return [channel(0), channel(1), channel(2)]
 }
 

@@ -29,7 +29,10 @@ export interface CurveChart {
 
 export function curveChart({ curves, axis, smoothing, isLogarithmic, lastStep, reference, theme }: CurveChart): ChartOption {
   // A logarithm has no place for what is not above zero; those points are left out and counted by `hiddenByLog`.
-  const shown = curves.map((curve) => ({ ...curve, points: isLogarithmic ? curve.points.filter(([, value]) => value > 0) : curve.points }))
+  const shown = curves.map((curve) => ({
+    ...curve,
+    points: isLogarithmic ? curve.points.filter(([, value]) => value > 0) : curve.points,
+  }))
   const line = (curve: Curve, points: readonly Point[], isRaw: boolean) => ({
     type: 'line' as const,
     name: curve.name,
@@ -44,7 +47,9 @@ export function curveChart({ curves, axis, smoothing, isLogarithmic, lastStep, r
     z: isRaw ? 1 : 2,
   })
   const series = shown.flatMap((curve) =>
-    smoothing > 0 ? [line(curve, curve.points, true), line(curve, smooth(curve.points, smoothing), false)] : [line(curve, curve.points, false)],
+    smoothing > 0
+      ? [line(curve, curve.points, true), line(curve, smooth(curve.points, smoothing), false)]
+      : [line(curve, curve.points, false)],
   )
   const first = series.at(-1)
   if (first !== undefined && reference !== undefined)
@@ -69,7 +74,12 @@ export function curveChart({ curves, axis, smoothing, isLogarithmic, lastStep, r
       backgroundColor: theme.surface,
       borderColor: theme.line,
       textStyle: { color: theme.ink, fontSize: 12 },
-      axisPointer: { type: 'cross', lineStyle: { color: theme.strong }, crossStyle: { color: theme.strong }, label: { show: false } },
+      axisPointer: {
+        type: 'cross',
+        lineStyle: { color: theme.strong },
+        crossStyle: { color: theme.strong },
+        label: { show: false },
+      },
       valueFormatter: (value) => significant(Number(value), 4),
     },
     xAxis: {
@@ -106,5 +116,8 @@ export function hiddenByLog(curves: readonly Curve[]): number {
 
 /** Long form, one line a point: what a statistics program wants. */
 export function curveRows(curves: readonly Curve[], valueName: string): readonly (readonly (string | number)[])[] {
-  return [['run', 'step', valueName], ...curves.flatMap((curve) => curve.points.map(([step, value]) => [curve.name, step, value]))]
+  return [
+    ['run', 'step', valueName],
+    ...curves.flatMap((curve) => curve.points.map(([step, value]) => [curve.name, step, value])),
+  ]
 }

@@ -35,7 +35,9 @@ export function differenceRows(metrics: readonly MetricResult[]): readonly Diffe
 }
 
 /** Panels in the order in which their first measure comes. */
-export function panelsOf(rows: readonly DifferenceRow[]): readonly { readonly unit: Unit; readonly rows: readonly DifferenceRow[] }[] {
+export function panelsOf(
+  rows: readonly DifferenceRow[],
+): readonly { readonly unit: Unit; readonly rows: readonly DifferenceRow[] }[] {
   return [...new Set(rows.map((row) => row.unit))].map((unit) => ({ unit, rows: rows.filter((row) => row.unit === unit) }))
 }
 
@@ -154,7 +156,17 @@ export function describe(row: DifferenceRow): string {
 export function pairedDifferenceRows(rows: readonly DifferenceRow[]): readonly (readonly (string | number | null)[])[] {
   return [
     ['measure', 'unit', 'better', 'dpo_minus_sft', 'low', 'high', 'p_holm', 'winner', 'basis'],
-    ...rows.map((row) => [row.label, row.unit, row.isTurned ? 'lower' : 'higher', row.mean, row.low, row.high, row.holmPValue, row.winner, row.basis]),
+    ...rows.map((row) => [
+      row.label,
+      row.unit,
+      row.isTurned ? 'lower' : 'higher',
+      row.mean,
+      row.low,
+      row.high,
+      row.holmPValue,
+      row.winner,
+      row.basis,
+    ]),
   ]
 }
 
@@ -181,7 +193,12 @@ function reach(rows: readonly DifferenceRow[], unit: Unit): number {
 }
 
 function tick(value: number, unit: Unit): string {
-  return value === 0 ? '0' : difference(value, unit).replace(/ (pp|×)$/, '').replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
+  return value === 0
+    ? '0'
+    : difference(value, unit)
+        .replace(/ (pp|×)$/, '')
+        .replace(/(\.\d*?)0+$/, '$1')
+        .replace(/\.$/, '')
 }
 
 function escapeHtml(text: string): string {

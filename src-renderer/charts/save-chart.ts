@@ -24,7 +24,12 @@ export function svgOf(picture: Picture): string {
 
 export async function pngOf(picture: Picture): Promise<Blob> {
   const element = document.createElement('div')
-  const chart = init(element, null, { renderer: 'canvas', devicePixelRatio: 2, width: picture.width, height: picture.height + TITLE_HEIGHT })
+  const chart = init(element, null, {
+    renderer: 'canvas',
+    devicePixelRatio: 2,
+    width: picture.width,
+    height: picture.height + TITLE_HEIGHT,
+  })
   chart.setOption(standingAlone(picture))
   chart.getZr().flush()
   const canvas = chart.renderToCanvas({ pixelRatio: 2, backgroundColor: picture.theme.surface })

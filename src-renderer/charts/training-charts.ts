@@ -22,7 +22,14 @@ export const TRAINING_CHARTS: readonly TrainingChart[] = [
 ]
 
 /** What every run and every study shows. */
-export const MAIN_METRICS: readonly string[] = ['loss', 'rewards/margins', 'rewards/accuracies', 'grad_norm', 'learning_rate', 'mean_token_accuracy']
+export const MAIN_METRICS: readonly string[] = [
+  'loss',
+  'rewards/margins',
+  'rewards/accuracies',
+  'grad_norm',
+  'learning_rate',
+  'mean_token_accuracy',
+]
 
 /** "Loss (nats)". */
 export function axisName(metricName: string): string {

@@ -8,7 +8,8 @@ import type { Announcement, EventName, events } from '../../src-preload/contract
 import type { OperationName, Output, Question } from '../../src-preload/contract/operations.ts'
 
 /** The input may be left out where the contract says that there is none. */
-export type Asked<Name extends OperationName> = undefined extends Question<Name> ? [input?: Question<Name>] : [input: Question<Name>]
+export type Asked<Name extends OperationName> =
+  undefined extends Question<Name> ? [input?: Question<Name>] : [input: Question<Name>]
 
 /** @throws LabError with main's code, message and details */
 export async function ask<Name extends OperationName>(name: Name, ...[input]: Asked<Name>): Promise<Output<Name>> {
@@ -24,10 +25,7 @@ const listeners = new Set<(announcement: Announcement) => void>()
 let isSubscribed = false
 
 /** Calls `listener` for every announcement of that name until the returned function is called. */
-export function subscribe<Name extends EventName>(
-  name: Name,
-  listener: (value: Announced<Name>) => void,
-): () => void {
+export function subscribe<Name extends EventName>(name: Name, listener: (value: Announced<Name>) => void): () => void {
   // One subscription at the bridge serves the whole window, however many charts are on the page.
   if (!isSubscribed) window.lab.subscribe((announcement) => listeners.forEach((each) => each(announcement)))
   isSubscribed = true

@@ -8,7 +8,7 @@ export type KeyMap = Readonly<Record<string, (event: KeyboardEvent) => void>>
 export function useKeys(keys: () => KeyMap): void {
   const listen = (event: KeyboardEvent) => {
     const isHeld = event.ctrlKey || event.metaKey
-    if (event.altKey || (!isHeld && isTyping(event.target))) return
+    if (event.altKey || (!isHeld && isTakenBy(event.target, event.key))) return
     const action = keys()[`${isHeld ? 'Ctrl+' : ''}${isHeld ? event.key.toLowerCase() : event.key}`]
     if (action === undefined || event.defaultPrevented) return
     event.preventDefault()
@@ -18,10 +18,11 @@ export function useKeys(keys: () => KeyMap): void {
   onScopeDispose(() => removeEventListener('keydown', listen))
 }
 
-/** Widgets with keys of their own (a list, a slider, tabs, a menu) keep them as well. */
-function isTyping(target: EventTarget | null): boolean {
-  return (
-    target instanceof HTMLElement &&
-    target.closest('input, textarea, select, [contenteditable], [role="slider"], [role="listbox"], [role="menu"], [role="tablist"], [role="dialog"], [role="radiogroup"], [role="group"]') !== null
-  )
+const TEXT = 'textarea, select, [contenteditable], input:not([type="range"], [type="checkbox"]), [role="dialog"], [role="menu"]'
+const WALKED = 'input[type="range"], [role="slider"], [role="listbox"], [role="tablist"], [role="group"], table'
+
+/** A text field takes every key; what is walked through by arrows takes those and leaves the letters. */
+function isTakenBy(target: EventTarget | null, key: string): boolean {
+  if (!(target instanceof HTMLElement)) return false
+  return target.closest(TEXT) !== null || (/^(Arrow|Home$|End$|Page)/.test(key) && target.closest(WALKED) !== null)
 }

@@ -13,12 +13,18 @@ export interface Route {
 }
 
 export function parseRoute(hash: string): Route {
-  const [room, id, section] = hash.replace(/^#?\/?/, '').split('/').map(decodeURIComponent)
+  const [room, id, section] = hash
+    .replace(/^#?\/?/, '')
+    .split('/')
+    .map(decodeURIComponent)
   return { room: ROOMS.find((each) => each === room) ?? 'study', id: id || null, section: section || null }
 }
 
 export function toHash(room: Room, id: string | null = null, section: string | null = null): string {
-  return `#/${[room, id, section].filter((part) => part !== null).map(encodeURIComponent).join('/')}`
+  return `#/${[room, id, section]
+    .filter((part) => part !== null)
+    .map(encodeURIComponent)
+    .join('/')}`
 }
 
 export const route = ref<Route>(parseRoute(globalThis.location?.hash ?? ''))

@@ -12,6 +12,8 @@ export interface PaletteCommand {
 export function matchCommands(commands: readonly PaletteCommand[], query: string): readonly PaletteCommand[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean)
   const rank = (command: PaletteCommand) => (command.label.toLowerCase().startsWith(words.join(' ')) ? 0 : 1)
-  const matches = commands.filter((command) => words.every((word) => `${command.label} ${command.group}`.toLowerCase().includes(word)))
+  const matches = commands.filter((command) =>
+    words.every((word) => `${command.label} ${command.group}`.toLowerCase().includes(word)),
+  )
   return words.length === 0 ? matches : [...matches].sort((a, b) => rank(a) - rank(b))
 }

@@ -4,9 +4,10 @@ import { Activity, Database, FlaskConical, Stethoscope } from '@lucide/vue'
 import type { Component } from 'vue'
 import type { Room } from '../lab/route.ts'
 
-export const rooms: readonly { readonly room: Room; readonly label: string; readonly about: string; readonly icon: Component }[] = [
-  { room: 'study', label: 'Study', about: 'Compare what SFT and DPO make of one vision encoder', icon: FlaskConical },
-  { room: 'runs', label: 'Runs', about: 'Every training, live and past', icon: Activity },
-  { room: 'data', label: 'Data', about: 'Images, conversations and preference pairs', icon: Database },
-  { room: 'doctor', label: 'Doctor', about: 'What this machine offers, and what is missing', icon: Stethoscope },
-]
+export const rooms: readonly { readonly room: Room; readonly label: string; readonly about: string; readonly icon: Component }[] =
+  [
+    { room: 'study', label: 'Study', about: 'Compare what SFT and DPO make of one vision encoder', icon: FlaskConical },
+    { room: 'runs', label: 'Runs', about: 'Every training, live and past', icon: Activity },
+    { room: 'data', label: 'Data', about: 'Images, conversations and preference pairs', icon: Database },
+    { room: 'doctor', label: 'Doctor', about: 'What this machine offers, and what is missing', icon: Stethoscope },
+  ]

@@ -2,4 +2,9 @@
 
 import type { RunRow } from '../../src-main/domain/run-view.ts'
 
-export const objectiveLabels: Readonly<Record<RunRow['objective'], string>> = { sft: 'SFT', dpo: 'DPO', 'caption-words': 'Caption words', text: 'Text alone' }
+export const objectiveLabels: Readonly<Record<RunRow['objective'], string>> = {
+  sft: 'SFT',
+  dpo: 'DPO',
+  'caption-words': 'Caption words',
+  text: 'Text alone',
+}

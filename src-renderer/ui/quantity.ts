@@ -17,7 +17,11 @@ export function quantity(value: number | null | undefined, unit: Unit): string {
 export function difference(value: number | null, unit: Unit): string {
   if (value === null || !Number.isFinite(value)) return '–'
   const [text, suffix] =
-    unit === 'share' ? [(value * 100).toFixed(1), ' pp'] : unit === 'ratio' ? [value.toFixed(2), ' ×'] : [significant(value).replace('−', '-'), '']
+    unit === 'share'
+      ? [(value * 100).toFixed(1), ' pp']
+      : unit === 'ratio'
+        ? [value.toFixed(2), ' ×']
+        : [significant(value).replace('−', '-'), '']
   const zero = Number(text) === 0
   return `${zero ? '±' : value > 0 ? '+' : ''}${signed(zero ? text.replace('-', '') : text)}${suffix}`
 }

@@ -89,14 +89,19 @@ export function defaultsOf(schema: JsonSchema, value: unknown = undefined): unkn
  */
 export function fieldAt(fields: readonly SchemaField[], path: readonly string[]): SchemaField | null {
   for (const within of [path, path.slice(1)]) {
-    const found = fields.find((field) => field.path.length <= within.length && field.path.every((key, index) => key === within[index]))
+    const found = fields.find(
+      (field) => field.path.length <= within.length && field.path.every((key, index) => key === within[index]),
+    )
     if (found !== undefined) return found
   }
   return null
 }
 
 export function at(value: unknown, path: readonly string[]): unknown {
-  return path.reduce<unknown>((here, key) => (typeof here === 'object' && here !== null ? (here as FormValue)[key] : undefined), value)
+  return path.reduce<unknown>(
+    (here, key) => (typeof here === 'object' && here !== null ? (here as FormValue)[key] : undefined),
+    value,
+  )
 }
 
 /** A copy of `value` with `next` at `path`. */
@@ -132,9 +137,15 @@ export function rangeOf(field: SchemaField): string {
 export function fromText(field: SchemaField, text: string): unknown {
   const trimmed = text.trim()
   if (trimmed === '' && field.nullable) return null
-  if (field.control === 'number' || field.control === 'integer') return trimmed !== '' && Number.isFinite(Number(trimmed)) ? Number(trimmed) : text
+  if (field.control === 'number' || field.control === 'integer')
+    return trimmed !== '' && Number.isFinite(Number(trimmed)) ? Number(trimmed) : text
   if (field.control === 'numbers')
-    return trimmed === '' ? [] : trimmed.split(/[\s,;]+/).filter(Boolean).map((each) => (Number.isFinite(Number(each)) ? Number(each) : each))
+    return trimmed === ''
+      ? []
+      : trimmed
+          .split(/[\s,;]+/)
+          .filter(Boolean)
+          .map((each) => (Number.isFinite(Number(each)) ? Number(each) : each))
   return text
 }
 
@@ -143,7 +154,13 @@ export function toText(value: unknown): string {
   return Array.isArray(value) ? value.join(', ') : String(value)
 }
 
-function scalarField(path: readonly string[], label: string, property: JsonSchema, inner: JsonSchema, required: boolean): SchemaField | null {
+function scalarField(
+  path: readonly string[],
+  label: string,
+  property: JsonSchema,
+  inner: JsonSchema,
+  required: boolean,
+): SchemaField | null {
   const choices = choicesOf(inner)
   const type = inner['type']
   const control =

@@ -23,7 +23,8 @@ beforeAll(async () => {
 afterAll(() => folder?.remove(), 30_000)
 
 const viewOf = (page: Page) => ask<StudyView>(page, 'studies.get', { studyId })
-const shareOf = async (page: Page) => Number(await page.getByRole('progressbar', { name: 'Progress of the study' }).getAttribute('aria-valuenow'))
+const shareOf = async (page: Page) =>
+  Number(await page.getByRole('progressbar', { name: 'Progress of the study' }).getAttribute('aria-valuenow'))
 
 /** Waits until what the database says of the study is as wanted. */
 async function until(page: Page, wanted: (view: StudyView) => boolean, patience = minutes(3)): Promise<StudyView> {
@@ -32,90 +33,129 @@ async function until(page: Page, wanted: (view: StudyView) => boolean, patience 
     const view = await viewOf(page)
     if (wanted(view)) return view
     if (view.row.status === 'failed') throw new Error(`the study failed: ${JSON.stringify(view.row.failure)}`)
-    if (Date.now() > end) throw new Error(`still ${view.row.status} after ${patience} ms: ${view.row.phasesDone} of ${view.row.phases} phases`)
+    if (Date.now() > end)
+      throw new Error(`still ${view.row.status} after ${patience} ms: ${view.row.phasesDone} of ${view.row.phases} phases`)
     await page.waitForTimeout(100)
   }
 }
 
 /** True when something was drawn: not every pixel is the same. */
 const isDrawn = (page: Page, selector: string) =>
-  page.locator(selector).first().evaluate((element) => {
-    const canvas = element as HTMLCanvasElement
-    const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
-    const pixels = new Set(new Uint32Array(data.buffer))
-    return pixels.size > 1
-  })
+  page
+    .locator(selector)
+    .first()
+    .evaluate((element) => {
+      const canvas = element as HTMLCanvasElement
+      const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height)
+      const pixels = new Set(new Uint32Array(data.buffer))
+      return pixels.size > 1
+    })
 
-it('begins a study of one’s own from a preset, and makes the data that the preset names', async () => {
-  const { page } = lab
-  const quick = (await ask<readonly { name: string; quick: boolean }[]>(page, 'presets.list')).find((preset) => preset.quick)
-  await goTo(page, `#/study/new/${quick!.name}`)
-  await page.getByLabel('Name').first().fill('My own')
-  await page.getByRole('button', { name: 'Start', exact: true }).click()
-  await page.getByRole('heading', { level: 1, name: 'My own' }).waitFor()
-  studyId = (await ask<readonly { id: string; name: string }[]>(page, 'studies.list')).find(({ name }) => name === 'My own')!.id
-  const begun = await until(page, (view) => view.row.status === 'running')
-  expect(begun.phases.map(({ kind }) => kind)).toContain('sight-test')
-  await page.getByRole('button', { name: 'Cancel' }).click()
-  await until(page, (view) => view.row.status === 'cancelled')
-}, minutes(2))
+it(
+  'begins a study of one’s own from a preset, and makes the data that the preset names',
+  async () => {
+    const { page } = lab
+    const quick = (await ask<readonly { name: string; quick: boolean }[]>(page, 'presets.list')).find((preset) => preset.quick)
+    await goTo(page, `#/study/new/${quick!.name}`)
+    await page.getByLabel('Name').first().fill('My own')
+    await page.getByRole('button', { name: 'Start', exact: true }).click()
+    await page.getByRole('heading', { level: 1, name: 'My own' }).waitFor()
+    studyId = (await ask<readonly { id: string; name: string }[]>(page, 'studies.list')).find(({ name }) => name === 'My own')!.id
+    const begun = await until(page, (view) => view.row.status === 'running')
+    expect(begun.phases.map(({ kind }) => kind)).toContain('sight-test')
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await until(page, (view) => view.row.status === 'cancelled')
+  },
+  minutes(2),
+)
 
-it('starts the quick study by one click: makes its data, trains, and lets itself be cancelled', async () => {
-  const { page } = lab
-  const quick = (await ask<readonly { name: string; title: string; quick: boolean }[]>(page, 'presets.list')).find((preset) => preset.quick)
-  expect(quick, 'a preset that is marked as quick').toBeDefined()
-  await goTo(page, '#/study')
-  await page.getByRole('button', { name: `Start: ${quick!.title}` }).click()
-  await page.getByRole('button', { name: 'Cancel' }).waitFor()
-  studyId = (await ask<readonly { id: string; preset: string | null }[]>(page, 'studies.list')).find(({ preset }) => preset === quick!.name)!.id
-  await until(page, (view) => view.row.status === 'running' && view.phases.some((phase) => phase.kind === 'train' && phase.done > 1))
-  await page.getByRole('region', { name: 'Phases of this study' }).waitFor()
-  await page.locator('.frame canvas').first().waitFor()
-  await page.getByRole('button', { name: 'Cancel' }).click()
-  await until(page, (view) => view.row.status === 'cancelled')
-  await page.getByText('cancelled').first().waitFor()
-}, minutes(4))
+it(
+  'starts the quick study by one click: makes its data, trains, and lets itself be cancelled',
+  async () => {
+    const { page } = lab
+    const quick = (await ask<readonly { name: string; title: string; quick: boolean }[]>(page, 'presets.list')).find(
+      (preset) => preset.quick,
+    )
+    expect(quick, 'a preset that is marked as quick').toBeDefined()
+    await goTo(page, '#/study')
+    await page.getByRole('button', { name: `Start: ${quick!.title}` }).click()
+    await page.getByRole('button', { name: 'Cancel' }).waitFor()
+    studyId = (await ask<readonly { id: string; preset: string | null }[]>(page, 'studies.list')).find(
+      ({ preset }) => preset === quick!.name,
+    )!.id
+    await until(
+      page,
+      (view) => view.row.status === 'running' && view.phases.some((phase) => phase.kind === 'train' && phase.done > 1),
+    )
+    await page.getByRole('region', { name: 'Phases of this study' }).waitFor()
+    await page.locator('.frame canvas').first().waitFor()
+    await page.getByRole('button', { name: 'Cancel' }).click()
+    await until(page, (view) => view.row.status === 'cancelled')
+    await page.getByText('cancelled').first().waitFor()
+  },
+  minutes(4),
+)
 
-it('takes a study of one’s own and shows it progress, in the page and in the status bar', async () => {
-  const { page } = lab
-  studyId = (await ask<{ studyId: string }>(page, 'studies.start', { kind: 'config', config: tinyStudy })).studyId
-  await goTo(page, `#/study/${studyId}`)
-  await page.getByRole('heading', { level: 1, name: tinyStudy.name }).waitFor()
-  await until(page, (view) => view.row.phasesDone >= 2)
-  await page.getByRole('button', { name: 'Pause' }).waitFor()
-  await page.getByRole('progressbar', { name: /^Progress of/ }).last().waitFor()
-  await page.waitForFunction(() => document.querySelectorAll('.status-bar [role="progressbar"]').length === 1)
-}, minutes(3))
+it(
+  'takes a study of one’s own and shows it progress, in the page and in the status bar',
+  async () => {
+    const { page } = lab
+    studyId = (await ask<{ studyId: string }>(page, 'studies.start', { kind: 'config', config: tinyStudy })).studyId
+    await goTo(page, `#/study/${studyId}`)
+    await page.getByRole('heading', { level: 1, name: tinyStudy.name }).waitFor()
+    await until(page, (view) => view.row.phasesDone >= 2)
+    await page.getByRole('button', { name: 'Pause' }).waitFor()
+    await page
+      .getByRole('progressbar', { name: /^Progress of/ })
+      .last()
+      .waitFor()
+    await page.waitForFunction(() => document.querySelectorAll('.status-bar [role="progressbar"]').length === 1)
+  },
+  minutes(3),
+)
 
-it('pauses: nothing moves any more, and a reload shows the same', async () => {
-  const { page } = lab
-  await page.getByRole('button', { name: 'Pause' }).click()
-  const paused = await until(page, (view) => view.row.status === 'paused')
-  await page.getByRole('button', { name: 'Resume' }).waitFor()
-  const read = async () => ({
-    overall: (await page.locator('.overall').innerText()).replace(/\s+/g, ' '),
-    phases: (await page.getByRole('region', { name: 'Phases of this study' }).innerText()).replace(/\s+/g, ' '),
-    share: await shareOf(page),
-  })
-  await page.waitForTimeout(700)
-  const before = await read()
-  await page.reload()
-  await page.getByRole('button', { name: 'Resume' }).waitFor()
-  await page.getByRole('region', { name: 'Phases of this study' }).waitFor()
-  expect(await read()).toEqual(before)
-  expect((await viewOf(page)).row.phasesDone).toBe(paused.row.phasesDone)
-}, minutes(2))
+it(
+  'pauses: nothing moves any more, and a reload shows the same',
+  async () => {
+    const { page } = lab
+    await page.getByRole('button', { name: 'Pause' }).click()
+    const paused = await until(page, (view) => view.row.status === 'paused')
+    await page.getByRole('button', { name: 'Resume' }).waitFor()
+    const read = async () => ({
+      overall: (await page.locator('.overall').innerText()).replace(/\s+/g, ' '),
+      phases: (await page.getByRole('region', { name: 'Phases of this study' }).innerText()).replace(/\s+/g, ' '),
+      share: await shareOf(page),
+    })
+    await page.waitForTimeout(700)
+    const before = await read()
+    await page.reload()
+    await page.getByRole('button', { name: 'Resume' }).waitFor()
+    await page.getByRole('region', { name: 'Phases of this study' }).waitFor()
+    expect(await read()).toEqual(before)
+    expect((await viewOf(page)).row.phasesDone).toBe(paused.row.phasesDone)
+  },
+  minutes(2),
+)
 
-it('resumes, and draws the curves of both arms', async () => {
-  const { page } = lab
-  await page.getByRole('button', { name: 'Resume' }).click()
-  await until(page, (view) => view.phases.some((phase) => phase.stage === 'dpo' && phase.done > 2) || view.phases.some((phase) => phase.stage === 'dpo' && phase.status === 'finished'))
-  await page.getByRole('button', { name: 'Stage 2: SFT and DPO' }).click()
-  await page.locator('.frame canvas').first().waitFor()
-  expect(await isDrawn(page, '.frame canvas')).toBe(true)
-  await page.getByText('Nothing is running').waitFor({ timeout: minutes(3) })
-  await until(page, (view) => view.row.status === 'finished')
-}, minutes(4))
+it(
+  'resumes, and draws the curves of both arms',
+  async () => {
+    const { page } = lab
+    await page.getByRole('button', { name: 'Resume' }).click()
+    await until(
+      page,
+      (view) =>
+        view.phases.some((phase) => phase.stage === 'dpo' && phase.done > 2) ||
+        view.phases.some((phase) => phase.stage === 'dpo' && phase.status === 'finished'),
+    )
+    await page.getByRole('button', { name: 'Stage 2: SFT and DPO' }).click()
+    await page.locator('.frame canvas').first().waitFor()
+    expect(await isDrawn(page, '.frame canvas')).toBe(true)
+    await page.getByText('Nothing is running').waitFor({ timeout: minutes(3) })
+    await until(page, (view) => view.row.status === 'finished')
+  },
+  minutes(4),
+)
 
 it('shows the result: verdict first, then every measure the database has', async () => {
   const { page } = lab
@@ -135,7 +175,9 @@ it('lays the arms’ maps over the image and outlines the region that decides', 
   await page.locator('.map canvas').first().waitFor()
   expect(await page.locator('.map').count()).toBe(4)
   expect(await isDrawn(page, '.map canvas')).toBe(true)
-  await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('.map img')].every((image) => image.naturalWidth > 0))
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll<HTMLImageElement>('.map img')].every((image) => image.naturalWidth > 0),
+  )
   expect(await page.locator('.map rect.outline').count()).toBeGreaterThan(0)
   const asked = await page.locator('.asked').innerText()
   await page.keyboard.press('ArrowRight')
@@ -196,20 +238,30 @@ it('lists every run, opens one by keyboard, and saves its curve as numbers', asy
   expect(existsSync(`${lab.folder}/loss.csv`)).toBe(true)
 })
 
-it.each(['light', 'dark'] as const)('can be read by everybody when it is full of results, in %s', async (theme) => {
-  const { page } = lab
-  await ask(page, 'settings.set', { theme })
-  await page.reload()
-  const found: string[] = []
-  const [run] = await ask<readonly { id: string }[]>(page, 'runs.list')
-  for (const hash of [...['progress', 'results', 'maps', 'parity', 'config', 'files'].map((section) => `#/study/${studyId}/${section}`), '#/study', '#/runs', `#/runs/${run!.id}`, '#/data']) {
-    await goTo(page, hash)
-    await page.waitForSelector('.room h1')
-    await page.waitForTimeout(500)
-    found.push(...(await seriousFaults(page)).map((fault) => `${hash} ${fault}`))
-  }
-  expect(found).toEqual([])
-}, minutes(4))
+it.each(['light', 'dark'] as const)(
+  'can be read by everybody when it is full of results, in %s',
+  async (theme) => {
+    const { page } = lab
+    await ask(page, 'settings.set', { theme })
+    await page.reload()
+    const found: string[] = []
+    const [run] = await ask<readonly { id: string }[]>(page, 'runs.list')
+    for (const hash of [
+      ...['progress', 'results', 'maps', 'parity', 'config', 'files'].map((section) => `#/study/${studyId}/${section}`),
+      '#/study',
+      '#/runs',
+      `#/runs/${run!.id}`,
+      '#/data',
+    ]) {
+      await goTo(page, hash)
+      await page.waitForSelector('.room h1')
+      await page.waitForTimeout(500)
+      found.push(...(await seriousFaults(page)).map((fault) => `${hash} ${fault}`))
+    }
+    expect(found).toEqual([])
+  },
+  minutes(4),
+)
 
 it('has said nothing on the console', () => {
   expect(lab.complaints).toEqual([])

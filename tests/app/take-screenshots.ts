@@ -14,7 +14,9 @@ const folder = await makeLabFolder(resolve(project))
 try {
   const { page, complaints } = await folder.open()
   const before = await ask<{ theme: string }>(page, 'settings.get')
-  const study = (await ask<readonly { id: string; status: string }[]>(page, 'studies.list')).find(({ status }) => status === 'finished')
+  const study = (await ask<readonly { id: string; status: string }[]>(page, 'studies.list')).find(
+    ({ status }) => status === 'finished',
+  )
   const run = (await ask<readonly { id: string; objective: string; studyId: string | null }[]>(page, 'runs.list')).find(
     ({ objective, studyId }) => objective === 'dpo' && studyId === study?.id,
   )
@@ -36,14 +38,21 @@ try {
     await page.reload()
     for (const [name, hash] of Object.entries(rooms)) {
       await goTo(page, hash)
-      await page.waitForFunction(() => document.querySelector('.room h1') !== null && document.querySelector('.skeleton') === null, undefined, { timeout: 60_000 })
+      await page.waitForFunction(
+        () => document.querySelector('.room h1') !== null && document.querySelector('.skeleton') === null,
+        undefined,
+        { timeout: 60_000 },
+      )
       // Canvases are painted a moment after the page is complete.
       await page.waitForTimeout(900)
       await page.mouse.move(0, 0)
       await page.screenshot({ path: join(output, `${name}-${theme}.png`) })
     }
     await goTo(page, rooms['study-results'])
-    await page.locator('.frame').last().evaluate((frame) => frame.scrollIntoView({ block: 'start' }))
+    await page
+      .locator('.frame')
+      .last()
+      .evaluate((frame) => frame.scrollIntoView({ block: 'start' }))
     await page.waitForTimeout(600)
     await page.screenshot({ path: join(output, `study-differences-${theme}.png`) })
   }

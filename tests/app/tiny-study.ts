@@ -2,14 +2,33 @@
 
 const stage = { steps: 16, batchSize: 4, learningRate: 1e-3, checkpointEverySteps: 8 }
 
-export const tinySightTest = { seed: 1, imageSize: 64, scenes: { train: 60, validation: 20, test: 24 }, pairs: { train: 48, test: 24 } }
+export const tinySightTest = {
+  seed: 1,
+  imageSize: 64,
+  scenes: { train: 60, validation: 20, test: 24 },
+  pairs: { train: 48, test: 24 },
+}
 
 export const tinyStudy = {
   name: 'A tiny study',
   seeds: [0],
   model: {
-    visionEncoder: { imageSize: 64, patchSize: 16, hiddenSize: 32, intermediateSize: 64, numHiddenLayers: 2, numAttentionHeads: 2 },
-    languageModel: { vocabSize: 400, hiddenSize: 32, intermediateSize: 64, numHiddenLayers: 2, numAttentionHeads: 2, numKeyValueHeads: 1 },
+    visionEncoder: {
+      imageSize: 64,
+      patchSize: 16,
+      hiddenSize: 32,
+      intermediateSize: 64,
+      numHiddenLayers: 2,
+      numAttentionHeads: 2,
+    },
+    languageModel: {
+      vocabSize: 400,
+      hiddenSize: 32,
+      intermediateSize: 64,
+      numHiddenLayers: 2,
+      numAttentionHeads: 2,
+      numKeyValueHeads: 1,
+    },
   },
   data: {
     texts: 'sight-test texts',

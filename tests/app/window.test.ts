@@ -27,7 +27,12 @@ it('opens, says what it is for, and lists what the project holds: nothing yet', 
 
 it('goes to every room by its key', async () => {
   const { page } = lab
-  for (const [key, room] of [['2', 'Runs'], ['3', 'Data'], ['4', 'Doctor'], ['1', 'Study']] as const) {
+  for (const [key, room] of [
+    ['2', 'Runs'],
+    ['3', 'Data'],
+    ['4', 'Doctor'],
+    ['1', 'Study'],
+  ] as const) {
     await page.keyboard.press(`Control+${key}`)
     await page.getByRole('heading', { level: 1, name: room }).waitFor()
   }
@@ -60,7 +65,9 @@ it('tells what the machine offers, each fault with a remedy that can be copied',
   await page.locator('.check').first().waitFor({ timeout: 60_000 })
   const report = await ask<{ checks: readonly { title: string; remedy: string | null }[] }>(page, 'doctor.run')
   for (const check of report.checks) await page.getByRole('heading', { name: check.title, exact: true }).waitFor()
-  expect(await page.getByRole('button', { name: 'Copy the remedy' }).count()).toBe(report.checks.filter((check) => check.remedy !== null).length)
+  expect(await page.getByRole('button', { name: 'Copy the remedy' }).count()).toBe(
+    report.checks.filter((check) => check.remedy !== null).length,
+  )
 }, 120_000)
 
 it('copies the doctor’s report to the clipboard', async () => {
@@ -119,19 +126,23 @@ it('refuses code from text, foreign scripts and foreign pages', async () => {
   expect(page.url()).toBe(address)
 })
 
-it.each(['light', 'dark'] as const)('has no serious fault of accessibility in any room, in %s', async (scheme) => {
-  const { page } = lab
-  await ask(page, 'settings.set', { theme: scheme })
-  await page.reload()
-  const found: string[] = []
-  for (const hash of ['#/study', '#/study/new', '#/runs', '#/runs/new', '#/data', '#/doctor']) {
-    await goTo(page, hash)
-    await page.waitForSelector('.room h1')
-    await page.waitForTimeout(400)
-    found.push(...(await seriousFaults(page)).map((fault) => `${hash} ${fault}`))
-  }
-  expect(found).toEqual([])
-}, 120_000)
+it.each(['light', 'dark'] as const)(
+  'has no serious fault of accessibility in any room, in %s',
+  async (scheme) => {
+    const { page } = lab
+    await ask(page, 'settings.set', { theme: scheme })
+    await page.reload()
+    const found: string[] = []
+    for (const hash of ['#/study', '#/study/new', '#/runs', '#/runs/new', '#/data', '#/doctor']) {
+      await goTo(page, hash)
+      await page.waitForSelector('.room h1')
+      await page.waitForTimeout(400)
+      found.push(...(await seriousFaults(page)).map((fault) => `${hash} ${fault}`))
+    }
+    expect(found).toEqual([])
+  },
+  120_000,
+)
 
 it('is never so narrow that something is cut off sideways', async () => {
   const { page, app } = lab
@@ -139,11 +150,20 @@ it('is never so narrow that something is cut off sideways', async () => {
   for (const hash of ['#/study', '#/study/new', '#/runs', '#/runs/new', '#/data', '#/doctor']) {
     await goTo(page, hash)
     await page.waitForSelector('.room h1')
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth && document.querySelector('.room')!.scrollWidth <= document.querySelector('.room')!.clientWidth), hash).toBe(true)
+    expect(
+      await page.evaluate(
+        () =>
+          document.documentElement.scrollWidth <= innerWidth &&
+          document.querySelector('.room')!.scrollWidth <= document.querySelector('.room')!.clientWidth,
+      ),
+      hash,
+    ).toBe(true)
   }
 })
 
 it('has said nothing on the console that a person would have to look into', () => {
   // The attempts of the policy test above are meant to be refused, and Chromium says so.
-  expect(lab.complaints.filter((text) => !/Content Security Policy|EvalError|net::ERR_|Not allowed to load/.test(text))).toEqual([])
+  expect(lab.complaints.filter((text) => !/Content Security Policy|EvalError|net::ERR_|Not allowed to load/.test(text))).toEqual(
+    [],
+  )
 })

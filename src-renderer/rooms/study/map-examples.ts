@@ -26,7 +26,9 @@ export function mapExamples(examples: readonly Example[]): readonly MapExample[]
   const found = new Map<string, MapExample>()
   for (const example of examples) {
     if (example.image === null || found.has(example.itemId)) continue
-    const details = example.encoders.flatMap(({ encoder, detail }) => (detail?.kind === 'maps' ? [[encoder, detail] as const] : []))
+    const details = example.encoders.flatMap(({ encoder, detail }) =>
+      detail?.kind === 'maps' ? [[encoder, detail] as const] : [],
+    )
     const first = details[0]?.[1]
     if (first === undefined) continue
     found.set(example.itemId, {
@@ -44,7 +46,11 @@ export function mapExamples(examples: readonly Example[]): readonly MapExample[]
 }
 
 /** Energy of a map inside the region relative to the region's area, as domain/metric.ts defines it; null without a region. */
-export function energyInside(map: PatchMap, region: readonly Box[], image: { readonly width: number; readonly height: number }): number | null {
+export function energyInside(
+  map: PatchMap,
+  region: readonly Box[],
+  image: { readonly width: number; readonly height: number },
+): number | null {
   let [inside, area, sum] = [0, 0, 0]
   for (let row = 0; row < map.rows; row++)
     for (let column = 0; column < map.columns; column++) {
@@ -58,7 +64,14 @@ export function energyInside(map: PatchMap, region: readonly Box[], image: { rea
 }
 
 /** Share of a patch that lies in one of the boxes; overlapping boxes are sampled, not added. */
-function coverage(region: readonly Box[], image: { readonly width: number; readonly height: number }, x: number, y: number, width: number, height: number): number {
+function coverage(
+  region: readonly Box[],
+  image: { readonly width: number; readonly height: number },
+  x: number,
+  y: number,
+  width: number,
+  height: number,
+): number {
   const GRID = 4
   let hits = 0
   for (let i = 0; i < GRID; i++)

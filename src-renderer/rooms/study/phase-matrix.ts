@@ -39,9 +39,7 @@ export function phaseMatrix(phases: readonly PhaseRow[]): PhaseMatrix {
   return {
     seeds: [...new Set(seeded.map((phase) => phase.seed!))],
     shared: ordered.filter((phase) => phase.seed === null),
-    groups: [...groups]
-      .map(([title, columns]) => ({ title, columns }))
-      .sort((a, b) => place(a.title) - place(b.title)),
+    groups: [...groups].map(([title, columns]) => ({ title, columns })).sort((a, b) => place(a.title) - place(b.title)),
     at: (seed, key) => byPlace.get(`${seed} ${key}`) ?? null,
   }
 }
@@ -61,7 +59,9 @@ export function encoderOf(phase: PhaseRow): EncoderName | null {
 }
 
 /** Stages before the arms part: how a column and a curve are called, and how the curve is drawn. */
-export const EARLY_STAGES: Partial<Readonly<Record<StageName, { readonly column: string; readonly curve: string; readonly dash: 'solid' | 'dashed' | 'dotted' }>>> = {
+export const EARLY_STAGES: Partial<
+  Readonly<Record<StageName, { readonly column: string; readonly curve: string; readonly dash: 'solid' | 'dashed' | 'dotted' }>>
+> = {
   language: { column: '0 text', curve: 'Stage 0, text', dash: 'dotted' },
   pretraining: { column: '0 sight', curve: 'Stage 0, sight', dash: 'dotted' },
   alignment: { column: '1a', curve: 'Stage 1a', dash: 'dashed' },
@@ -74,7 +74,8 @@ export function isEarly(stage: StageName | null): boolean {
 }
 
 function columnOf(phase: PhaseRow): PhaseColumn {
-  if (phase.stage !== null && isEarly(phase.stage)) return { key: keyOf(phase), label: EARLY_STAGES[phase.stage]?.column ?? phase.stage, encoder: null }
+  if (phase.stage !== null && isEarly(phase.stage))
+    return { key: keyOf(phase), label: EARLY_STAGES[phase.stage]?.column ?? phase.stage, encoder: null }
   return { key: keyOf(phase), label: encoderOf(phase) === null ? phase.title : '', encoder: encoderOf(phase) }
 }
 

@@ -31,13 +31,24 @@ const GROUPS: readonly (readonly [prefix: string, title: string])[] = [
 export function resultGroups(results: StudyResults): readonly ResultGroup[] {
   const titleOf = (metric: string) => GROUPS.find(([prefix]) => metric.startsWith(prefix))?.[1] ?? 'Other measures'
   const titles = [...new Set(results.metrics.map((result) => titleOf(result.metric)))]
-  return titles.map((title) => ({ title, lines: results.metrics.filter((result) => titleOf(result.metric) === title).map(lineOf) }))
+  return titles.map((title) => ({
+    title,
+    lines: results.metrics.filter((result) => titleOf(result.metric) === title).map(lineOf),
+  }))
 }
 
 function lineOf(result: MetricResult): ResultLine {
   const of = (encoder: EncoderName) => result.encoders.find((each) => each.encoder === encoder) ?? null
-  const encoders = Object.fromEntries(ENCODERS.map((encoder) => [encoder, of(encoder)])) as Record<EncoderName, EncoderResult | null>
-  const outcome = result.difference === null || result.better === 'neither' ? 'not compared' : result.difference.winner === 'neither' ? 'tied' : result.difference.winner
+  const encoders = Object.fromEntries(ENCODERS.map((encoder) => [encoder, of(encoder)])) as Record<
+    EncoderName,
+    EncoderResult | null
+  >
+  const outcome =
+    result.difference === null || result.better === 'neither'
+      ? 'not compared'
+      : result.difference.winner === 'neither'
+        ? 'tied'
+        : result.difference.winner
   return { result, encoders, best: bestOf(result, outcome), outcome }
 }
 
@@ -64,7 +75,24 @@ export function tally(groups: readonly ResultGroup[]): Tally {
 /** One line a measure and encoder, then the differences: what a person takes into another program. */
 export function resultRows(results: StudyResults): readonly (readonly (string | number | null)[])[] {
   return [
-    ['metric', 'unit', 'better', 'encoder', 'mean', 'low', 'high', 'n', 'dpo_minus_sft', 'difference_low', 'difference_high', 'p', 'p_holm', 'winner', 'basis', 'method'],
+    [
+      'metric',
+      'unit',
+      'better',
+      'encoder',
+      'mean',
+      'low',
+      'high',
+      'n',
+      'dpo_minus_sft',
+      'difference_low',
+      'difference_high',
+      'p',
+      'p_holm',
+      'winner',
+      'basis',
+      'method',
+    ],
     ...results.metrics.flatMap((result) =>
       result.encoders.map((each) => {
         const d = each.encoder === 'dpo' ? result.difference : null
@@ -77,7 +105,9 @@ export function resultRows(results: StudyResults): readonly (readonly (string | 
           each.low,
           each.high,
           each.n,
-          ...(d === null ? [null, null, null, null, null, null, null, null] : [d.mean, d.low, d.high, d.pValue, d.holmPValue, d.winner, d.basis, d.method]),
+          ...(d === null
+            ? [null, null, null, null, null, null, null, null]
+            : [d.mean, d.low, d.high, d.pValue, d.holmPValue, d.winner, d.basis, d.method]),
         ]
       }),
     ),

@@ -5,7 +5,13 @@ import { sparkline } from '../../../src-renderer/charts/sparkline.ts'
 import { theme } from '../theme.ts'
 
 it('quotes what would break a row, and nothing else', () => {
-  expect(toCsv([['a', 'b'], ['x, y', 'he said "no"'], [1.5, null]])).toBe('a,b\r\n"x, y","he said ""no"""\r\n1.5,\r\n')
+  expect(
+    toCsv([
+      ['a', 'b'],
+      ['x, y', 'he said "no"'],
+      [1.5, null],
+    ]),
+  ).toBe('a,b\r\n"x, y","he said ""no"""\r\n1.5,\r\n')
 })
 
 it('names a file after its chart, without signs that file systems refuse', () => {
@@ -22,5 +28,14 @@ it('puts the title above a saved chart and moves every panel down by as much', (
 
 it('draws no line through fewer than two points, and a flat line for a constant', () => {
   expect(sparkline([[1, 2]], 80, 20)).toBe('')
-  expect(sparkline([[1, 2], [2, 2]], 80, 20)).toBe('M1.0 19.0L79.0 19.0')
+  expect(
+    sparkline(
+      [
+        [1, 2],
+        [2, 2],
+      ],
+      80,
+      20,
+    ),
+  ).toBe('M1.0 19.0L79.0 19.0')
 })

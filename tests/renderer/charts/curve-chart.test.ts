@@ -2,7 +2,11 @@ import { expect, it } from 'vitest'
 import { curveChart, curveRows, hiddenByLog, type Curve } from '../../../src-renderer/charts/curve-chart.ts'
 import { theme } from '../theme.ts'
 
-const curve = (name: string, values: readonly number[], color = '#123456'): Curve => ({ name, color, points: values.map((value, index) => [index + 1, value]) })
+const curve = (name: string, values: readonly number[], color = '#123456'): Curve => ({
+  name,
+  color,
+  points: values.map((value, index) => [index + 1, value]),
+})
 const chart = (over: Partial<Parameters<typeof curveChart>[0]> = {}) =>
   curveChart({ curves: [curve('a', [3, 2, 1])], axis: 'Loss (nats)', smoothing: 0, isLogarithmic: false, theme, ...over })
 const seriesOf = (option: ReturnType<typeof curveChart>) => option.series as unknown as readonly Record<string, any>[]
@@ -10,13 +14,21 @@ const seriesOf = (option: ReturnType<typeof curveChart>) => option.series as unk
 it('draws each curve once, as logged, while nothing is smoothed', () => {
   const [only, ...rest] = seriesOf(chart())
   expect(rest).toEqual([])
-  expect(only!['data']).toEqual([[1, 3], [2, 2], [3, 1]])
+  expect(only!['data']).toEqual([
+    [1, 3],
+    [2, 2],
+    [3, 1],
+  ])
   expect(only!['lineStyle'].opacity).toBe(1)
 })
 
 it('keeps the raw line behind the smoothed one, in the same colour', () => {
   const [raw, smooth] = seriesOf(chart({ smoothing: 0.5 }))
-  expect(raw!['data']).toEqual([[1, 3], [2, 2], [3, 1]])
+  expect(raw!['data']).toEqual([
+    [1, 3],
+    [2, 2],
+    [3, 1],
+  ])
   expect(raw!['lineStyle'].opacity).toBeLessThan(0.5)
   expect(raw!['z']).toBeLessThan(smooth!['z'])
   expect(smooth!['data'][0]).toEqual([1, 3])
@@ -26,7 +38,10 @@ it('keeps the raw line behind the smoothed one, in the same colour', () => {
 
 it('leaves out of a logarithmic axis what has no logarithm, and counts it', () => {
   const curves = [curve('a', [1, 0, -2, 4])]
-  expect(seriesOf(chart({ curves, isLogarithmic: true }))[0]!['data']).toEqual([[1, 1], [4, 4]])
+  expect(seriesOf(chart({ curves, isLogarithmic: true }))[0]!['data']).toEqual([
+    [1, 1],
+    [4, 4],
+  ])
   expect(hiddenByLog(curves)).toBe(2)
   expect(hiddenByLog([curve('a', [Number.NaN, 1])])).toBe(1)
 })
@@ -48,5 +63,10 @@ it('has no series and does not fail while no value is there', () => {
 })
 
 it('gives the numbers in long form, one line a point', () => {
-  expect(curveRows([curve('a', [3, 2]), curve('b', [1])], 'loss')).toEqual([['run', 'step', 'loss'], ['a', 1, 3], ['a', 2, 2], ['b', 1, 1]])
+  expect(curveRows([curve('a', [3, 2]), curve('b', [1])], 'loss')).toEqual([
+    ['run', 'step', 'loss'],
+    ['a', 1, 3],
+    ['a', 2, 2],
+    ['b', 1, 1],
+  ])
 })

@@ -11,14 +11,22 @@ it('says an even map is 1 everywhere, whatever its size', () => {
 })
 
 it('agrees with viridis at its ends and in the middle', () => {
-  const reference = [[0, [68, 1, 84]], [0.5, [33, 145, 140]], [1, [253, 231, 37]]] as const
-  for (const [t, expected] of reference) viridis(t).forEach((channel, index) => expect(Math.abs(channel - expected[index]!)).toBeLessThanOrEqual(4))
+  const reference = [
+    [0, [68, 1, 84]],
+    [0.5, [33, 145, 140]],
+    [1, [253, 231, 37]],
+  ] as const
+  for (const [t, expected] of reference)
+    viridis(t).forEach((channel, index) => expect(Math.abs(channel - expected[index]!)).toBeLessThanOrEqual(4))
   expect(viridis(-3)).toEqual(viridis(0))
   expect(viridis(7)).toEqual(viridis(1))
 })
 
 it('is white where two maps agree and runs to each side’s colour', () => {
-  const [low, high] = [[200, 80, 0], [0, 90, 200]] as const
+  const [low, high] = [
+    [200, 80, 0],
+    [0, 90, 200],
+  ] as const
   expect(difference(0, low, high)).toEqual([255, 255, 255])
   expect(difference(-1, low, high)).toEqual(low)
   expect(difference(1, low, high)).toEqual(high)

@@ -37,12 +37,18 @@ const result = (better: MetricResult['better'], difference = true): MetricResult
 
 it('draws only what was compared and has a better direction', () => {
   const rows = differenceRows([result('higher'), result('lower'), result('neither'), result('higher', false)])
-  expect(rows.map((each) => [each.label, each.isTurned])).toEqual([['higher', false], ['lower', true]])
+  expect(rows.map((each) => [each.label, each.isTurned])).toEqual([
+    ['higher', false],
+    ['lower', true],
+  ])
 })
 
 it('gives each unit a panel with an axis of its own, as wide to the left of zero as to the right', () => {
   const rows = [row(), row({ unit: 'ratio', mean: -0.4, low: -0.9, high: 0.1 }), row({ mean: -0.02 })]
-  expect(panelsOf(rows).map((panel) => [panel.unit, panel.rows.length])).toEqual([['share', 2], ['ratio', 1]])
+  expect(panelsOf(rows).map((panel) => [panel.unit, panel.rows.length])).toEqual([
+    ['share', 2],
+    ['ratio', 1],
+  ])
   const option = pairedDifferencesChart(rows, theme) as Record<string, any>
   expect(option['xAxis']).toHaveLength(2)
   for (const axis of option['xAxis']) expect(axis.min).toBe(-axis.max)
@@ -51,7 +57,10 @@ it('gives each unit a panel with an axis of its own, as wide to the left of zero
 })
 
 it('turns a measure of which less is better, so that right favours DPO, and says so at its name', () => {
-  const option = pairedDifferencesChart([row({ isTurned: true, mean: -0.2, low: -0.3, high: -0.1 })], theme) as Record<string, any>
+  const option = pairedDifferencesChart([row({ isTurned: true, mean: -0.2, low: -0.3, high: -0.1 })], theme) as Record<
+    string,
+    any
+  >
   expect(option['series'][1].data[0].value).toEqual([0.2, 0])
   expect(option['series'][0].data[0]).toEqual([0.1, 0.3, 0])
   expect(option['yAxis'][0].data[0]).toBe('Linear probe ↓')
@@ -64,8 +73,14 @@ it('keeps the measured sign in the numbers and in what is said on hover', () => 
 })
 
 it('gives the winner its encoder’s colour and a tie none', () => {
-  const marks = (pairedDifferencesChart([row(), row({ winner: 'sft' }), row({ winner: 'neither' })], theme) as Record<string, any>)['series'][1].data
-  expect(marks.map((mark: any) => mark.itemStyle.borderColor)).toEqual([theme.encoders.dpo, theme.encoders.sft, theme.encoders['stage-1']])
+  const marks = (
+    pairedDifferencesChart([row(), row({ winner: 'sft' }), row({ winner: 'neither' })], theme) as Record<string, any>
+  )['series'][1].data
+  expect(marks.map((mark: any) => mark.itemStyle.borderColor)).toEqual([
+    theme.encoders.dpo,
+    theme.encoders.sft,
+    theme.encoders['stage-1'],
+  ])
   expect(marks[2].itemStyle.color).toBe(theme.surface)
 })
 

@@ -1,7 +1,11 @@
 import { expect, it } from 'vitest'
 import { smooth, type Point } from '../../../src-renderer/charts/smoothing.ts'
 
-const points: readonly Point[] = [[1, 4], [2, 0], [3, 0]]
+const points: readonly Point[] = [
+  [1, 4],
+  [2, 0],
+  [3, 0],
+]
 
 it('gives the points back at strength zero', () => {
   expect(smooth(points, 0)).toBe(points)
@@ -16,5 +20,13 @@ it('begins at the first value and not at zero', () => {
 })
 
 it('leaves a constant as it is', () => {
-  for (const [, value] of smooth([[1, 7], [2, 7], [3, 7]], 0.98)) expect(value).toBeCloseTo(7, 10)
+  for (const [, value] of smooth(
+    [
+      [1, 7],
+      [2, 7],
+      [3, 7],
+    ],
+    0.98,
+  ))
+    expect(value).toBeCloseTo(7, 10)
 })

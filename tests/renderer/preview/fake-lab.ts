@@ -90,8 +90,22 @@ function fakeLab(scene: string): Handlers {
     snapshots: Object.fromEntries(Object.keys(config.data).map((role) => [role, 'a3f9'.repeat(16)])),
     artifacts: isDone
       ? [
-          { id: 'a1', studyId: 'study-1', runId: null, name: 'report', path: '/home/ada/pivot/reports/demo.html', createdAtMs: NOW },
-          { id: 'a2', studyId: 'study-1', runId: null, name: 'encoder dpo, seed 0', path: '/home/ada/pivot/exports/seed-0-dpo', createdAtMs: NOW },
+          {
+            id: 'a1',
+            studyId: 'study-1',
+            runId: null,
+            name: 'report',
+            path: '/home/ada/pivot/reports/demo.html',
+            createdAtMs: NOW,
+          },
+          {
+            id: 'a2',
+            studyId: 'study-1',
+            runId: null,
+            name: 'encoder dpo, seed 0',
+            path: '/home/ada/pivot/exports/seed-0-dpo',
+            createdAtMs: NOW,
+          },
         ]
       : [],
   })
@@ -115,7 +129,12 @@ function fakeLab(scene: string): Handlers {
     },
   ]
   return {
-    'project.info': () => ({ folder: '/home/ada/pivot', database: '/home/ada/pivot/lab.sqlite', version: '0.1.0', platform: 'linux' }),
+    'project.info': () => ({
+      folder: '/home/ada/pivot',
+      database: '/home/ada/pivot/lab.sqlite',
+      version: '0.1.0',
+      platform: 'linux',
+    }),
     'datasets.list': () => (isEmpty ? [] : fakeDatasets()),
     'datasets.import': refuse,
     'datasets.createSightTest': refuse,
@@ -139,7 +158,10 @@ function fakeLab(scene: string): Handlers {
       const run = runs.find((each) => each.id === runId)
       return run === undefined ? [] : fakeSeries(run, names, points)
     },
-    'studies.list': () => (isEmpty ? [] : [study, { ...study, id: 'study-0', name: 'Quick look', status: 'paused', seeds: [0], share: 0.61, leftMs: null }]),
+    'studies.list': () =>
+      isEmpty
+        ? []
+        : [study, { ...study, id: 'study-0', name: 'Quick look', status: 'paused', seeds: [0], share: 0.61, leftMs: null }],
     'studies.get': view,
     'studies.start': refuse,
     'studies.pause': refuse,
@@ -157,11 +179,29 @@ function fakeLab(scene: string): Handlers {
     'doctor.run': () => ({
       healthy: false,
       checks: [
-        { id: 'engine', title: 'Engine', state: 'ok', found: 'native TensorFlow 2.21.0 (addon compiled at set-up)', remedy: null },
+        {
+          id: 'engine',
+          title: 'Engine',
+          state: 'ok',
+          found: 'native TensorFlow 2.21.0 (addon compiled at set-up)',
+          remedy: null,
+        },
         { id: 'device', title: 'Device', state: 'ok', found: 'CPU, 2 cores, AVX-512', remedy: null },
-        { id: 'cuda', title: 'CUDA libraries', state: 'warning', found: 'libcudart.so.12 not found; training runs on the CPU', remedy: 'npm run setup:gpu' },
+        {
+          id: 'cuda',
+          title: 'CUDA libraries',
+          state: 'warning',
+          found: 'libcudart.so.12 not found; training runs on the CPU',
+          remedy: 'npm run setup:gpu',
+        },
         { id: 'memory', title: 'Memory', state: 'ok', found: '15.6 GB, 11.2 GB free', remedy: null },
-        { id: 'disk', title: 'Disk', state: 'fault', found: '180 MB free in /home/ada/pivot; a demo study writes about 900 MB', remedy: 'Free 1 GB there, or choose another project folder with --project' },
+        {
+          id: 'disk',
+          title: 'Disk',
+          state: 'fault',
+          found: '180 MB free in /home/ada/pivot; a demo study writes about 900 MB',
+          remedy: 'Free 1 GB there, or choose another project folder with --project',
+        },
         { id: 'sqlite', title: 'SQLite', state: 'ok', found: '3.54.1, write-ahead log, integrity check passed', remedy: null },
         { id: 'electron', title: 'Electron', state: 'ok', found: '42.0.0 (Chromium 148, Node 24.15.0)', remedy: null },
       ],
@@ -180,28 +220,56 @@ function fakePhases(isDone: boolean): PhaseRow[] {
   const current = isDone ? plan.length : plan.findIndex((phase) => phase.id === 'seed-1/dpo')
   const base = { runId: null, part: null, startedAtMs: null, finishedAtMs: null, leftMs: null, failure: null }
   const shared: PhaseRow[] = [
-    { ...base, id: 'sight-test', ordinal: 0, kind: 'sight-test', title: 'Making the sight test', seed: null, stage: null, encoder: null, status: 'finished', done: 4700, of: 4700, workedMs: 21_400 },
-    { ...base, id: 'tokenizer', ordinal: 1, kind: 'tokenizer', title: 'Training the tokenizer', seed: null, stage: null, encoder: null, status: 'finished', done: 1, of: 1, workedMs: 3_100 },
+    {
+      ...base,
+      id: 'sight-test',
+      ordinal: 0,
+      kind: 'sight-test',
+      title: 'Making the sight test',
+      seed: null,
+      stage: null,
+      encoder: null,
+      status: 'finished',
+      done: 4700,
+      of: 4700,
+      workedMs: 21_400,
+    },
+    {
+      ...base,
+      id: 'tokenizer',
+      ordinal: 1,
+      kind: 'tokenizer',
+      title: 'Training the tokenizer',
+      seed: null,
+      stage: null,
+      encoder: null,
+      status: 'finished',
+      done: 1,
+      of: 1,
+      workedMs: 3_100,
+    },
   ]
   return [
     ...shared,
-    ...plan.map((phase, index): PhaseRow => ({
-      ...base,
-      id: phase.id,
-      ordinal: index + 2,
-      kind: phase.kind,
-      title: phase.title,
-      seed: phase.seed,
-      stage: phase.kind === 'train' ? phase.stage : null,
-      encoder: phase.kind === 'train' ? null : phase.encoder,
-      status: index < current ? 'finished' : index === current ? 'running' : 'queued',
-      runId: phase.kind === 'train' && index <= current ? phase.id : null,
-      part: index === current ? 'training' : null,
-      done: index === current ? 131 : 0,
-      of: index === current ? 200 : 0,
-      workedMs: index < current ? 8_000 + 60_000 * random.uniform() : index === current ? 14_000 : 0,
-      leftMs: index === current ? 9_000 : null,
-    })),
+    ...plan.map(
+      (phase, index): PhaseRow => ({
+        ...base,
+        id: phase.id,
+        ordinal: index + 2,
+        kind: phase.kind,
+        title: phase.title,
+        seed: phase.seed,
+        stage: phase.kind === 'train' ? phase.stage : null,
+        encoder: phase.kind === 'train' ? null : phase.encoder,
+        status: index < current ? 'finished' : index === current ? 'running' : 'queued',
+        runId: phase.kind === 'train' && index <= current ? phase.id : null,
+        part: index === current ? 'training' : null,
+        done: index === current ? 131 : 0,
+        of: index === current ? 200 : 0,
+        workedMs: index < current ? 8_000 + 60_000 * random.uniform() : index === current ? 14_000 : 0,
+        leftMs: index === current ? 9_000 : null,
+      }),
+    ),
   ]
 }
 
@@ -209,23 +277,30 @@ function fakeRuns(phases: readonly PhaseRow[]): RunRow[] {
   const base = { engine: 'native TensorFlow 2.21.0', device: 'CPU, 2 cores', finishedAtMs: null, failure: null, progress: null }
   const ofStudy = phases
     .filter((phase) => phase.runId !== null)
-    .map((phase, index): RunRow => ({
-      ...base,
-      id: phase.runId!,
-      name: phase.title,
-      status: phase.status,
-      studyId: 'study-1',
-      phaseId: phase.id,
-      objective: phase.stage === 'dpo' ? 'dpo' : 'sft',
-      dataset: phase.stage === 'alignment' ? 'sight-test captions' : phase.stage === 'instruction' ? 'sight-test instructions' : 'sight-test preferences',
-      step: phase.status === 'running' ? 131 : 200,
-      steps: 200,
-      progress: phase.status === 'running' ? { part: 'training', done: 131, of: 200 } : null,
-      createdAtMs: NOW - HOUR + index * 60_000,
-      startedAtMs: NOW - HOUR + index * 60_000,
-      workedMs: phase.workedMs,
-      leftMs: phase.leftMs,
-    }))
+    .map(
+      (phase, index): RunRow => ({
+        ...base,
+        id: phase.runId!,
+        name: phase.title,
+        status: phase.status,
+        studyId: 'study-1',
+        phaseId: phase.id,
+        objective: phase.stage === 'dpo' ? 'dpo' : 'sft',
+        dataset:
+          phase.stage === 'alignment'
+            ? 'sight-test captions'
+            : phase.stage === 'instruction'
+              ? 'sight-test instructions'
+              : 'sight-test preferences',
+        step: phase.status === 'running' ? 131 : 200,
+        steps: 200,
+        progress: phase.status === 'running' ? { part: 'training', done: 131, of: 200 } : null,
+        createdAtMs: NOW - HOUR + index * 60_000,
+        startedAtMs: NOW - HOUR + index * 60_000,
+        workedMs: phase.workedMs,
+        leftMs: phase.leftMs,
+      }),
+    )
   return [
     ...ofStudy,
     {
@@ -243,7 +318,11 @@ function fakeRuns(phases: readonly PhaseRow[]): RunRow[] {
       startedAtMs: NOW - 30 * HOUR,
       workedMs: 41_000,
       leftMs: null,
-      failure: { code: 'loss-not-finite', message: 'step 61: loss is NaN at item 4f0c2a (scene 811); learningRate 0.01', details: { step: 61 } },
+      failure: {
+        code: 'loss-not-finite',
+        message: 'step 61: loss is NaN at item 4f0c2a (scene 811); learningRate 0.01',
+        details: { step: 61 },
+      },
     },
   ]
 }
@@ -253,13 +332,15 @@ function fakeSeries(run: RunRow, names: readonly string[], points: number) {
   const steps = Array.from({ length: run.step }, (_, step) => step + 1)
   const isDpo = run.objective === 'dpo'
   const shape: Record<string, (t: number) => number> = {
-    loss: (t) => (isDpo ? 0.693 * Math.exp(-1.1 * t) + 0.04 * random.normal() * t : 2.8 * Math.exp(-3 * t) + 0.4 + 0.08 * random.normal()),
+    loss: (t) =>
+      isDpo ? 0.693 * Math.exp(-1.1 * t) + 0.04 * random.normal() * t : 2.8 * Math.exp(-3 * t) + 0.4 + 0.08 * random.normal(),
     grad_norm: (t) => (isDpo ? 3 : 1.4) * (1 + 0.25 * random.normal()) * (1 - 0.4 * t) + 0.2,
     learning_rate: (t) => (isDpo ? 1e-4 : 5e-4) * (t < 0.03 ? t / 0.03 : 0.5 * (1 + Math.cos(Math.PI * t))),
     ...(isDpo
       ? {
           'rewards/margins': (t: number) => 2.1 * (1 - Math.exp(-2 * t)) + 0.25 * random.normal(),
-          'rewards/accuracies': (t: number) => Math.min(1, Math.max(0, 0.5 + 0.4 * (1 - Math.exp(-3 * t)) + 0.08 * random.normal())),
+          'rewards/accuracies': (t: number) =>
+            Math.min(1, Math.max(0, 0.5 + 0.4 * (1 - Math.exp(-3 * t)) + 0.08 * random.normal())),
         }
       : {}),
   }
@@ -268,14 +349,20 @@ function fakeSeries(run: RunRow, names: readonly string[], points: number) {
     .filter(([name]) => names.length === 0 || names.includes(name))
     .map(([name, at]) => ({
       name,
-      points: steps.filter((_, index) => index % stride === 0 || index === steps.length - 1).map((step): [number, number] => [step, at(step / run.steps)]),
+      points: steps
+        .filter((_, index) => index % stride === 0 || index === steps.length - 1)
+        .map((step): [number, number] => [step, at(step / run.steps)]),
     }))
 }
 
 function fakeRunView(row: RunRow): RunView {
   return {
     row,
-    config: { training: config.stages.dpo, snapshot: 'a3f9'.repeat(16), start: { kind: 'checkpoint', folder: '/home/ada/pivot/runs/x/step-400' } },
+    config: {
+      training: config.stages.dpo,
+      snapshot: 'a3f9'.repeat(16),
+      start: { kind: 'checkpoint', folder: '/home/ada/pivot/runs/x/step-400' },
+    },
     versions: { tensorflow: '2.21.0', node: '24.15.0' },
     folder: '/home/ada/pivot/runs/x',
     metrics: ['loss', 'learning_rate', 'grad_norm', 'rewards/margins', 'rewards/accuracies'],
@@ -286,7 +373,12 @@ function fakeRunView(row: RunRow): RunView {
 }
 
 function fakeDatasets(): DatasetRow[] {
-  const kinds: Readonly<Record<string, DatasetRow['kind']>> = { preferences: 'preferences', heldOutPreferences: 'preferences', questions: 'questions', objects: 'objects' }
+  const kinds: Readonly<Record<string, DatasetRow['kind']>> = {
+    preferences: 'preferences',
+    heldOutPreferences: 'preferences',
+    questions: 'questions',
+    objects: 'objects',
+  }
   return Object.entries(config.data).map(([role, name], index) => ({
     id: `dataset-${index}`,
     name,
@@ -349,7 +441,13 @@ function fakeResults(): StudyResults {
 
 function fakeExamples(): Example[] {
   const random = createRandom(3, 'maps')
-  const prompts = ['How many mugs are there?', 'What is left of the red car?', 'What does the sign say?', 'Which is nearer, the dog or the tree?', 'What colour is the kite?']
+  const prompts = [
+    'How many mugs are there?',
+    'What is left of the red car?',
+    'What does the sign say?',
+    'Which is nearer, the dog or the tree?',
+    'What colour is the kite?',
+  ]
   return prompts.map((prompt, item) => {
     const [x, y] = [8 + random.integer(24), 8 + random.integer(24)]
     const map = (focus: number) => ({

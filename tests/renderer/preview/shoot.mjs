@@ -23,16 +23,28 @@ const scenes = [
   ['data', 'running', '#/data'],
   ['doctor', 'running', '#/doctor'],
 ]
-const app = await _electron.launch({ args: [join(import.meta.dirname, 'electron-shell.cjs'), '--disable-gpu', '--no-sandbox'], timeout: 20_000 })
+const app = await _electron.launch({
+  args: [join(import.meta.dirname, 'electron-shell.cjs'), '--disable-gpu', '--no-sandbox'],
+  timeout: 20_000,
+})
 const page = await app.firstWindow()
-page.on('console', (message) => ['error', 'warning'].includes(message.type()) && console.log(`[${message.type()}]`, message.text()))
+page.on(
+  'console',
+  (message) => ['error', 'warning'].includes(message.type()) && console.log(`[${message.type()}]`, message.text()),
+)
 page.on('pageerror', (error) => console.log('[page error]', error.message))
-for (const [width, height] of [[1280, 800], [2560, 1440]])
+for (const [width, height] of [
+  [1280, 800],
+  [2560, 1440],
+])
   for (const scheme of ['light', 'dark'])
     for (const [name, scene, address] of scenes) {
       const file = `${name}-${scheme}-${width}`
       if (!new RegExp(filter).test(file)) continue
-      await app.evaluate(({ BrowserWindow }, [width, height]) => BrowserWindow.getAllWindows()[0].setContentSize(width, height), [width, height])
+      await app.evaluate(
+        ({ BrowserWindow }, [width, height]) => BrowserWindow.getAllWindows()[0].setContentSize(width, height),
+        [width, height],
+      )
       await page.emulateMedia({ colorScheme: scheme })
       await page.goto('about:blank')
       await page.goto(`http://localhost:5199/tests/renderer/preview/index.html?scene=${scene}${address}`)

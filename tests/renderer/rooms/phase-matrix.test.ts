@@ -7,20 +7,42 @@ import { aStudy } from '../a-study.ts'
 import { theme } from '../theme.ts'
 
 const config = aStudy({ seeds: [3, 4] })
-const base = { part: null, done: 0, of: 0, startedAtMs: null, finishedAtMs: null, workedMs: 0, leftMs: null, failure: null, status: 'queued' as const }
+const base = {
+  part: null,
+  done: 0,
+  of: 0,
+  startedAtMs: null,
+  finishedAtMs: null,
+  workedMs: 0,
+  leftMs: null,
+  failure: null,
+  status: 'queued' as const,
+}
 const phases: readonly PhaseRow[] = [
-  { ...base, id: 'sight-test', ordinal: 0, kind: 'sight-test', title: 'Sight test', seed: null, stage: null, encoder: null, runId: null },
-  ...studyPlan(config).map((phase, index): PhaseRow => ({
+  {
     ...base,
-    id: phase.id,
-    ordinal: index + 1,
-    kind: phase.kind,
-    title: phase.title,
-    seed: phase.seed,
-    stage: phase.kind === 'train' ? phase.stage : null,
-    encoder: phase.kind === 'train' ? null : phase.encoder,
-    runId: phase.kind === 'train' ? `run ${phase.id}` : null,
-  })),
+    id: 'sight-test',
+    ordinal: 0,
+    kind: 'sight-test',
+    title: 'Sight test',
+    seed: null,
+    stage: null,
+    encoder: null,
+    runId: null,
+  },
+  ...studyPlan(config).map(
+    (phase, index): PhaseRow => ({
+      ...base,
+      id: phase.id,
+      ordinal: index + 1,
+      kind: phase.kind,
+      title: phase.title,
+      seed: phase.seed,
+      stage: phase.kind === 'train' ? phase.stage : null,
+      encoder: phase.kind === 'train' ? null : phase.encoder,
+      runId: phase.kind === 'train' ? `run ${phase.id}` : null,
+    }),
+  ),
 ]
 
 it('shows every phase of the plan exactly once', () => {
@@ -51,10 +73,20 @@ it('counts a finished phase as whole and one without counted work as not begun',
 
 it('lays both arms of every seed over each other: the colour says the arm, the dash the seed', () => {
   const runs = runsOfStage(phases, 'stage-2', null)
-  expect(runs.map((run) => [run.seed, run.encoder])).toEqual([[3, 'sft'], [3, 'dpo'], [4, 'sft'], [4, 'dpo']])
+  expect(runs.map((run) => [run.seed, run.encoder])).toEqual([
+    [3, 'sft'],
+    [3, 'dpo'],
+    [4, 'sft'],
+    [4, 'dpo'],
+  ])
   const series = new Map(runs.map((run) => [run.runId, [{ name: 'loss', points: [[1, 1]] as [number, number][] }]]))
   const curves = studyCurves(runs, series, 'loss', theme)
-  expect(curves.map((curve) => curve.color)).toEqual([theme.encoders.sft, theme.encoders.dpo, theme.encoders.sft, theme.encoders.dpo])
+  expect(curves.map((curve) => curve.color)).toEqual([
+    theme.encoders.sft,
+    theme.encoders.dpo,
+    theme.encoders.sft,
+    theme.encoders.dpo,
+  ])
   expect(new Set(curves.map((curve) => `${curve.color} ${curve.dash}`)).size).toBe(4)
 })
 

@@ -2,7 +2,12 @@ import { expect, it } from 'vitest'
 import { matchCommands } from '../../../src-renderer/shell/palette-commands.ts'
 
 const command = (label: string, group = 'Actions') => ({ id: label, group, label, hint: '', run: () => {} })
-const commands = [command('Restart the study', 'Runs'), command('Start a study'), command('Start a run'), command('Data', 'Rooms')]
+const commands = [
+  command('Restart the study', 'Runs'),
+  command('Start a study'),
+  command('Start a run'),
+  command('Data', 'Rooms'),
+]
 const labels = (query: string) => matchCommands(commands, query).map((each) => each.label)
 
 it('offers everything while nothing is typed', () => {

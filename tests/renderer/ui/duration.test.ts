@@ -4,7 +4,14 @@ import { duration, moment, shortDuration, timeLeft } from '../../../src-renderer
 const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000]
 
 it('says a length of time in the unit one would say it in', () => {
-  expect([300, 8200, 42 * SECOND, 185 * SECOND, 134 * MINUTE, 76 * HOUR].map(duration)).toEqual(['0.3 s', '8.2 s', '42 s', '3 min 05 s', '2 h 14 min', '3 d 4 h'])
+  expect([300, 8200, 42 * SECOND, 185 * SECOND, 134 * MINUTE, 76 * HOUR].map(duration)).toEqual([
+    '0.3 s',
+    '8.2 s',
+    '42 s',
+    '3 min 05 s',
+    '2 h 14 min',
+    '3 d 4 h',
+  ])
 })
 
 it('never says sixty of a unit', () => {
@@ -30,7 +37,10 @@ it('says time left coarsely, and says so when no pace is known', () => {
 })
 
 it('rises with the time it is about: more left never reads as less', () => {
-  const minutesOf = (text: string) => Number(/(\d+) h/.exec(text)?.[1] ?? 0) * 60 + Number(/(\d+) min/.exec(text)?.[1] ?? 0) + Number(/(\d+) s/.exec(text)?.[1] ?? 0) / 60
+  const minutesOf = (text: string) =>
+    Number(/(\d+) h/.exec(text)?.[1] ?? 0) * 60 +
+    Number(/(\d+) min/.exec(text)?.[1] ?? 0) +
+    Number(/(\d+) s/.exec(text)?.[1] ?? 0) / 60
   const said = Array.from({ length: 300 }, (_, index) => minutesOf(timeLeft(11 * SECOND + index * 17 * SECOND)))
   expect(said).toEqual([...said].sort((a, b) => a - b))
 })

@@ -34,7 +34,10 @@ it('opens with every default of the schema, so that main fills in nothing that w
 })
 
 it('gives every scalar setting a field with its label, help and range', () => {
-  const beta = named(runFields(withAt(defaultsOf(runSchema), ['training', 'objective'], { kind: 'dpo' })), 'training.objective.beta')!
+  const beta = named(
+    runFields(withAt(defaultsOf(runSchema), ['training', 'objective'], { kind: 'dpo' })),
+    'training.objective.beta',
+  )!
   expect(beta).toMatchObject({ label: 'β', control: 'number', minimum: 0.001, maximum: 10, default: 0.1 })
   expect(beta.help).toContain('arXiv')
   expect(rangeOf(beta)).toBe('0.001 to 10')
