@@ -23,7 +23,8 @@ describe('a LabError', () => {
 })
 
 describe('what the system throws', () => {
-  const system = (code: string, path = '/data/x') => Object.assign(new Error(`${code}: it failed, open '${path}'`), { code, path })
+  const system = (code: string, path = '/data/x') =>
+    Object.assign(new Error(`${code}: it failed, open '${path}'`), { code, path })
   it('gets the code that tells what to do', () => {
     for (const [code, expected] of [
       ['ENOSPC', 'out-of-disk'],

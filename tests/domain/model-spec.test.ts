@@ -1,7 +1,12 @@
 // Shapes of models: what fits together is taken, what does not is refused at its field.
 
 import { describe, expect, it } from 'vitest'
-import { languageModelSpecSchema, multimodalLmSpecSchema, numImageTokens, visionEncoderSpecSchema } from '../../src-main/domain/model-spec.ts'
+import {
+  languageModelSpecSchema,
+  multimodalLmSpecSchema,
+  numImageTokens,
+  visionEncoderSpecSchema,
+} from '../../src-main/domain/model-spec.ts'
 import { parse } from '../../src-main/domain/parse.ts'
 import { faultOf } from '../support/fault-of.ts'
 
@@ -44,7 +49,9 @@ describe('a model spec', () => {
 
   it('takes the first and the last block that there is', () => {
     for (const visionFeatureLayer of [-1, -2])
-      expect(parse(multimodalLmSpecSchema, { visionEncoder: { numHiddenLayers: 2 }, visionFeatureLayer }).visionFeatureLayer).toBe(visionFeatureLayer)
+      expect(
+        parse(multimodalLmSpecSchema, { visionEncoder: { numHiddenLayers: 2 }, visionFeatureLayer }).visionFeatureLayer,
+      ).toBe(visionFeatureLayer)
     expect(parse(languageModelSpecSchema, { hiddenSize: 8, numAttentionHeads: 4, numKeyValueHeads: 1 }).numKeyValueHeads).toBe(1)
   })
 })

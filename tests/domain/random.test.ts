@@ -12,7 +12,17 @@ const N = 20_000
 describe('a stream', () => {
   it('is named by its seed and words: equal names, equal numbers; any other name, others', () => {
     expect(draw(20, 1, 'order', 2)).toEqual(draw(20, 1, 'order', 2))
-    const names: [number, ...(string | number)[]][] = [[1], [2], [1, 'order'], [1, 'order', 0], [1, 'order', 1], [1, 'orde', 'r'], [1, 'init'], [11], [1, 1]]
+    const names: [number, ...(string | number)[]][] = [
+      [1],
+      [2],
+      [1, 'order'],
+      [1, 'order', 0],
+      [1, 'order', 1],
+      [1, 'orde', 'r'],
+      [1, 'init'],
+      [11],
+      [1, 1],
+    ]
     expect(new Set(names.map((name) => draw(1, ...name)[0])).size).toBe(names.length)
   })
 

@@ -1,7 +1,16 @@
 // A study: two arms that may differ in objective and learning rate alone, spelled out as jobs in an order that works.
 
 import { describe, expect, it } from 'vitest'
-import { assertComparable, ENCODERS, STAGES, studyConfigSchema, studyParity, studyPlan, type Phase, type StudyConfig } from '../../src-main/domain/study.ts'
+import {
+  assertComparable,
+  ENCODERS,
+  STAGES,
+  studyConfigSchema,
+  studyParity,
+  studyPlan,
+  type Phase,
+  type StudyConfig,
+} from '../../src-main/domain/study.ts'
 import { aStudyConfig } from '../support/builders.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { refusal } from '../support/refusal.ts'
@@ -52,21 +61,35 @@ describe('parity', () => {
     const rows = studyParity(aStudyConfig())
     const settings = rows.map(({ setting }) => setting)
     expect(new Set(settings).size).toBe(settings.length)
-    expect(settings).toEqual(expect.arrayContaining([...Object.keys(OTHERS), ...Object.keys(MAY_DIFFER), 'objective.kind', 'starting checkpoint']))
+    expect(settings).toEqual(
+      expect.arrayContaining([...Object.keys(OTHERS), ...Object.keys(MAY_DIFFER), 'objective.kind', 'starting checkpoint']),
+    )
     expect(rows.find(({ setting }) => setting === 'steps')).toEqual({ setting: 'steps', sft: '3', dpo: '3', verdict: 'equal' })
-    expect(rows.find(({ setting }) => setting === 'objective.kind')).toEqual({ setting: 'objective.kind', sft: 'sft', dpo: 'dpo', verdict: 'differs as it may' })
+    expect(rows.find(({ setting }) => setting === 'objective.kind')).toEqual({
+      setting: 'objective.kind',
+      sft: 'sft',
+      dpo: 'dpo',
+      verdict: 'differs as it may',
+    })
   })
 
   it('knows every setting that there is: none is left out of this test', () => {
     const flat = (value: object, path = ''): string[] =>
-      Object.entries(value).flatMap(([key, each]) => (typeof each === 'object' && each !== null ? flat(each, `${path}${key}.`) : [path + key]))
-    expect(flat(aStudyConfig().stages.dpo).sort()).toEqual([...Object.keys(OTHERS), ...Object.keys(MAY_DIFFER), 'objective.kind'].sort())
+      Object.entries(value).flatMap(([key, each]) =>
+        typeof each === 'object' && each !== null ? flat(each, `${path}${key}.`) : [path + key],
+      )
+    expect(flat(aStudyConfig().stages.dpo).sort()).toEqual(
+      [...Object.keys(OTHERS), ...Object.keys(MAY_DIFFER), 'objective.kind'].sort(),
+    )
   })
 
   for (const [setting, value] of Object.entries(OTHERS))
     it(`refuses arms that differ in ${setting}, by name`, () => {
       const config = withDpo(setting, value)
-      expect(studyParity(config).find((row) => row.setting === setting)).toMatchObject({ dpo: String(value), verdict: 'must be equal' })
+      expect(studyParity(config).find((row) => row.setting === setting)).toMatchObject({
+        dpo: String(value),
+        verdict: 'must be equal',
+      })
       const fault = faultOf(() => assertComparable(config))
       expect([fault.code, fault.details]).toEqual(['conflict', { settings: [setting] }])
       expect(fault.message).toContain(setting)
@@ -76,7 +99,10 @@ describe('parity', () => {
   for (const [setting, value] of Object.entries(MAY_DIFFER))
     it(`allows arms that differ in ${setting}`, () => {
       const config = withDpo(setting, value)
-      expect(studyParity(config).find((row) => row.setting === setting)).toMatchObject({ dpo: String(value), verdict: 'differs as it may' })
+      expect(studyParity(config).find((row) => row.setting === setting)).toMatchObject({
+        dpo: String(value),
+        verdict: 'differs as it may',
+      })
       expect(() => assertComparable(config)).not.toThrow()
     })
 
@@ -100,7 +126,9 @@ function needsOf(phase: Phase): readonly string[] {
   if (phase.kind === 'train') {
     const { start } = phase
     if (start.kind === 'scratch') return []
-    return start.kind === 'checkpoint' ? [start.of] : [start.of, ...(start.languageModelOf === null ? [] : [start.languageModelOf])]
+    return start.kind === 'checkpoint'
+      ? [start.of]
+      : [start.of, ...(start.languageModelOf === null ? [] : [start.languageModelOf])]
   }
   return [phase.checkpointOf, ...(phase.kind === 'evaluate' && phase.baselineOf !== null ? [phase.baselineOf] : [])]
 }
@@ -143,7 +171,8 @@ for (const [name, config] of Object.entries(studies))
     it('gives both arms the same start, the same data and the same seed', () => {
       for (const seed of config.seeds) {
         const [sft, dpo] = ['sft', 'dpo'].map((arm) => plan.find(({ id }) => id === `seed-${seed}/${arm}`)) as [Phase, Phase]
-        const shared = (phase: Phase) => (phase.kind === 'train' ? [phase.start, phase.data, phase.training.seed, phase.training.steps] : null)
+        const shared = (phase: Phase) =>
+          phase.kind === 'train' ? [phase.start, phase.data, phase.training.seed, phase.training.steps] : null
         expect(shared(sft)).not.toBeNull()
         expect(shared(dpo)).toEqual(shared(sft))
       }
@@ -159,12 +188,16 @@ for (const [name, config] of Object.entries(studies))
           const of = plan.filter((phase) => phase.seed === seed && phase.kind !== 'train' && phase.encoder === encoder)
           expect(of.filter(({ kind }) => kind === 'export').length).toBe(1)
           expect(of.filter((phase) => phase.kind === 'evaluate' && phase.metricPrefix === null).length).toBe(1)
-          expect(of.filter((phase) => phase.kind === 'evaluate' && phase.metricPrefix === 'transplant').length).toBe(config.transplant === null ? 0 : 1)
+          expect(of.filter((phase) => phase.kind === 'evaluate' && phase.metricPrefix === 'transplant').length).toBe(
+            config.transplant === null ? 0 : 1,
+          )
         }
     })
 
     it('transplants every encoder with one training, differing in the encoder alone', () => {
-      const transplants = plan.flatMap((phase) => (phase.kind === 'train' && phase.stage === 'transplant' && phase.seed === config.seeds[0] ? [phase] : []))
+      const transplants = plan.flatMap((phase) =>
+        phase.kind === 'train' && phase.stage === 'transplant' && phase.seed === config.seeds[0] ? [phase] : [],
+      )
       expect(transplants.length).toBe(config.transplant === null ? 0 : ENCODERS.length)
       for (const { training, data, start } of transplants) {
         expect([training, data]).toEqual([transplants[0]!.training, transplants[0]!.data])

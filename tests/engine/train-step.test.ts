@@ -12,7 +12,13 @@ import { answerLogProbs, tokenLogProbs } from '../../src-main/engine/objectives/
 import { createObjective, type Batch, type Objective } from '../../src-main/engine/objectives/objective.ts'
 import { collateRows, type EncodedRow } from '../../src-main/engine/text/collate.ts'
 import { createChatTokenizer } from '../../src-main/engine/text/tokenizer.ts'
-import { createTrainStep, stepNumbers, trainableModel, type NamedTensors, type TrainableModel } from '../../src-main/engine/train-step.ts'
+import {
+  createTrainStep,
+  stepNumbers,
+  trainableModel,
+  type NamedTensors,
+  type TrainableModel,
+} from '../../src-main/engine/train-step.ts'
 import { languageModelSpec } from '../../src-main/engine/weights/hugging-face-config.ts'
 import { initialWeights, type NamedArrays } from '../../src-main/engine/weights/initial.ts'
 import { splitByModule } from '../../src-main/engine/weights/names.ts'
@@ -30,7 +36,10 @@ afterEach(() => tf.disposeVariables())
 const KINDS = ['sft', 'dpo'] as const
 type Kind = (typeof KINDS)[number]
 
-function open(training: Training): { readonly trainable: TrainableModel; readonly run: (step: number, ...batches: Batch[]) => Record<string, number> } {
+function open(training: Training): {
+  readonly trainable: TrainableModel
+  readonly run: (step: number, ...batches: Batch[]) => Record<string, number>
+} {
   const trainable = trainableModel(TINY, livelyWeights(1), training)
   return { trainable, run: runner(trainable, training) }
 }
@@ -39,7 +48,9 @@ function open(training: Training): { readonly trainable: TrainableModel; readonl
 function runner(trainable: TrainableModel, training: Training) {
   const step = createTrainStep(trainable, createObjective(training.objective), training)
   return (number: number, ...batches: Batch[]): Record<string, number> => {
-    const scalars = Object.fromEntries(Object.entries(stepNumbers(training, number)).map(([name, value]) => [name, tf.scalar(value)]))
+    const scalars = Object.fromEntries(
+      Object.entries(stepNumbers(training, number)).map(([name, value]) => [name, tf.scalar(value)]),
+    )
     const outputs = step.run(named(...batches), scalars)
     expect(Object.keys(outputs).sort()).toEqual([...step.outputs].sort())
     const numbers = Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, value.dataSync()[0]!]))
@@ -49,7 +60,9 @@ function runner(trainable: TrainableModel, training: Training) {
 }
 
 function named(...batches: Batch[]): NamedTensors {
-  return Object.fromEntries(batches.flatMap((batch, i) => Object.entries(batch).map(([name, tensor]) => [`${i}/${name}`, tensor as tf.Tensor])))
+  return Object.fromEntries(
+    batches.flatMap((batch, i) => Object.entries(batch).map(([name, tensor]) => [`${i}/${name}`, tensor as tf.Tensor])),
+  )
 }
 
 /** Four samples (SFT: rows of 3, 2, 4 and 1 answer tokens; DPO: pairs) from `from` to `to`, weighed as parts of the four. */
@@ -106,7 +119,9 @@ for (const kind of KINDS)
         const moved = Object.entries(bits(trainable)).filter(([name, value]) => before[name] !== value)
         expect(moved.length).toBeGreaterThan(0)
         for (const [name] of moved) expect(name.replace(/^(first|second)\//, '').split('/')[0], name).toBe(trained)
-        expect(Object.keys(trainable.variables).some((name) => name.startsWith('first/') && !name.startsWith(`first/${trained}/`))).toBe(false)
+        expect(
+          Object.keys(trainable.variables).some((name) => name.startsWith('first/') && !name.startsWith(`first/${trained}/`)),
+        ).toBe(false)
       }
       const still = open(aTraining({ objective, modules: { projector: { learningRate: 0 } } }))
       const before = bits(still.trainable, 'projector/')
@@ -142,7 +157,7 @@ for (const kind of KINDS)
         if (name.startsWith('first/')) expectClose(tf.mul(clipped.trainable.variables[name]!, 4), variable, 1e-5, name)
     })
 
-    it('on a batch with one spoiled pixel, weight or number of the reference leaves everything as it was, and then goes on', () => {
+    it('on a batch with one spoiled pixel, weight or reference leaves everything as it was, and then goes on', () => {
       const { trainable, run } = open(aTraining({ objective }))
       run(1, batchOf(kind))
       const before = bits(trainable)
@@ -234,11 +249,15 @@ describeParity('training', (read) => {
       },
     })
   const recorded = () => read().json as Recorded
-  const languageModelOf = (name: string): NamedArrays => splitByModule(readSafetensors(readFileSync(join(folder, name, 'model.safetensors')))).modules.languageModel
+  const languageModelOf = (name: string): NamedArrays =>
+    splitByModule(readSafetensors(readFileSync(join(folder, name, 'model.safetensors')))).modules.languageModel
 
   /** The recorded text-only model; an encoder that no row looks at stands beside it, frozen. */
   function openRecorded(kind: 'text' | 'dpo', { config, log }: Logged) {
-    const spec = multimodalLmSpecSchema.parse({ ...TINY, languageModel: languageModelSpec(readJson(join(folder, 'model', 'config.json'))) })
+    const spec = multimodalLmSpecSchema.parse({
+      ...TINY,
+      languageModel: languageModelSpec(readJson(join(folder, 'model', 'config.json'))),
+    })
     const training = aTraining({
       objective: kind === 'text' ? { kind } : { kind, beta: config.beta },
       learningRate: config.learning_rate,
@@ -278,18 +297,34 @@ describeParity('training', (read) => {
   function logProbsOf(model: MultimodalLm, rows: readonly EncodedRow[]): number[] {
     return Array.from(
       tf.tidy(() => {
-        const batch = textBatch(rows, rows.length, 1, rows.map(() => 0))
+        const batch = textBatch(
+          rows,
+          rows.length,
+          1,
+          rows.map(() => 0),
+        )
         const logits = answerLogits(model, batch, imageTokens(model, imageFeatures(model, batch.patches)))
-        return answerLogProbs(tokenLogProbs(logits, tf.reshape(batch.answerIds, [-1]) as tf.Tensor1D), batch.answerMask).dataSync()
+        return answerLogProbs(
+          tokenLogProbs(logits, tf.reshape(batch.answerIds, [-1]) as tf.Tensor1D),
+          batch.answerMask,
+        ).dataSync()
       }),
     )
   }
 
   /** Six steps of float32 on both sides: each number to 2e-4 of its size, or 2e-5. */
-  function expectLogged(step: number, found: Readonly<Record<string, number>>, expected: Readonly<Record<string, number>>, names: readonly string[]) {
+  function expectLogged(
+    step: number,
+    found: Readonly<Record<string, number>>,
+    expected: Readonly<Record<string, number>>,
+    names: readonly string[],
+  ) {
     for (const name of names) {
       const allowed = Math.max(2e-5, 2e-4 * Math.abs(expected[name]!))
-      expect(Math.abs(found[name]! - expected[name]!), `${name} of step ${step}: ${found[name]} for ${expected[name]}`).toBeLessThanOrEqual(allowed)
+      expect(
+        Math.abs(found[name]! - expected[name]!),
+        `${name} of step ${step}: ${found[name]} for ${expected[name]}`,
+      ).toBeLessThanOrEqual(allowed)
     }
   }
 
@@ -315,7 +350,15 @@ describeParity('training', (read) => {
     logged.log.forEach((expected, i) => {
       const batch = rowsOfStep(rows, i + 1)
       const tokens = batch.reduce((sum, { isAnswer }) => sum + isAnswer.filter(Boolean).length, 0)
-      const found = run(i + 1, textBatch(batch, BATCH, 1 / tokens, batch.map(() => 0)))
+      const found = run(
+        i + 1,
+        textBatch(
+          batch,
+          BATCH,
+          1 / tokens,
+          batch.map(() => 0),
+        ),
+      )
       expectLogged(i + 1, found, expected, ['loss', 'grad_norm', 'entropy', 'mean_token_accuracy'])
       expect(stepNumbers(training, i + 1)['learning_rate/languageModel']).toBeCloseTo(expected['learning_rate']!, 12)
     })

@@ -23,7 +23,9 @@ async function* batches(from: number, to: number, spoiledAt = -1): AsyncGenerato
     const patches = step === spoiledAt ? tf.mul(batch.patches, Number.NaN) : tf.clone(batch.patches)
     batch.patches.dispose()
     yield {
-      tensors: Object.fromEntries(Object.entries({ ...batch, patches }).map(([name, tensor]) => [`0/${name}`, tensor as tf.Tensor])),
+      tensors: Object.fromEntries(
+        Object.entries({ ...batch, patches }).map(([name, tensor]) => [`0/${name}`, tensor as tf.Tensor]),
+      ),
       numTokens: 10 + step,
       epoch: step / 4,
       samples: Array.from({ length: 10 }, (_, i) => `sample ${step}.${i}`),
@@ -33,7 +35,10 @@ async function* batches(from: number, to: number, spoiledAt = -1): AsyncGenerato
 
 function open(overrides: Readonly<Record<string, unknown>> = {}): { readonly training: Training; readonly runner: StepRunner } {
   const training = aTraining({ steps: 4, learningRate: 1e-2, ...overrides })
-  return { training, runner: createTrainStep(trainableModel(TINY, livelyWeights(1), training), createObjective(training.objective), training) }
+  return {
+    training,
+    runner: createTrainStep(trainableModel(TINY, livelyWeights(1), training), createObjective(training.objective), training),
+  }
 }
 
 interface Ended {
@@ -67,7 +72,11 @@ describe('train', () => {
   it('logs the highest rate among the modules that are trained', async () => {
     const { training, runner } = open({
       steps: 1,
-      modules: { visionEncoder: { train: false, learningRate: 0.5 }, projector: { learningRate: 0.03 }, languageModel: { learningRate: 0.02 } },
+      modules: {
+        visionEncoder: { train: false, learningRate: 0.5 },
+        projector: { learningRate: 0.03 },
+        languageModel: { learningRate: 0.02 },
+      },
     })
     const { steps } = await follow(train(runner, batches(1, 1), training, START))
     expect(steps[0]!.metrics['learning_rate']).toBe(0.03)

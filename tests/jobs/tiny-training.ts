@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionPreference } from '../../src-main/domain/device.ts'
 import { LabError } from '../../src-main/domain/errors.ts'
-import { jobSchema, type AbortSignalLike, type JobEvent, type TrainJob } from '../../src-main/domain/job.ts'
+import { jobSchema, type JobEvent, type TrainJob } from '../../src-main/domain/job.ts'
 import type { MultimodalLmSpec } from '../../src-main/domain/model-spec.ts'
 import type { Start } from '../../src-main/domain/run-config.ts'
 import type { Sample } from '../../src-main/domain/sample.ts'
@@ -39,7 +39,10 @@ export interface TrainJobFields {
 }
 
 /** Four steps of two samples at a rate at which a tiny model moves, from the preference pairs, eagerly. */
-export function aTrainJob({ project, snapshots }: TinyProject, { folder, start, snapshot, training, execution }: TrainJobFields): TrainJob {
+export function aTrainJob(
+  { project, snapshots }: TinyProject,
+  { folder, start, snapshot, training, execution }: TrainJobFields,
+): TrainJob {
   return jobSchema.parse({
     kind: 'train',
     project,
@@ -66,8 +69,11 @@ export interface Followed {
  * @param stopAfter  the step after which it is stopped
  * @param how        'cancel': by its signal; 'kill': nobody asks for its next event any more
  */
-export async function follow(job: TrainJob, { stopAfter = Infinity, how = 'cancel' as 'cancel' | 'kill' } = {}): Promise<Followed> {
-  const signal = { aborted: false } satisfies AbortSignalLike
+export async function follow(
+  job: TrainJob,
+  { stopAfter = Infinity, how = 'cancel' as 'cancel' | 'kill' } = {},
+): Promise<Followed> {
+  const signal = { aborted: false }
   const events: JobEvent[] = []
   try {
     for await (const event of runTrainJob(job, signal)) {

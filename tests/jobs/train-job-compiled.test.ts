@@ -9,7 +9,19 @@ import type { TrainJob } from '../../src-main/domain/job.ts'
 import type { Start } from '../../src-main/domain/run-config.ts'
 import { newestCheckpoint, readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
-import { aTrainJob, follow, openEngineWithOwnCache, readSamples, RESUMED, SMALL_SPEC, stepsOf, train, weightsOf, writeSnapshot, type TrainJobFields } from './tiny-training.ts'
+import {
+  aTrainJob,
+  follow,
+  openEngineWithOwnCache,
+  readSamples,
+  RESUMED,
+  SMALL_SPEC,
+  stepsOf,
+  train,
+  weightsOf,
+  writeSnapshot,
+  type TrainJobFields,
+} from './tiny-training.ts'
 
 // Compiling is the processor's work: beside other work it takes several times as long.
 vi.setConfig({ testTimeout: 240_000 })
@@ -26,12 +38,15 @@ beforeAll(async () => {
   const isShort = (prompt: string) => prompt === 'What colour is it?'
   snapshot = writeSnapshot(
     tiny,
-    readSamples(tiny, tiny.snapshots.preferences).filter(({ content }) => content.kind === 'preferences' && isShort(content.prompt)),
+    readSamples(tiny, tiny.snapshots.preferences).filter(
+      ({ content }) => content.kind === 'preferences' && isShort(content.prompt),
+    ),
   )
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-const aJob = (fields: Partial<TrainJobFields> = {}): TrainJob => aTrainJob(tiny, { folder: `runs/${++folders}`, start, snapshot, execution: 'graph', ...fields })
+const aJob = (fields: Partial<TrainJobFields> = {}): TrainJob =>
+  aTrainJob(tiny, { folder: `runs/${++folders}`, start, snapshot, execution: 'graph', ...fields })
 
 describe('compiled runs that are stopped and continued equal those that never were, bit for bit:', () => {
   for (const kind of ['sft', 'dpo'] as const)

@@ -1,18 +1,40 @@
 // A training job from its configuration to its checkpoint: it learns, it repeats itself bit for bit, it survives being
 // stopped at any step, and it says what is wrong with what it was given.
 
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import type { TrainJob } from '../../src-main/domain/job.ts'
 import type { Start } from '../../src-main/domain/run-config.ts'
 import { newestCheckpoint, readCheckpoint, readTensors } from '../../src-main/jobs/checkpoint.ts'
+import { runTrainJob } from '../../src-main/jobs/train-job.ts'
 import { writeSafetensors } from '../../src-main/engine/weights/safetensors.ts'
 import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
-import { aTrainJob, follow, openEngineWithOwnCache, readSamples, RESUMED, SMALL_SPEC, stepsOf, train, weightsOf, writeSnapshot, type TrainJobFields } from './tiny-training.ts'
+import {
+  aTrainJob,
+  follow,
+  openEngineWithOwnCache,
+  readSamples,
+  RESUMED,
+  SMALL_SPEC,
+  stepsOf,
+  train,
+  weightsOf,
+  writeSnapshot,
+  type TrainJobFields,
+} from './tiny-training.ts'
 
 let tiny: TinyProject
 let start: Start
@@ -30,14 +52,18 @@ beforeEach(() => {
   return () => expect(tf.memory().numTensors, 'tensors left alive by the jobs of this test').toBe(tensorsBefore)
 })
 
-const aJob = (fields: Partial<TrainJobFields> = {}): TrainJob => aTrainJob(tiny, { folder: `runs/${++folders}`, start, ...fields })
+const aJob = (fields: Partial<TrainJobFields> = {}): TrainJob =>
+  aTrainJob(tiny, { folder: `runs/${++folders}`, start, ...fields })
 const KINDS = ['sft', 'dpo'] as const
 
 describe('training', () => {
   it('on one pair makes the chosen answer likelier, against the rejected one and against the start', async () => {
     const [pair] = readSamples(tiny, tiny.snapshots.preferences)
     const steps = await train(
-      aJob({ snapshot: writeSnapshot(tiny, [pair!]), training: { steps: 20, batchSize: 1, learningRate: 1e-2, objective: { kind: 'dpo' } } }),
+      aJob({
+        snapshot: writeSnapshot(tiny, [pair!]),
+        training: { steps: 20, batchSize: 1, learningRate: 1e-2, objective: { kind: 'dpo' } },
+      }),
     )
     const [first, last] = [steps[0]!, steps.at(-1)!]
     expect(first['loss']).toBeCloseTo(Math.LN2, 4)
@@ -51,7 +77,9 @@ describe('training', () => {
 
   it('on one chosen answer learns it by heart', async () => {
     const [pair] = readSamples(tiny, tiny.snapshots.preferences)
-    const steps = await train(aJob({ snapshot: writeSnapshot(tiny, [pair!]), training: { steps: 40, batchSize: 1, learningRate: 3e-2 } }))
+    const steps = await train(
+      aJob({ snapshot: writeSnapshot(tiny, [pair!]), training: { steps: 40, batchSize: 1, learningRate: 3e-2 } }),
+    )
     expect(steps[0]!['mean_token_accuracy']).toBeLessThan(0.5)
     expect(steps.at(-1)!['mean_token_accuracy']).toBe(1)
     expect(steps.at(-1)!['loss']).toBeLessThan(0.2)
@@ -61,17 +89,12 @@ describe('training', () => {
     const job = aJob({ training: { steps: 3, checkpointEverySteps: 2 } })
     const { events, fault } = await follow(job)
     expect(fault).toBeNull()
-    expect(events.map((event) => (event.kind === 'step' || event.kind === 'checkpoint' ? `${event.kind} ${event.step}` : event.kind))).toEqual([
-      'log',
-      'part',
-      'log',
-      'step 1',
-      'step 2',
-      'checkpoint 2',
-      'step 3',
-      'checkpoint 3',
-    ])
-    expect(events[0]).toMatchObject({ message: expect.stringMatching(/visionEncoder [\d,]+ trained, projector [\d,]+ trained, languageModel [\d,]+ trained/) })
+    expect(
+      events.map((event) => (event.kind === 'step' || event.kind === 'checkpoint' ? `${event.kind} ${event.step}` : event.kind)),
+    ).toEqual(['log', 'part', 'log', 'step 1', 'step 2', 'checkpoint 2', 'step 3', 'checkpoint 3'])
+    expect(events[0]).toMatchObject({
+      message: expect.stringMatching(/visionEncoder [\d,]+ trained, projector [\d,]+ trained, languageModel [\d,]+ trained/),
+    })
     const [last] = events.filter((event) => event.kind === 'checkpoint').slice(-1)
     const { checkpoint } = await readCheckpoint(last!.folder)
     expect(checkpoint).toMatchObject({ step: 3, config: job.config, sha256: last!.sha256, execution: 'eager' })
@@ -82,14 +105,20 @@ describe('training', () => {
     const modules = { visionEncoder: { train: false }, languageModel: { train: false } }
     const job = aJob({ training: { modules } })
     await train(job)
-    const [before, after] = [await readCheckpoint((start as { folder: string }).folder), await readCheckpoint((await newestCheckpoint(job.folder))!)]
+    const [before, after] = [
+      await readCheckpoint((start as { folder: string }).folder),
+      await readCheckpoint((await newestCheckpoint(job.folder))!),
+    ]
     expect(after.weights.visionEncoder).toEqual(before.weights.visionEncoder)
     expect(after.weights.languageModel).toEqual(before.weights.languageModel)
     expect(after.weights.projector).not.toEqual(before.weights.projector)
   })
 
   it('on text alone opens no image', async () => {
-    const samples = readSamples(tiny, tiny.snapshots.captions).map((sample) => ({ ...sample, image: { ...sample.image!, path: 'images/none.png' } }))
+    const samples = readSamples(tiny, tiny.snapshots.captions).map((sample) => ({
+      ...sample,
+      image: { ...sample.image!, path: 'images/none.png' },
+    }))
     await train(aJob({ snapshot: writeSnapshot(tiny, samples), training: { steps: 2, objective: { kind: 'text' } } }))
   })
 
@@ -107,12 +136,18 @@ describe('training', () => {
   it('leaves out and counts samples that are too long, also when only the rejected answer is', async () => {
     const samples = readSamples(tiny, tiny.snapshots.preferences)
     const long = samples.map((sample, i) =>
-      sample.content.kind === 'preferences' && i % 3 === 0 ? { ...sample, content: { ...sample.content, rejected: 'word '.repeat(100) } } : sample,
+      sample.content.kind === 'preferences' && i % 3 === 0
+        ? { ...sample, content: { ...sample.content, rejected: 'word '.repeat(100) } }
+        : sample,
     )
     const training = { steps: 1, maxLength: 120 }
     const trained = samples.filter(({ split }) => split === 'train').length
     const { events } = await follow(aJob({ snapshot: writeSnapshot(tiny, long), training }))
-    expect(events).toContainEqual({ kind: 'log', level: 'warning', message: expect.stringContaining(`${trained / 3} of ${trained} samples are longer than maxLength (120 tokens)`) })
+    expect(events).toContainEqual({
+      kind: 'log',
+      level: 'warning',
+      message: expect.stringContaining(`${trained / 3} of ${trained} samples are longer than maxLength (120 tokens)`),
+    })
   })
 })
 
@@ -214,7 +249,8 @@ describe('checkpoints', () => {
 
 describe('the reference', () => {
   const references = () => readdirSync(join(tiny.project, 'cache', 'reference-log-probs'))
-  const hasComputed = ({ events }: Awaited<ReturnType<typeof follow>>) => events.some((event) => event.kind === 'part' && event.name === 'reference log-probabilities')
+  const hasComputed = ({ events }: Awaited<ReturnType<typeof follow>>) =>
+    events.some((event) => event.kind === 'part' && event.name === 'reference log-probabilities')
 
   it('is computed once for a start and its pairs, and again where the file is damaged', async () => {
     rmSync(join(tiny.project, 'cache'), { recursive: true, force: true })
@@ -228,7 +264,14 @@ describe('the reference', () => {
 
     const file = join(tiny.project, 'cache', 'reference-log-probs', references()[0]!)
     const good = readFileSync(file, 'utf8')
-    const damages = ['', '{', '[]', good.replace(/:\[[-\d.]+/, ':["x"'), good.replace(/"[0-9a-f]{64}"/, '"other"'), good.replace(/,[-\d.]+\]/, ']')]
+    const damages = [
+      '',
+      '{',
+      '[]',
+      good.replace(/:\[[-\d.]+/, ':["x"'),
+      good.replace(/"[0-9a-f]{64}"/, '"other"'),
+      good.replace(/,[-\d.]+\]/, ']'),
+    ]
     for (const damaged of damages) {
       expect(damaged).not.toBe(good)
       writeFileSync(file, damaged)
@@ -247,14 +290,21 @@ describe('the reference', () => {
 
   it('of another model is another', async () => {
     const before = references().length
-    await train(aJob({ start: { kind: 'checkpoint', folder: await tiny.checkpoint(2, SMALL_SPEC) }, training: { steps: 1, objective: { kind: 'dpo' } } }))
+    await train(
+      aJob({
+        start: { kind: 'checkpoint', folder: await tiny.checkpoint(2, SMALL_SPEC) },
+        training: { steps: 1, objective: { kind: 'dpo' } },
+      }),
+    )
     expect(references().length).toBe(before + 1)
   })
 
   it('that is cancelled half way leaves no file', async () => {
     const before = references().length
-    const job = aJob({ start: { kind: 'checkpoint', folder: await tiny.checkpoint(3, SMALL_SPEC) }, training: { objective: { kind: 'dpo' } } })
-    const { runTrainJob } = await import('../../src-main/jobs/train-job.ts')
+    const job = aJob({
+      start: { kind: 'checkpoint', folder: await tiny.checkpoint(3, SMALL_SPEC) },
+      training: { objective: { kind: 'dpo' } },
+    })
     const signal = { aborted: false }
     const events: string[] = []
     await expect(
@@ -277,7 +327,11 @@ describe('what cannot be trained on is refused with what is wrong and what to do
     return { code: fault!.code, message: fault!.message, steps: stepsOf(events).length }
   }
   const pairs = () => readSamples(tiny, tiny.snapshots.preferences).filter(({ split }) => split === 'train')
-  const withImagePath = (path: string) => writeSnapshot(tiny, pairs().map((sample) => ({ ...sample, image: { ...sample.image!, path, sha256: 'f'.repeat(64) } })))
+  const withImagePath = (path: string) =>
+    writeSnapshot(
+      tiny,
+      pairs().map((sample) => ({ ...sample, image: { ...sample.image!, path, sha256: 'f'.repeat(64) } })),
+    )
 
   it('an image that is not there', async () => {
     const { code, message } = await faultOfJob({ snapshot: withImagePath('images/gone.png') })
@@ -292,35 +346,61 @@ describe('what cannot be trained on is refused with what is wrong and what to do
   })
 
   it('an empty dataset, and one with nothing to train on', async () => {
-    expect(await faultOfJob({ snapshot: writeSnapshot(tiny, []) })).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('import') })
+    expect(await faultOfJob({ snapshot: writeSnapshot(tiny, []) })).toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringContaining('import'),
+    })
     const held = pairs().map((sample) => ({ ...sample, split: 'test' as const }))
-    expect(await faultOfJob({ snapshot: writeSnapshot(tiny, held) })).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('"train"') })
+    expect(await faultOfJob({ snapshot: writeSnapshot(tiny, held) })).toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringContaining('"train"'),
+    })
   })
 
   it('a dataset whose every sample is too long', async () => {
-    expect(await faultOfJob({ training: { maxLength: 8 } })).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('maxLength') })
+    expect(await faultOfJob({ training: { maxLength: 8 } })).toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringContaining('maxLength'),
+    })
   })
 
   it('a snapshot that is missing or was changed', async () => {
-    expect(await faultOfJob({ snapshot: '0'.repeat(64) })).toMatchObject({ code: 'not-found', message: expect.stringContaining('import') })
+    expect(await faultOfJob({ snapshot: '0'.repeat(64) })).toMatchObject({
+      code: 'not-found',
+      message: expect.stringContaining('import'),
+    })
     const name = writeSnapshot(tiny, pairs().slice(0, 2))
     writeFileSync(join(tiny.project, 'snapshots', `${name}.jsonl`), JSON.stringify(pairs()[0]))
     expect((await faultOfJob({ snapshot: name })).code).toBe('corrupt-artifact')
   })
 
   it('no module to train', async () => {
-    const modules = Object.fromEntries(['visionEncoder', 'projector', 'languageModel'].map((module) => [module, { train: false }]))
-    expect(await faultOfJob({ training: { modules } })).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('frozen') })
+    const modules = Object.fromEntries(
+      ['visionEncoder', 'projector', 'languageModel'].map((module) => [module, { train: false }]),
+    )
+    expect(await faultOfJob({ training: { modules } })).toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringContaining('frozen'),
+    })
   })
 
   it('objects for any objective, and anything but pairs for DPO', async () => {
-    expect(await faultOfJob({ snapshot: tiny.snapshots.objects })).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('objects') })
+    expect(await faultOfJob({ snapshot: tiny.snapshots.objects })).toMatchObject({
+      code: 'invalid-input',
+      message: expect.stringContaining('objects'),
+    })
     for (const snapshot of [tiny.snapshots.questions, tiny.snapshots.captions])
-      expect(await faultOfJob({ snapshot, training: { objective: { kind: 'dpo' } } })).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('preference') })
+      expect(await faultOfJob({ snapshot, training: { objective: { kind: 'dpo' } } })).toMatchObject({
+        code: 'invalid-input',
+        message: expect.stringContaining('preference'),
+      })
   })
 
   it('a start that does not exist', async () => {
-    expect(await faultOfJob({ start: { kind: 'checkpoint', folder: join(tiny.project, 'nowhere') } })).toMatchObject({ code: 'not-found', message: expect.stringContaining('lab.json') })
+    expect(await faultOfJob({ start: { kind: 'checkpoint', folder: join(tiny.project, 'nowhere') } })).toMatchObject({
+      code: 'not-found',
+      message: expect.stringContaining('lab.json'),
+    })
   })
 
   for (const kind of KINDS)
@@ -341,13 +421,24 @@ describe('what cannot be trained on is refused with what is wrong and what to do
     })
 
   it('a rate at which the loss explodes: the last good step is kept, and its weights are numbers', async () => {
-    const job = aJob({ training: { steps: 60, learningRate: 1, maxGradientNorm: 1e30, adamBeta1: 0, adamBeta2: 0, adamEpsilon: 1e-30, weightDecay: 1 } })
+    const job = aJob({
+      training: {
+        steps: 60,
+        learningRate: 1,
+        maxGradientNorm: 1e30,
+        adamBeta1: 0,
+        adamBeta2: 0,
+        adamEpsilon: 1e-30,
+        weightDecay: 1,
+      },
+    })
     const { fault, events } = await follow(job)
     const taken = stepsOf(events).length
     expect(taken).toBeGreaterThan(0)
     expect([fault?.code, fault?.details['step']]).toEqual(['loss-not-finite', taken + 1])
     const kept = (await newestCheckpoint(job.folder))!
     expect((await readCheckpoint(kept)).checkpoint.step).toBe(taken)
-    for (const { values } of Object.values(await readTensors(join(kept, 'model.safetensors')))) expect(values.every(Number.isFinite)).toBe(true)
+    for (const { values } of Object.values(await readTensors(join(kept, 'model.safetensors'))))
+      expect(values.every(Number.isFinite)).toBe(true)
   })
 })

@@ -23,5 +23,8 @@ export function expectClose(found: Numbers, expected: Numbers, tolerance: number
 
 export function expectFinite(found: Numbers, name = 'values'): void {
   const values = Array.from(valuesOf(found))
-  expect(values.findIndex((value) => !Number.isFinite(value)), `${name}: first that is not finite`).toBe(-1)
+  expect(
+    values.findIndex((value) => !Number.isFinite(value)),
+    `${name}: first that is not finite`,
+  ).toBe(-1)
 }

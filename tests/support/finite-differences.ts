@@ -38,15 +38,16 @@ export function expectSlopes(f: Differentiable, xs: readonly tf.Tensor[], direct
   const gradients = tapeGradients(f, xs)
   const w = tf.tidy(() => weightsLike(f(...xs)).dataSync())
   const total = (held: readonly tf.Tensor[]): number => {
-    const values = tf.tidy(() => f(...held).dataSync())
+    const values = tf.tidy(() => f(...held).dataSync()) as Float32Array
     return values.reduce((sum, value, i) => sum + value * w[i]!, 0)
   }
   xs.forEach((x, which) => {
     const values = x.dataSync() as Float32Array
-    const gradient = gradients[which]!.dataSync()
+    const gradient = gradients[which]!.dataSync() as Float32Array
     const movedBy = (direction: Float32Array, by: number): Float32Array => values.map((value, i) => value + by * direction[i]!)
     const pairs = Array.from({ length: directions ?? values.length }, (_, i) => {
-      const direction = directions === undefined ? values.map((_value, j) => (i === j ? 1 : 0)) : unitVector(values.length, `${which} ${i}`)
+      const direction =
+        directions === undefined ? values.map((_value, j) => (i === j ? 1 : 0)) : unitVector(values.length, `${which} ${i}`)
       const [up, down] = [movedBy(direction, STEP), movedBy(direction, -STEP)]
       const [above, below] = [up, down].map((moved) =>
         tf.tidy(() => total(xs.map((held, j) => (j === which ? tf.tensor(moved, x.shape) : held)))),
@@ -75,7 +76,12 @@ function unitVector(length: number, seed: string): Float32Array {
 }
 
 /** Two forms of one function: equal values and equal gradients, up to the rounding of float32. */
-export function expectSameFunction(found: Differentiable, expected: Differentiable, xs: readonly tf.Tensor[], tolerance = 2e-6): void {
+export function expectSameFunction(
+  found: Differentiable,
+  expected: Differentiable,
+  xs: readonly tf.Tensor[],
+  tolerance = 2e-6,
+): void {
   tf.tidy(() => {
     expectClose(found(...xs), expected(...xs), tolerance, 'value')
     const [a, b] = [tapeGradients(found, xs), tapeGradients(expected, xs)]

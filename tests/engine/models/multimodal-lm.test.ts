@@ -3,7 +3,13 @@
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { MODULES } from '../../../src-main/domain/model-spec.ts'
-import { answerLogits, imageFeatures, imageTokens, joinedEmbeddings, type MultimodalLm } from '../../../src-main/engine/models/multimodal-lm.ts'
+import {
+  answerLogits,
+  imageFeatures,
+  imageTokens,
+  joinedEmbeddings,
+  type MultimodalLm,
+} from '../../../src-main/engine/models/multimodal-lm.ts'
 import { embedTokens } from '../../../src-main/engine/models/language-model.ts'
 import { gradients } from '../../../src-main/engine/nn/gradients.ts'
 import type { EncodedRow } from '../../../src-main/engine/text/collate.ts'
@@ -71,7 +77,8 @@ describe('image tokens in their places', () => {
 describe('what sees what', () => {
   it('a later token changes no earlier prediction, bit for bit; an earlier one does', () => {
     const model = aModel()
-    const logits = (row: EncodedRow) => answerLogits(model, aBatch({ rows: [row], images: 1, rowWeights: [1] }), aTensor([1, 4, 16], 'tokens'))
+    const logits = (row: EncodedRow) =>
+      answerLogits(model, aBatch({ rows: [row], images: 1, rowWeights: [1] }), aTensor([1, 4, 16], 'tokens'))
     const row = aRow(5, { prompt: 3, answer: 4 })
     const changedAt = (t: number): EncodedRow => ({ ...row, ids: row.ids.map((id, i) => (i === t ? ((id + 5) % 20) + 2 : id)) })
     // The four answers are predicted from positions 6 to 9: of what stands at 9, only the last prediction knows.
@@ -84,7 +91,8 @@ describe('what sees what', () => {
   it('padding changes nothing: a longer bucket gives the same logits', () => {
     const model = aModel()
     const tokens = aTensor([1, 4, 16], 'tokens')
-    const at = (T: number) => answerLogits(model, aBatch({ rows: [aRow(6)], images: 1, rowWeights: [1], shape: { T, A: 4 } }), tokens)
+    const at = (T: number) =>
+      answerLogits(model, aBatch({ rows: [aRow(6)], images: 1, rowWeights: [1], shape: { T, A: 4 } }), tokens)
     // The order of summation in a product depends on its size.
     expectClose(at(32).slice([0, 0], [3, -1]), at(16).slice([0, 0], [3, -1]), 2e-6)
   })
@@ -93,7 +101,9 @@ describe('what sees what', () => {
     const model = aModel()
     const rows = [aRow(7, { image: false }), aRow(8, { image: false })]
     const batch = aBatch({ rows, images: 2, rowWeights: [0.5, 0.5] })
-    expect(answerLogits(model, batch, aTensor([2, 4, 16], 'tokens')).dataSync()).toEqual(answerLogits(model, batch, null).dataSync())
+    expect(answerLogits(model, batch, aTensor([2, 4, 16], 'tokens')).dataSync()).toEqual(
+      answerLogits(model, batch, null).dataSync(),
+    )
   })
 
   it('the encoder sees its image alone: exchanging two images exchanges their features', () => {
@@ -108,7 +118,10 @@ describe('what sees what', () => {
     const model = aModel()
     const { patches } = aPairBatch()
     const names = Object.keys(model.weights.visionEncoder)
-    const { gradients: found } = gradients(() => tf.sum(tf.square(imageFeatures(model, patches))), Object.values(model.weights.visionEncoder))
+    const { gradients: found } = gradients(
+      () => tf.sum(tf.square(imageFeatures(model, patches))),
+      Object.values(model.weights.visionEncoder),
+    )
     names.forEach((name, i) => {
       const largest = tf.max(tf.abs(found[i]!)).dataSync()[0]!
       const isUnused = name.startsWith('encoder.layers.1.') || name.startsWith('post_layernorm')
@@ -126,7 +139,10 @@ describe('gradient checkpointing', () => {
     const batch = aPairBatch()
     const weights = MODULES.flatMap((module) => Object.values(plain.weights[module]))
     const [a, b] = [plain, model].map((each) =>
-      gradients(() => tf.sum(tf.square(answerLogits(each, batch, imageTokens(each, imageFeatures(each, batch.patches))))), weights),
+      gradients(
+        () => tf.sum(tf.square(answerLogits(each, batch, imageTokens(each, imageFeatures(each, batch.patches))))),
+        weights,
+      ),
     )
     expect(b!.value.dataSync()).toEqual(a!.value.dataSync())
     b!.gradients.forEach((gradient, i) => expect(gradient.dataSync(), `weight ${i}`).toEqual(a!.gradients[i]!.dataSync()))

@@ -5,14 +5,23 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { geluErf, geluTanh, swiGlu } from '../../../src-main/engine/nn/activations.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { expectClose, expectFinite } from '../../support/all-close.ts'
-import { aTensor, expectSameFunction, expectSlopes, tapeGradients, type Differentiable } from '../../support/finite-differences.ts'
+import {
+  aTensor,
+  expectSameFunction,
+  expectSlopes,
+  tapeGradients,
+  type Differentiable,
+} from '../../support/finite-differences.ts'
 import { expectNoLeak } from '../../support/no-leak.ts'
 
 beforeAll(() => openBackend('native'))
 
 const composed: Record<'geluTanh' | 'geluErf' | 'swiGlu', Differentiable> = {
   geluTanh: (x) =>
-    tf.mul(tf.mul(x!, 0.5), tf.add(1, tf.tanh(tf.mul(Math.sqrt(2 / Math.PI), tf.add(x!, tf.mul(0.044715, tf.mul(x!, tf.square(x!)))))))),
+    tf.mul(
+      tf.mul(x!, 0.5),
+      tf.add(1, tf.tanh(tf.mul(Math.sqrt(2 / Math.PI), tf.add(x!, tf.mul(0.044715, tf.mul(x!, tf.square(x!))))))),
+    ),
   geluErf: (x) => tf.mul(tf.mul(x!, 0.5), tf.add(1, tf.erf(tf.div(x!, Math.SQRT2)))),
   swiGlu: (gate, up) => tf.mul(tf.mul(gate!, tf.sigmoid(gate!)), up!),
 }

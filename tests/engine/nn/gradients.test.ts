@@ -71,7 +71,6 @@ describe('gradients', () => {
     const theirs = peak(() => tf.grad(deep)(x))
     // 30 steps keep two tensors each for the way back; tf.grads adds every gradient that it meets.
     expect(ours).toBeLessThan(0.6 * theirs)
-
   })
 
   it('may be taken inside a written gradient, at any depth', () => {
@@ -81,7 +80,8 @@ describe('gradients', () => {
       withGradient([input], (held) => ({
         value: tf.pow(held, 3),
         saved: [held],
-        gradient: (dy, [again]) => gradients(() => (depth === 0 ? tf.pow(again!, 3) : cubed(again!, depth - 1)), [again!], dy).gradients,
+        gradient: (dy, [again]) =>
+          gradients(() => (depth === 0 ? tf.pow(again!, 3) : cubed(again!, depth - 1)), [again!], dy).gradients,
       }))
     for (const depth of [0, 1, 2]) {
       const { value, gradients: found } = expectNoLeak(() => gradients(() => tf.square(cubed(tf.tanh(x), depth)), [x]), 2)

@@ -5,7 +5,13 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { layerNorm, rmsNorm } from '../../../src-main/engine/nn/norm.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { expectClose, expectFinite } from '../../support/all-close.ts'
-import { aTensor, expectSameFunction, expectSlopes, tapeGradients, type Differentiable } from '../../support/finite-differences.ts'
+import {
+  aTensor,
+  expectSameFunction,
+  expectSlopes,
+  tapeGradients,
+  type Differentiable,
+} from '../../support/finite-differences.ts'
 import { expectNoLeak } from '../../support/no-leak.ts'
 
 beforeAll(() => openBackend('native'))
@@ -32,7 +38,12 @@ for (const { name, norm, composed, parameters } of forms) {
   ]
   describe(name, () => {
     it('is the composed form, with its gradients, at every rank', () => {
-      for (const shape of [[3, 8], [2, 3, 8], [2, 2, 3, 6]]) expectSameFunction(norm, composed, inputs(shape))
+      for (const shape of [
+        [3, 8],
+        [2, 3, 8],
+        [2, 2, 3, 6],
+      ])
+        expectSameFunction(norm, composed, inputs(shape))
     })
 
     it('agrees with finite differences', () => expectSlopes(norm, inputs([2, 3, 4])))

@@ -5,7 +5,13 @@ import { beforeAll, expect, it } from 'vitest'
 import { rotaryAngles, rotate, type RotaryAngles } from '../../../src-main/engine/nn/rotary.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { expectClose, expectFinite } from '../../support/all-close.ts'
-import { aTensor, expectSameFunction, expectSlopes, tapeGradients, type Differentiable } from '../../support/finite-differences.ts'
+import {
+  aTensor,
+  expectSameFunction,
+  expectSlopes,
+  tapeGradients,
+  type Differentiable,
+} from '../../support/finite-differences.ts'
 import { expectNoLeak } from '../../support/no-leak.ts'
 
 beforeAll(() => openBackend('native'))
@@ -24,7 +30,13 @@ const composed =
   }
 
 it('is the rotation of pairs, with its gradient, for shared positions and for positions of each row', () => {
-  for (const positions of [[[0, 1, 2]], [[0, 1, 2], [5, 6, 9]]]) {
+  for (const positions of [
+    [[0, 1, 2]],
+    [
+      [0, 1, 2],
+      [5, 6, 9],
+    ],
+  ]) {
     const angles = anglesAt(positions, 6)
     expectSameFunction((x) => rotate(x!, angles), composed(angles), [aTensor([2, 2, 3, 6], 'x')])
   }

@@ -13,9 +13,15 @@ import { aBatch, aRow, livelyWeights, TINY } from '../../support/tiny-model.ts'
 beforeAll(() => openBackend('native'))
 
 const aModel = (): MultimodalLm => heldModel({ spec: TINY, weights: livelyWeights(1) }).model
-const caption = (...words: number[]): EncodedRow => ({ ids: [1, 1, 1, 1, 2, ...words], isAnswer: [false, false, false, false, false, ...words.map(() => true)] })
+const caption = (...words: number[]): EncodedRow => ({
+  ids: [1, 1, 1, 1, 2, ...words],
+  isAnswer: [false, false, false, false, false, ...words.map(() => true)],
+})
 const batchOf = (...rows: EncodedRow[]) => aBatch({ rows, images: rows.length, rowWeights: rows.map(() => 1 / rows.length) })
-const lossOf = (model: MultimodalLm, ...rows: EncodedRow[]) => captionWords().loss(model, batchOf(...rows)).loss.dataSync()[0]!
+const lossOf = (model: MultimodalLm, ...rows: EncodedRow[]) =>
+  captionWords()
+    .loss(model, batchOf(...rows))
+    .loss.dataSync()[0]!
 
 it('order and repetition of the words change nothing; another word does', () => {
   const model = aModel()
@@ -32,9 +38,17 @@ it('the question changes nothing, the image does', () => {
   const batch = batchOf(caption(5, 6), caption(7))
   const before = captionWords().loss(model, batch).loss.dataSync()[0]!
   const ids = tf.cast(tf.where(tf.equal(batch.ids, 2), tf.fill([2, 16], 3, 'int32'), batch.ids), 'int32') as tf.Tensor2D
-  expect(captionWords().loss(model, { ...batch, ids }).loss.dataSync()[0]).toBe(before)
+  expect(
+    captionWords()
+      .loss(model, { ...batch, ids })
+      .loss.dataSync()[0],
+  ).toBe(before)
   const patches = tf.add(batch.patches, 1) as tf.Tensor3D
-  expect(captionWords().loss(model, { ...batch, patches }).loss.dataSync()[0]).not.toBeCloseTo(before, 4)
+  expect(
+    captionWords()
+      .loss(model, { ...batch, patches })
+      .loss.dataSync()[0],
+  ).not.toBeCloseTo(before, 4)
 })
 
 it("trains encoder, projector and word embeddings, and none of the language model's blocks", () => {

@@ -19,7 +19,11 @@ const pair = (chosen: readonly number[], rejected: readonly number[]): PairLogPr
   rejected: tf.tensor1d([...rejected]),
 })
 /** Pairs whose margin, before β, is as given. */
-const withMargins = (...margins: number[]) => pair(margins, margins.map(() => 0))
+const withMargins = (...margins: number[]) =>
+  pair(
+    margins,
+    margins.map(() => 0),
+  )
 const zeros = (count: number) => pair(new Array<number>(count).fill(0), new Array<number>(count).fill(0))
 
 describe('the loss of a pair', () => {
@@ -52,14 +56,17 @@ describe('the loss of a pair', () => {
     const margins = withMargins(1000, -1000)
     expectClose(dpoLosses(margins, zeros(2), 1).losses, [0, 1000], 1e-7)
     expectClose(dpoLosses(margins, zeros(2), 1, 0.25).losses, [250, 750], 1e-7)
-    const slope = tf.grad((chosen: tf.Tensor) => tf.sum(dpoLosses({ ...margins, chosen: chosen as tf.Tensor1D }, zeros(2), 1).losses))
+    const slope = tf.grad((chosen: tf.Tensor) =>
+      tf.sum(dpoLosses({ ...margins, chosen: chosen as tf.Tensor1D }, zeros(2), 1).losses),
+    )
     expectClose(slope(margins.chosen), [0, -1], 1e-6)
   })
 
   it('has the gradient −β·σ(−m) by the chosen and +β·σ(−m) by the rejected log-probability', () => {
     const beta = 0.3
     const [chosen, rejected] = [aTensor([5], 'chosen', 5), aTensor([5], 'rejected', 5)]
-    const loss = (a: tf.Tensor, b: tf.Tensor) => dpoLosses({ chosen: a as tf.Tensor1D, rejected: b as tf.Tensor1D }, zeros(5), beta).losses
+    const loss = (a: tf.Tensor, b: tf.Tensor) =>
+      dpoLosses({ chosen: a as tf.Tensor1D, rejected: b as tf.Tensor1D }, zeros(5), beta).losses
     const [byChosen, byRejected] = tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.sum(loss(a, b)))([chosen, rejected])
     const expected = tf.mul(tf.sigmoid(tf.mul(tf.sub(chosen, rejected), -beta)), beta)
     expectClose(byChosen!, tf.neg(expected), 1e-6)
@@ -88,7 +95,10 @@ describe('the loss of a pair', () => {
 describe('the objective', () => {
   const objective = dpo({ beta: 0.1, labelSmoothing: 0 })
   const aModel = (): MultimodalLm => heldModel({ spec: TINY, weights: livelyWeights(1) }).model
-  const [chosen, rejected] = [[aRow(1), aRow(2, { answer: 2 })], [aRow(3, { answer: 4 }), aRow(4)]]
+  const [chosen, rejected] = [
+    [aRow(1), aRow(2, { answer: 2 })],
+    [aRow(3, { answer: 4 }), aRow(4)],
+  ]
   const logProbsOf = (model: MultimodalLm, batch: Batch): number[] =>
     Array.from(
       answerLogProbs(
@@ -162,7 +172,10 @@ describe('the objective', () => {
     const norm = weights.languageModel['model.norm.weight']!
     const loud = {
       ...weights,
-      languageModel: { ...weights.languageModel, 'model.norm.weight': { ...norm, values: norm.values.map((value) => 1000 * value) } },
+      languageModel: {
+        ...weights.languageModel,
+        'model.norm.weight': { ...norm, values: norm.values.map((value) => 1000 * value) },
+      },
     }
     const { model } = heldModel({ spec: TINY, weights: loud })
     const found = numbersOf(model, aBatch({ rows: [...chosen, ...rejected], images: 2, rowWeights: half }))

@@ -5,7 +5,13 @@ import { beforeAll, expect, it } from 'vitest'
 import { answerLogProbs, entropyOf, tokenLogProbs } from '../../../src-main/engine/objectives/log-probs.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { expectClose, expectFinite } from '../../support/all-close.ts'
-import { aTensor, expectSameFunction, expectSlopes, tapeGradients, type Differentiable } from '../../support/finite-differences.ts'
+import {
+  aTensor,
+  expectSameFunction,
+  expectSlopes,
+  tapeGradients,
+  type Differentiable,
+} from '../../support/finite-differences.ts'
 import { expectNoLeak } from '../../support/no-leak.ts'
 
 beforeAll(() => openBackend('native'))
@@ -54,12 +60,26 @@ it('probabilities of all tokens sum to one', () => {
 
 it('an answer is the sum of its tokens, and of no masked one', () => {
   const tokens = tf.tensor1d([-1, -2, -4, -8, -16, -32])
-  expect(Array.from(answerLogProbs(tokens, tf.tensor2d([[1, 1, 0], [0, 1, 1]])).dataSync())).toEqual([-3, -48])
+  expect(
+    Array.from(
+      answerLogProbs(
+        tokens,
+        tf.tensor2d([
+          [1, 1, 0],
+          [0, 1, 1],
+        ]),
+      ).dataSync(),
+    ),
+  ).toEqual([-3, -48])
 })
 
 it('entropy is ln V for uniform logits, 0 for a certain one, and −Σ p·ln p between', () => {
   // p = (1/2, 1/4, 1/4): −½·ln ½ − 2·¼·ln ¼ = 1.5·ln 2
-  const logits = tf.tensor2d([[7, 7, 7], [1000, 0, 0], [Math.log(2), 0, 0]])
+  const logits = tf.tensor2d([
+    [7, 7, 7],
+    [1000, 0, 0],
+    [Math.log(2), 0, 0],
+  ])
   expectClose(entropyOf(logits), [Math.log(3), 0, 1.5 * Math.LN2], 1e-6)
 })
 

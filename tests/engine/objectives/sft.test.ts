@@ -29,7 +29,10 @@ describe('sft', () => {
       spec: TINY,
       weights: {
         ...weights,
-        languageModel: { ...weights.languageModel, 'model.embed_tokens.weight': { ...embedding, values: embedding.values.map(() => 0) } },
+        languageModel: {
+          ...weights.languageModel,
+          'model.embed_tokens.weight': { ...embedding, values: embedding.values.map(() => 0) },
+        },
       },
     })
     const found = numbersOf(model, aBatch(parts))

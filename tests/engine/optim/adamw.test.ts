@@ -26,7 +26,12 @@ function aWeight(module: Module, decays: boolean, seed: number): Trained {
   }
 }
 
-function update(trained: readonly Trained[], gradients: readonly tf.Tensor[], step: number, { scale = 1, healthy = true, rates = RATES, settings = SETTINGS } = {}) {
+function update(
+  trained: readonly Trained[],
+  gradients: readonly tf.Tensor[],
+  step: number,
+  { scale = 1, healthy = true, rates = RATES, settings = SETTINGS } = {},
+) {
   tf.tidy(() =>
     adamWUpdate(
       trained,
@@ -62,7 +67,9 @@ function recurrence(w: number, gradients: readonly number[], rate: number, decay
 }
 
 const bits = (trained: readonly Trained[]) =>
-  trained.flatMap(({ weight, first, second }) => [weight, first, second].map((each) => Buffer.from(Float32Array.from(each.dataSync()).buffer).toString('hex')))
+  trained.flatMap(({ weight, first, second }) =>
+    [weight, first, second].map((each) => Buffer.from(Float32Array.from(each.dataSync()).buffer).toString('hex')),
+  )
 
 describe('three steps', () => {
   it('agree with the written recurrence to the digits of float32: decay, no decay, a rate of each module', () => {

@@ -25,7 +25,14 @@ it('rounds the number of warm-up steps up, as Hugging Face does', () => {
 })
 
 it('is within [0, 1], never rises after the warm-up, and reaches zero after the last step', () => {
-  for (const [steps, warmupRatio] of [[1, 0], [1, 1], [2, 0.5], [7, 0.3], [50, 0.03], [50, 1]] as const) {
+  for (const [steps, warmupRatio] of [
+    [1, 0],
+    [1, 1],
+    [2, 0.5],
+    [7, 0.3],
+    [50, 0.03],
+    [50, 1],
+  ] as const) {
     const found = [...factors('cosine', steps, warmupRatio), scheduleFactor({ schedule: 'cosine', steps, warmupRatio }, steps)]
     const warmup = Math.ceil(warmupRatio * steps)
     found.forEach((factor, step) => {
@@ -39,8 +46,13 @@ it('is within [0, 1], never rises after the warm-up, and reaches zero after the 
 
 describeParity('training', (read) => {
   it('is the learning_rate that TRL logged', () => {
-    const { sft, dpo_sigmoid: dpo } = read().json as Record<'sft' | 'dpo_sigmoid', { config: { learning_rate: number }; log: { learning_rate: number }[] }>
+    const { sft, dpo_sigmoid: dpo } = read().json as Record<
+      'sft' | 'dpo_sigmoid',
+      { config: { learning_rate: number }; log: { learning_rate: number }[] }
+    >
     for (const { config, log } of [sft, dpo])
-      factors('cosine', 6, 2 / 6).forEach((factor, step) => expect(factor * config.learning_rate).toBeCloseTo(log[step]!.learning_rate, 12))
+      factors('cosine', 6, 2 / 6).forEach((factor, step) =>
+        expect(factor * config.learning_rate).toBeCloseTo(log[step]!.learning_rate, 12),
+      )
   })
 })

@@ -2,7 +2,14 @@
 
 import { describe, expect, it } from 'vitest'
 import { createRandom, type Random } from '../../../src-main/domain/random.ts'
-import { bucketAnswer, bucketLength, collateRows, expandImage, type CollatedRows, type EncodedRow } from '../../../src-main/engine/text/collate.ts'
+import {
+  bucketAnswer,
+  bucketLength,
+  collateRows,
+  expandImage,
+  type CollatedRows,
+  type EncodedRow,
+} from '../../../src-main/engine/text/collate.ts'
 import { refusal } from '../../support/refusal.ts'
 
 const IDS = { padId: 0, imageId: 1 }
@@ -44,7 +51,7 @@ describe('sixty random batches', () => {
       })
   })
 
-  it('take every position from its own text, but image positions from their image token: row r of image r mod B, in order', () => {
+  it('take every position from its own text, image positions from their image token: row r of image r mod B, in order', () => {
     for (const { rows, images, I, collated } of cases) {
       const { R, T, sources, isImage } = collated
       const expected = rows.flatMap((row, r) => {
@@ -80,7 +87,9 @@ describe('sixty random batches', () => {
         const answers = (row?.isAnswer ?? []).flatMap((is, t) => (is ? [{ position: r * T + t - 1, id: row!.ids[t]! }] : []))
         const found = Array.from({ length: A }, (_, a) => ({ position: answerPositions[r * A + a]!, id: answerIds[r * A + a]! }))
         expect(found.slice(0, answers.length)).toEqual(answers)
-        expect([...answerMask.subarray(r * A, (r + 1) * A)]).toEqual(Array.from({ length: A }, (_, a) => (a < answers.length ? 1 : 0)))
+        expect([...answerMask.subarray(r * A, (r + 1) * A)]).toEqual(
+          Array.from({ length: A }, (_, a) => (a < answers.length ? 1 : 0)),
+        )
         for (const { position } of found) expect(Math.floor(position / T)).toBe(r)
         expect(collated.answerTokens[r]).toBe(answers.length)
       })
@@ -88,7 +97,8 @@ describe('sixty random batches', () => {
   })
 
   it('count the tokens of real rows', () => {
-    for (const { rows, collated } of cases) expect(collated.numTokens).toBe(rows.reduce((sum, row) => sum + (row?.ids.length ?? 0), 0))
+    for (const { rows, collated } of cases)
+      expect(collated.numTokens).toBe(rows.reduce((sum, row) => sum + (row?.ids.length ?? 0), 0))
   })
 })
 

@@ -11,7 +11,11 @@ import { faultOf } from '../../support/fault-of.ts'
 import { describeParity, parityFolder } from '../../support/read-parity.ts'
 
 const files = trainTokenizer(
-  ['How many red squares are there? There are 3 red squares.', "It's the dog's table; they're red.", 'Naïve café 你好世界 こんにちは'],
+  [
+    'How many red squares are there? There are 3 red squares.',
+    "It's the dog's table; they're red.",
+    'Naïve café 你好世界 こんにちは',
+  ],
   340,
 )
 const tokenizer = createChatTokenizer(files)
@@ -57,12 +61,18 @@ describe('text', () => {
 
 /** Qwen2's template in short: a system message, words for roles, a line break after each end token. */
 const QWEN =
-  "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|user|>system\nBe brief.<|end|>\n{% endif %}" +
-  "<|user|>{{ message['role'] }}\n{{ message['content'] }}<|end|>\n{% endfor %}{% if add_generation_prompt %}<|user|>assistant\n{% endif %}"
+  "{% for message in messages %}{% if loop.first and message['role'] != 'system' %}<|user|>system\nBe brief.<|end|>\n" +
+  "{% endif %}<|user|>{{ message['role'] }}\n{{ message['content'] }}<|end|>\n{% endfor %}" +
+  '{% if add_generation_prompt %}<|user|>assistant\n{% endif %}'
 /** Llama's way: the content is stripped of white space. */
 const TRIMMING = QWEN.replace("{{ message['content'] }}", "{{ message['content'] | trim }}")
-const withTemplate = (template: string): ChatTokenizer => createChatTokenizer({ ...files, config: { ...files.config, chat_template: template } })
-const templates: Record<string, ChatTokenizer> = { "the lab's own": tokenizer, "Qwen2's": withTemplate(QWEN), 'a trimming one': withTemplate(TRIMMING) }
+const withTemplate = (template: string): ChatTokenizer =>
+  createChatTokenizer({ ...files, config: { ...files.config, chat_template: template } })
+const templates: Record<string, ChatTokenizer> = {
+  "the lab's own": tokenizer,
+  "Qwen2's": withTemplate(QWEN),
+  'a trimming one': withTemplate(TRIMMING),
+}
 
 const turns = (...texts: string[]): Turn[] => texts.map((text, i) => ({ from: i % 2 === 0 ? 'human' : 'assistant', text }))
 /** The marked tokens as text, special ones too. */
@@ -120,7 +130,10 @@ for (const [name, chat] of Object.entries(templates))
   })
 
 describe('files that lack something are refused, naming it:', () => {
-  const without = (key: string): TokenizerFiles => ({ ...files, config: Object.fromEntries(Object.entries(files.config).filter(([name]) => name !== key)) })
+  const without = (key: string): TokenizerFiles => ({
+    ...files,
+    config: Object.fromEntries(Object.entries(files.config).filter(([name]) => name !== key)),
+  })
   const cases: Record<string, readonly [TokenizerFiles, string]> = {
     'the chat template': [without('chat_template'), 'chat_template'],
     'the end token': [without('eos_token'), 'eos_token'],
@@ -135,7 +148,9 @@ describe('files that lack something are refused, naming it:', () => {
     })
 
   it('a template that rewrites earlier turns cannot be trained turn by turn, and says so', () => {
-    const numbering = withTemplate("{{ messages | length }}{% for message in messages %}{{ message['content'] }}<|end|>{% endfor %}")
+    const numbering = withTemplate(
+      "{{ messages | length }}{% for message in messages %}{{ message['content'] }}<|end|>{% endfor %}",
+    )
     expect(faultOf(() => numbering.encodeConversation(turns('a', 'b', 'c', 'd'))).code).toBe('corrupt-artifact')
   })
 
@@ -149,7 +164,11 @@ describe('files that lack something are refused, naming it:', () => {
 for (const name of ['qwen2_like', 'llama3_like'])
   describeParity(`tokenizers/${name}`, (readCase) => {
     interface Recorded {
-      readonly encode: readonly { readonly text: string; readonly input_ids_no_special: readonly number[]; readonly decoded_skip_special: string }[]
+      readonly encode: readonly {
+        readonly text: string
+        readonly input_ids_no_special: readonly number[]
+        readonly decoded_skip_special: string
+      }[]
       readonly chat: readonly {
         readonly messages: readonly { readonly role: string; readonly content: string }[]
         readonly add_generation_prompt: boolean
@@ -175,9 +194,15 @@ for (const name of ['qwen2_like', 'llama3_like'])
 
     it('the same prompts as its chat template', () => {
       const chat = open()
-      const prompts = recorded().chat.filter((each) => each.add_generation_prompt && each.messages.every(({ role }) => role !== 'system'))
+      const prompts = recorded().chat.filter(
+        (each) => each.add_generation_prompt && each.messages.every(({ role }) => role !== 'system'),
+      )
       expect(prompts.length).toBeGreaterThan(0)
       for (const { messages, text } of prompts)
-        expect(chat.encodePrompt(messages.map(({ role, content }) => ({ from: role === 'user' ? 'human' : 'assistant', text: content })))).toEqual(chat.encode(text))
+        expect(
+          chat.encodePrompt(
+            messages.map(({ role, content }) => ({ from: role === 'user' ? 'human' : 'assistant', text: content })),
+          ),
+        ).toEqual(chat.encode(text))
     })
   })

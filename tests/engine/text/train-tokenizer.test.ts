@@ -22,7 +22,12 @@ describe('trainTokenizer', () => {
   it('merges the most frequent pair first; of equal ones the one that sorts first', () => {
     // Words: "ab" 3×, " ab" 2× (Ġ is the space): a·b occurs 5×, Ġ·ab 2×. Then c·d and c·e occur twice each.
     const { merges } = jsonOf(trainTokenizer(['ab ab', 'ab ab', 'ab', 'cd', 'ce', 'cd', 'ce'], SMALLEST + 4)).model
-    expect(merges).toEqual([['a', 'b'], ['c', 'd'], ['c', 'e'], ['Ġ', 'ab']])
+    expect(merges).toEqual([
+      ['a', 'b'],
+      ['c', 'd'],
+      ['c', 'e'],
+      ['Ġ', 'ab'],
+    ])
   })
 
   it('numbers tokens without a gap: special ones, bytes, then merges in their order', () => {
@@ -55,7 +60,8 @@ describe('trainTokenizer', () => {
 
   it('stops where no pair occurs twice, and never exceeds the size asked for', () => {
     expect(jsonOf(trainTokenizer(['ab'], 1000)).model.merges).toEqual([])
-    for (const size of [SMALLEST, 270, 290]) expect(Object.keys(jsonOf(trainTokenizer(TEXTS, size)).model.vocab).length).toBe(size)
+    for (const size of [SMALLEST, 270, 290])
+      expect(Object.keys(jsonOf(trainTokenizer(TEXTS, size)).model.vocab).length).toBe(size)
     expect(jsonOf(trainTokenizer([], 300)).model.merges).toEqual([])
   })
 

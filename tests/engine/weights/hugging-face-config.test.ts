@@ -14,7 +14,16 @@ import { faultOf } from '../../support/fault-of.ts'
 
 /** No field at its default, here or at Hugging Face: a field that is forgotten shows. */
 const spec = multimodalLmSpecSchema.parse({
-  visionEncoder: { imageSize: 48, patchSize: 12, hiddenSize: 20, intermediateSize: 28, numHiddenLayers: 3, numAttentionHeads: 5, layerNormEps: 3e-5, visionUseHead: true },
+  visionEncoder: {
+    imageSize: 48,
+    patchSize: 12,
+    hiddenSize: 20,
+    intermediateSize: 28,
+    numHiddenLayers: 3,
+    numAttentionHeads: 5,
+    layerNormEps: 3e-5,
+    visionUseHead: true,
+  },
   languageModel: {
     vocabSize: 77,
     hiddenSize: 24,

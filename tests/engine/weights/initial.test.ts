@@ -6,10 +6,27 @@ import { initialWeights, subset, type NamedArrays } from '../../../src-main/engi
 
 const parse = (fields: Record<string, unknown> = {}, language: Record<string, unknown> = {}): MultimodalLmSpec =>
   multimodalLmSpecSchema.parse({
-    visionEncoder: { imageSize: 32, patchSize: 8, hiddenSize: 64, intermediateSize: 96, numHiddenLayers: 2, numAttentionHeads: 4, ...fields },
-    languageModel: { vocabSize: 300, hiddenSize: 48, intermediateSize: 80, numHiddenLayers: 2, numAttentionHeads: 4, numKeyValueHeads: 2, ...language },
+    visionEncoder: {
+      imageSize: 32,
+      patchSize: 8,
+      hiddenSize: 64,
+      intermediateSize: 96,
+      numHiddenLayers: 2,
+      numAttentionHeads: 4,
+      ...fields,
+    },
+    languageModel: {
+      vocabSize: 300,
+      hiddenSize: 48,
+      intermediateSize: 80,
+      numHiddenLayers: 2,
+      numAttentionHeads: 4,
+      numKeyValueHeads: 2,
+      ...language,
+    },
   })
-const spread = ({ values }: { readonly values: Float32Array }) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
+const spread = ({ values }: { readonly values: Float32Array }) =>
+  Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length)
 
 it('is a function of the seed', () => {
   const [a, b, c] = [initialWeights(parse(), 1), initialWeights(parse(), 1), initialWeights(parse(), 2)]
@@ -47,7 +64,8 @@ it('norms begin at one, biases at zero, matrices at the spread of their kind', (
   expect(only(languageModel['model.norm.weight']!)).toEqual([1])
   expect(only(projector['linear_1.bias']!)).toEqual([0])
   // Within five standard errors of a spread, σ/√(2n), of at least 2304 numbers: 8 per cent.
-  const expectSpread = (array: { readonly values: Float32Array }, expected: number) => expect(Math.abs(spread(array) / expected - 1)).toBeLessThan(0.08)
+  const expectSpread = (array: { readonly values: Float32Array }, expected: number) =>
+    expect(Math.abs(spread(array) / expected - 1)).toBeLessThan(0.08)
   expectSpread(languageModel['model.embed_tokens.weight']!, 0.02)
   expectSpread(projector['linear_1.weight']!, 0.02)
   expectSpread(visionEncoder['encoder.layers.0.self_attn.q_proj.weight']!, Math.sqrt(1 / 64))

@@ -7,8 +7,24 @@ import { localName, multimodalName, splitByModule, visionEncoderName } from '../
 
 const weights = initialWeights(
   multimodalLmSpecSchema.parse({
-    visionEncoder: { imageSize: 16, patchSize: 8, hiddenSize: 4, intermediateSize: 4, numHiddenLayers: 2, numAttentionHeads: 1, visionUseHead: true },
-    languageModel: { vocabSize: 4, hiddenSize: 4, intermediateSize: 4, numHiddenLayers: 1, numAttentionHeads: 1, numKeyValueHeads: 1, tieWordEmbeddings: false },
+    visionEncoder: {
+      imageSize: 16,
+      patchSize: 8,
+      hiddenSize: 4,
+      intermediateSize: 4,
+      numHiddenLayers: 2,
+      numAttentionHeads: 1,
+      visionUseHead: true,
+    },
+    languageModel: {
+      vocabSize: 4,
+      hiddenSize: 4,
+      intermediateSize: 4,
+      numHiddenLayers: 1,
+      numAttentionHeads: 1,
+      numKeyValueHeads: 1,
+      tieWordEmbeddings: false,
+    },
   }),
   0,
 )
@@ -16,7 +32,14 @@ const all = MODULES.flatMap((module) => Object.keys(weights[module]).map((name) 
 
 it('the test knows every kind of name', () => {
   expect(all.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(['head.probe', 'post_layernorm.bias', 'embeddings.patch_embedding.weight', 'linear_2.bias', 'lm_head.weight', 'model.norm.weight']),
+    expect.arrayContaining([
+      'head.probe',
+      'post_layernorm.bias',
+      'embeddings.patch_embedding.weight',
+      'linear_2.bias',
+      'lm_head.weight',
+      'model.norm.weight',
+    ]),
   )
 })
 
@@ -27,14 +50,25 @@ it('a multimodal checkpoint as the lab writes it names every weight once and is 
 })
 
 describe('every generation is read as the same name:', () => {
-  const vision = ['', 'vision_model.', 'vision_tower.', 'vision_tower.vision_model.', 'vision_tower.vision_tower.vision_model.', 'model.vision_tower.', 'model.vision_tower.vision_model.', 'model.vision_tower.vision_tower.vision_model.']
+  const vision = [
+    '',
+    'vision_model.',
+    'vision_tower.',
+    'vision_tower.vision_model.',
+    'vision_tower.vision_tower.vision_model.',
+    'model.vision_tower.',
+    'model.vision_tower.vision_model.',
+    'model.vision_tower.vision_tower.vision_model.',
+  ]
   for (const prefix of vision)
     it(`encoder under "${prefix}"`, () => {
-      for (const name of Object.keys(weights.visionEncoder)) expect(localName(prefix + name), prefix + name).toEqual({ module: 'visionEncoder', name })
+      for (const name of Object.keys(weights.visionEncoder))
+        expect(localName(prefix + name), prefix + name).toEqual({ module: 'visionEncoder', name })
     })
 
   it('the exported encoder', () => {
-    for (const name of Object.keys(weights.visionEncoder)) expect(localName(visionEncoderName(name))).toEqual({ module: 'visionEncoder', name })
+    for (const name of Object.keys(weights.visionEncoder))
+      expect(localName(visionEncoderName(name))).toEqual({ module: 'visionEncoder', name })
   })
 
   const projector = ['multi_modal_projector.', 'model.multi_modal_projector.', 'mm_projector.', 'model.mm_projector.']
@@ -67,8 +101,14 @@ describe('every generation is read as the same name:', () => {
     })
 
   it('language model under "model.language_model." as transformers 5 holds it', () => {
-    expect(localName('model.language_model.layers.0.mlp.up_proj.weight')).toEqual({ module: 'languageModel', name: 'model.layers.0.mlp.up_proj.weight' })
-    expect(localName('model.language_model.embed_tokens.weight')).toEqual({ module: 'languageModel', name: 'model.embed_tokens.weight' })
+    expect(localName('model.language_model.layers.0.mlp.up_proj.weight')).toEqual({
+      module: 'languageModel',
+      name: 'model.layers.0.mlp.up_proj.weight',
+    })
+    expect(localName('model.language_model.embed_tokens.weight')).toEqual({
+      module: 'languageModel',
+      name: 'model.embed_tokens.weight',
+    })
     expect(localName('lm_head.weight')).toEqual({ module: 'languageModel', name: 'lm_head.weight' })
   })
 })

@@ -27,7 +27,20 @@ function fileOf(header: unknown, data = 64, length?: bigint): Uint8Array {
 const entry = (fields: Record<string, unknown> = {}) => ({ t: { dtype: 'F32', shape: [2, 2], data_offsets: [0, 16], ...fields } })
 
 describe('a file', () => {
-  const specials = Float32Array.of(0, -0, 1e-45, -1e-45, 1.1754944e-38, 3.4028235e38, -3.4028235e38, Infinity, -Infinity, NaN, Math.PI, 1 / 3)
+  const specials = Float32Array.of(
+    0,
+    -0,
+    1e-45,
+    -1e-45,
+    1.1754944e-38,
+    3.4028235e38,
+    -3.4028235e38,
+    Infinity,
+    -Infinity,
+    NaN,
+    Math.PI,
+    1 / 3,
+  )
   const tensors: Record<string, NamedArray> = {
     'b.weight': { shape: [3, 4], values: specials },
     'a.weight': { shape: [2], values: Float32Array.of(1, 2) },
@@ -52,7 +65,10 @@ describe('a file', () => {
 
   it('begins its data at a multiple of eight bytes, whatever the length of the names, and keeps its metadata', () => {
     for (let length = 1; length <= 16; length++) {
-      const bytes = writeSafetensors({ ['é'.repeat(length)]: { shape: [1], values: Float32Array.of(1) } }, { format: 'pt', key: 'vàlue' })
+      const bytes = writeSafetensors(
+        { ['é'.repeat(length)]: { shape: [1], values: Float32Array.of(1) } },
+        { format: 'pt', key: 'vàlue' },
+      )
       const header = headerLength(bytes.subarray(0, 8), bytes.length, 'f')
       expect(header % 8).toBe(0)
       const parsed = parseHeader(bytes.subarray(8, 8 + header), bytes.length, 'f')
@@ -109,7 +125,13 @@ describe('widening', () => {
     const view = new Float16Array(every.buffer)
     for (let i = 0; i < 65536; i++) if (!Object.is(found[i], view[i])) expect.fail(`pattern ${i}: ${found[i]} for ${view[i]}`)
     // 0x3555 = 1.0101010101₂ · 2⁻² = 0.333251953125; 0x0001 = 2⁻²⁴; 0x7bff = 65504
-    expect([found[0x3555], found[1], found[0x7bff], found[0xfc00], found[0x8000]]).toEqual([0.333251953125, 2 ** -24, 65504, -Infinity, -0])
+    expect([found[0x3555], found[1], found[0x7bff], found[0xfc00], found[0x8000]]).toEqual([
+      0.333251953125,
+      2 ** -24,
+      65504,
+      -Infinity,
+      -0,
+    ])
   })
 
   it('of whole numbers, booleans and doubles is their value', () => {
@@ -135,7 +157,7 @@ describe('a hostile file is refused as corrupt, by name and before anything of i
     'no JSON': fileOf('{"t": '),
     'no UTF-8': fileOf(Buffer.from([0x7b, 0xff, 0x7d]).toString('latin1')),
     'an array': fileOf('[]'),
-    'null': fileOf('null'),
+    null: fileOf('null'),
     'a number': fileOf('7'),
     'an entry that is null': fileOf({ t: null }),
     'an entry that is a string': fileOf({ t: 'F32' }),
@@ -145,7 +167,9 @@ describe('a hostile file is refused as corrupt, by name and before anything of i
     'a negative size': fileOf(entry({ shape: [-2, -2] })),
     'a fractional size': fileOf(entry({ shape: [0.5, 8] })),
     'a size beyond whole numbers': fileOf(entry({ shape: [2 ** 60, 2 ** 60] })),
-    'sizes whose product is beyond whole numbers': fileOf(entry({ shape: [2 ** 30, 2 ** 30, 2 ** 30], data_offsets: [0, 2 ** 52] })),
+    'sizes whose product is beyond whole numbers': fileOf(
+      entry({ shape: [2 ** 30, 2 ** 30, 2 ** 30], data_offsets: [0, 2 ** 52] }),
+    ),
     'a shape that is no list': fileOf(entry({ shape: '2,2' })),
     'offsets that do not fit the shape': fileOf(entry({ data_offsets: [0, 12] })),
     'offsets the wrong way round': fileOf(entry({ data_offsets: [16, 0] })),
@@ -164,8 +188,11 @@ describe('a hostile file is refused as corrupt, by name and before anything of i
       expect(fault.details).toEqual({ file: 'encoder.safetensors' })
     })
 
-  it('a good file cut off at any byte, or with any one byte of its header changed, is read or refused, never anything else', () => {
-    const bytes = writeSafetensors({ 'a.weight': { shape: [2, 2], values: Float32Array.of(1, 2, 3, 4) }, b: { shape: [1], values: Float32Array.of(5) } })
+  it('a good file cut off anywhere, or with any byte of its header changed, is read or refused, never anything else', () => {
+    const bytes = writeSafetensors({
+      'a.weight': { shape: [2, 2], values: Float32Array.of(1, 2, 3, 4) },
+      b: { shape: [1], values: Float32Array.of(5) },
+    })
     for (let length = 0; length < bytes.length; length++)
       expect(refusal(() => readSafetensors(bytes.subarray(0, length)))).toBe('corrupt-artifact')
     const random = createRandom(3, 'bytes')
