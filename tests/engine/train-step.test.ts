@@ -194,6 +194,31 @@ for (const kind of KINDS)
     })
   })
 
+describe('health', () => {
+  it('asks loss and gradients alike: either of them that is no number leaves everything as it was', () => {
+    const training = aTraining({ weightDecay: 0.1 })
+    const trainable = trainableModel(TINY, livelyWeights(1), training)
+    const weight = (model: MultimodalLm) => model.weights.projector['linear_1.weight']!
+    const losses: Record<string, readonly [(model: MultimodalLm) => tf.Tensor, boolean]> = {
+      // √0 is 0 with an infinite slope, and ∞·0 is no number.
+      'a finite loss without a gradient': [(model) => tf.sum(tf.sqrt(tf.mul(weight(model), 0))), false],
+      'a loss that is no number beside a finite gradient': [(model) => tf.add(tf.sum(weight(model)), Number.NaN), false],
+      'both finite': [(model) => tf.sum(weight(model)), true],
+    }
+    const scalars = Object.fromEntries(Object.entries(stepNumbers(training, 1)).map(([name, value]) => [name, tf.scalar(value)]))
+    for (const [name, [lossOf, isHealthy]] of Object.entries(losses)) {
+      const objective: Objective = {
+        ...createObjective(training.objective),
+        loss: (model) => ({ loss: lossOf(model) as tf.Scalar, metrics: {} }),
+      }
+      const before = bits(trainable)
+      createTrainStep(trainable, objective, training).run({}, scalars)
+      if (isHealthy) expect(bits(trainable), name).not.toEqual(before)
+      else expect(bits(trainable), name).toEqual(before)
+    }
+  })
+})
+
 describe('a step that is broken off', () => {
   it('on the way back frees what the way forth kept and the metrics that were ready', () => {
     const training = aTraining()

@@ -19,6 +19,28 @@ function tangled(x: tf.Tensor, w: tf.Tensor): tf.Tensor {
   return tf.add(tf.concat([tf.mul(a!, b!), b!], 1), x)
 }
 
+/** Runs `body`, calling `look` just before anything is disposed: where memory stands highest. */
+function watched(body: () => tf.TensorContainer, look: () => void): tf.TensorContainer {
+  const engine = tf.engine() as unknown as { disposeTensor(tensor: tf.Tensor): void }
+  const dispose = engine.disposeTensor.bind(engine)
+  engine.disposeTensor = (tensor) => {
+    look()
+    dispose(tensor)
+  }
+  try {
+    return body()
+  } finally {
+    engine.disposeTensor = dispose
+  }
+}
+
+function mostBuffers(body: () => tf.TensorContainer): number {
+  const before = tf.memory().numDataBuffers
+  let most = 0
+  tf.dispose(watched(body, () => (most = Math.max(most, tf.memory().numDataBuffers))))
+  return most - before
+}
+
 describe('gradients', () => {
   it('are those of tf.grads, with and without dy', () => {
     const [x, w] = [aTensor([3, 4], 'x'), aTensor([4, 4], 'w')]
@@ -46,31 +68,32 @@ describe('gradients', () => {
     tf.dispose([value, ...found])
   })
 
-  it('free on the way what tf.grads keeps to the end', () => {
+  it('free what was saved as the way back passes it, where tf.grads keeps it to the end', () => {
     const x = aTensor([64, 64], 'x', 0.1)
     const deep = (held: tf.Tensor) => {
       let y = held
       for (let i = 0; i < 30; i++) y = tf.tanh(tf.matMul(y as tf.Tensor2D, held as tf.Tensor2D))
       return tf.sum(y) as tf.Scalar
     }
-    const peak = (run: () => tf.TensorContainer) => {
-      let most = 0
-      const engine = tf.engine() as unknown as { disposeTensor(tensor: tf.Tensor): void }
-      const dispose = engine.disposeTensor.bind(engine)
-      // Memory only falls where something is disposed: just before is where it stands highest.
-      engine.disposeTensor = (tensor) => {
-        most = Math.max(most, tf.memory().numDataBuffers)
-        dispose(tensor)
-      }
-      const before = tf.memory().numDataBuffers
-      tf.dispose(run())
-      engine.disposeTensor = dispose
-      return most - before
-    }
-    const ours = peak(() => gradients(() => deep(x), [x]) as unknown as tf.TensorContainerObject)
-    const theirs = peak(() => tf.grad(deep)(x))
+    const ours = mostBuffers(() => gradients(() => deep(x), [x]) as unknown as tf.TensorContainerObject)
+    const theirs = mostBuffers(() => tf.grad(deep)(x))
     // 30 steps keep two tensors each for the way back; tf.grads adds every gradient that it meets.
     expect(ours).toBeLessThan(0.6 * theirs)
+  })
+
+  it('free each gradient once it was passed on: the way back through thirty steps that save nothing holds few', () => {
+    const x = aTensor([8], 'x')
+    let most = 0
+    const chain = (watch: (dy: tf.Tensor) => void) => {
+      let y = x
+      for (let i = 0; i < 30; i++) y = tf.neg(y)
+      return withGradient([y], (held) => ({ value: tf.clone(held), saved: [], gradient: (dy) => (watch(dy), [dy]) }))
+    }
+    const before = tf.memory().numDataBuffers
+    const body = () => gradients(() => chain(() => (most = 0)), [x]) as unknown as tf.TensorContainerObject
+    tf.dispose(watched(body, () => (most = Math.max(most, tf.memory().numDataBuffers - before))))
+    expect(most).toBeGreaterThan(0)
+    expect(most).toBeLessThan(10)
   })
 
   it('may be taken inside a written gradient, at any depth', () => {
