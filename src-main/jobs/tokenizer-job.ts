@@ -1,4 +1,4 @@
-// Learns the tokenizer of a model from scratch on the text of snapshots and writes its two files.
+// Learns the tokenizer of a model from scratch on the training text of snapshots and writes its two files.
 
 import { join } from 'node:path'
 import type { AbortSignalLike, JobEvent, TokenizerJob } from '../domain/job.ts'
@@ -12,7 +12,8 @@ export async function* runTokenizerJob(job: TokenizerJob, signal: AbortSignalLik
   yield { kind: 'part', name: 'tokenizer', of: job.snapshots.length }
   const texts: string[] = []
   for (const [i, snapshot] of job.snapshots.entries()) {
-    for (const sample of await readSnapshot(job.project, snapshot)) texts.push(...textsOf(sample))
+    // Held-out text must not decide what is one token and what is several.
+    for (const sample of await readSnapshot(job.project, snapshot)) if (sample.split === 'train') texts.push(...textsOf(sample))
     yield { kind: 'progress', done: i + 1, of: job.snapshots.length }
     if (signal.aborted) throw new LabError('cancelled', 'cancelled while reading texts')
   }
