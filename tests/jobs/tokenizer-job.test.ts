@@ -10,6 +10,7 @@ import { readTokenizerFiles } from '../../src-main/jobs/checkpoint.ts'
 import { runTokenizerJob } from '../../src-main/jobs/tokenizer-job.ts'
 import { faultOfPromise } from '../support/fault-of.ts'
 import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
+import { readSamples, writeSnapshot } from './tiny-training.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'pivot-lab-tokenizer-'))
 let tiny: TinyProject
@@ -48,6 +49,19 @@ describe('the tokenizer job', () => {
     await collect(aJob('a', [tiny.snapshots.captions]))
     await collect(aJob('b', [tiny.snapshots.captions]))
     expect(await readTokenizerFiles(join(root, 'b'))).toEqual(await readTokenizerFiles(join(root, 'a')))
+  })
+
+  it('learns nothing from held-out text', async () => {
+    const samples = readSamples(tiny, tiny.snapshots.questions)
+    const heldOut = samples.map((sample) =>
+      sample.split !== 'train' && sample.content.kind === 'questions'
+        ? { ...sample, content: { ...sample.content, question: 'zebra zebra zebra', answer: 'zebra' } }
+        : sample,
+    )
+    expect(heldOut).not.toEqual(samples)
+    await collect(aJob('plain', [tiny.snapshots.questions]))
+    await collect(aJob('held-out', [writeSnapshot(tiny, heldOut)]))
+    expect(await readTokenizerFiles(join(root, 'held-out'))).toEqual(await readTokenizerFiles(join(root, 'plain')))
   })
 
   it('stops by its signal and writes nothing', async () => {
