@@ -37,8 +37,23 @@ export const TRAINING_METRICS = [
   metric('logits/rejected', 'Mean logit, rejected', 'number', 'neither', 'Mean over vocabulary and answer tokens of the rejected answer.'),
 ] as const
 
+/** Gradients at the visual tokens that localisation is scored for; the DPO one with features shared by both answers. */
+const MAPS = [
+  ['sft', 'SFT map'],
+  ['chosen', 'Chosen map'],
+  ['rejected', 'Rejected map'],
+  ['dpo', 'Contrast (DPO) map'],
+] as const
+
+const LOCALISATION_SCORES = [
+  ['energy', 'energy', 'ratio', 'higher', 'share of the gradient inside the deciding region, divided by the region’s share of the image; 1 is chance.'],
+  ['pointing', 'pointing game', 'share', 'higher', 'share of items whose largest value lies in the deciding region.'],
+  ['auroc', 'AUROC', 'share', 'higher', 'probability that a patch inside the deciding region scores above one outside; 0.5 is chance.'],
+  ['entropy', 'entropy', 'share', 'lower', 'entropy of the map divided by that of a flat one; 1 is spread evenly.'],
+] as const
+
 /** What is measured on a checkpoint, in the order in which tables show it. */
-export const EVALUATION_METRICS = [
+export const EVALUATION_METRICS: readonly Metric[] = [
   metric('vqa/all', 'Questions, all', 'share', 'higher', 'Exact match of the greedy answer after cleaning, over all test questions.'),
   metric('vqa/general', 'Questions, general', 'share', 'higher', 'Exact match on presence, naming and colour.'),
   metric('vqa/text', 'Questions, text in the image', 'share', 'higher', 'Exact match on printed words.'),
@@ -50,22 +65,9 @@ export const EVALUATION_METRICS = [
   metric('probe/knn', 'k-NN', 'share', 'higher', 'Top-1 of the weighted k-nearest-neighbour vote (cosine, T 0.07); k chosen on validation.'),
   metric('segmentation/macro-recall', 'Segmentation, macro recall', 'share', 'higher', 'Two-layer MLP on frozen patches: recall per class over patches, averaged over classes.'),
   metric('segmentation/mean-iou', 'Segmentation, mean IoU', 'share', 'higher', 'Two-layer MLP on frozen patches: intersection over union per class over patches, averaged.'),
-  metric('localisation/sft/energy', 'SFT map, energy', 'ratio', 'higher', 'Share of the SFT gradient inside the deciding region, divided by the region’s share of the image; 1 is chance.'),
-  metric('localisation/chosen/energy', 'Chosen map, energy', 'ratio', 'higher', 'The same for the log-probability of the chosen answer.'),
-  metric('localisation/rejected/energy', 'Rejected map, energy', 'ratio', 'higher', 'The same for the log-probability of the rejected answer.'),
-  metric('localisation/dpo/energy', 'Contrast (DPO) map, energy', 'ratio', 'higher', 'The same for the DPO loss with features shared by both answers.'),
-  metric('localisation/sft/pointing', 'SFT map, pointing game', 'share', 'higher', 'Share of items whose largest value lies in the deciding region.'),
-  metric('localisation/chosen/pointing', 'Chosen map, pointing game', 'share', 'higher', 'Share of items whose largest value lies in the deciding region.'),
-  metric('localisation/rejected/pointing', 'Rejected map, pointing game', 'share', 'higher', 'Share of items whose largest value lies in the deciding region.'),
-  metric('localisation/dpo/pointing', 'Contrast (DPO) map, pointing game', 'share', 'higher', 'Share of items whose largest value lies in the deciding region.'),
-  metric('localisation/sft/auroc', 'SFT map, AUROC', 'share', 'higher', 'Probability that a patch inside the region scores above one outside; 0.5 is chance.'),
-  metric('localisation/chosen/auroc', 'Chosen map, AUROC', 'share', 'higher', 'Probability that a patch inside the region scores above one outside; 0.5 is chance.'),
-  metric('localisation/rejected/auroc', 'Rejected map, AUROC', 'share', 'higher', 'Probability that a patch inside the region scores above one outside; 0.5 is chance.'),
-  metric('localisation/dpo/auroc', 'Contrast (DPO) map, AUROC', 'share', 'higher', 'Probability that a patch inside the region scores above one outside; 0.5 is chance.'),
-  metric('localisation/sft/entropy', 'SFT map, entropy', 'share', 'lower', 'Entropy of the map divided by that of a flat one; 1 is spread evenly.'),
-  metric('localisation/chosen/entropy', 'Chosen map, entropy', 'share', 'lower', 'Entropy of the map divided by that of a flat one; 1 is spread evenly.'),
-  metric('localisation/rejected/entropy', 'Rejected map, entropy', 'share', 'lower', 'Entropy of the map divided by that of a flat one; 1 is spread evenly.'),
-  metric('localisation/dpo/entropy', 'Contrast (DPO) map, entropy', 'share', 'lower', 'Entropy of the map divided by that of a flat one; 1 is spread evenly.'),
+  ...LOCALISATION_SCORES.flatMap(([score, title, unit, better, meaning]) =>
+    MAPS.map(([map, of]) => metric(`localisation/${map}/${score}`, `${of}, ${title}`, unit, better, `${of}: ${meaning}`)),
+  ),
   metric('alignment/mutual-knn', 'Alignment with language', 'share', 'higher', 'Mutual k-NN (k 10) of image features with text features of the captions; best pair of layers.'),
   metric('alignment/cka-language', 'Linear CKA with language', 'share', 'higher', 'Linear centred kernel alignment of image features with text features of the captions.'),
   metric('change/cka', 'Linear CKA with the start', 'share', 'neither', 'How alike the features still are to those of the stage-1 encoder; 1 is unchanged.'),
@@ -75,7 +77,7 @@ export const EVALUATION_METRICS = [
   metric('transplant/text', 'Transplant, text in the image', 'share', 'higher', 'Transplant, questions on printed words.'),
   metric('transplant/vision-centric', 'Transplant, vision-centric', 'share', 'higher', 'Transplant, questions on count, relation, size and depth order.'),
   metric('transplant/knowledge', 'Transplant, knowledge', 'share', 'higher', 'Transplant, questions on facts about what is shown.'),
-] as const
+]
 
 export function metricNamed(name: string): Metric {
   const all: readonly Metric[] = [...TRAINING_METRICS, ...EVALUATION_METRICS]
