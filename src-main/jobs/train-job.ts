@@ -128,8 +128,9 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
         }
       }
     } catch (thrown) {
-      // Steps that were taken are kept, whatever ended them; a loss that is not finite left the weights of the step before.
-      if (thrown instanceof LabError && (thrown.code === 'cancelled' || thrown.code === 'loss-not-finite') && at > saved) yield await save(at)
+      // Steps that were taken are kept when what ended them is known to have left the weights of the last whole step:
+      // a cancel, a loss that is not finite, a picture that cannot be read.
+      if (thrown instanceof LabError && at > saved) yield await save(at)
       throw thrown
     }
   } finally {

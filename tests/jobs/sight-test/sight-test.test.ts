@@ -122,6 +122,13 @@ describe('the written folder', () => {
     same('preferences.jsonl', readLines)
   })
 
+  it('tells in texts what caption and instructions tell, scene by scene', () => {
+    const captions = readConversations('captions.json')
+    expect(readConversations('texts.json').map(turnsOf)).toEqual(
+      instructions.map((instruction, i) => [...turnsOf(captions[i]!), ...turnsOf(instruction)]),
+    )
+  })
+
   it('shares no scene between train, validation and test', () => {
     const pictures = Object.entries(hashFolder(join(folder, 'images')))
     expect(new Set(pictures.map(([, hash]) => hash)).size).toBe(pictures.length)
@@ -148,7 +155,8 @@ describe('the written folder', () => {
       })
     }
     expect(Object.fromEntries(counts)).toEqual({
-      'conversations train': 640,
+      // Captions, instructions, and both together for a model that reads before it sees.
+      'conversations train': 960,
       'conversations test': 320,
       'objects train': 320,
       'objects validation': 40,
