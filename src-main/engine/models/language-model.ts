@@ -4,6 +4,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import type { LanguageModelSpec } from '../../domain/model-spec.ts'
+import { addResidual } from '../nn/add.ts'
 import { swiGlu } from '../nn/activations.ts'
 import { attention, mergeHeads, splitHeads } from '../nn/attention.ts'
 import { checkpointed } from '../nn/checkpointing.ts'
@@ -124,8 +125,8 @@ function decoderBlock(
   const newValue = heads('v_proj', spec.numKeyValueHeads)
   const key = past === null ? newKey : tf.concat([past.key, newKey], 2) // (R, H_kv, S, d)
   const value = past === null ? newValue : tf.concat([past.value, newValue], 2)
-  const attended = tf.add(x, linear(weights, 'self_attn.o_proj', mergeHeads(attention(q, key, value, mask)))) // (R, T, D)
+  const attended = addResidual(x, linear(weights, 'self_attn.o_proj', mergeHeads(attention(q, key, value, mask)))) // (R, T, D)
   const inner = rmsNorm(weights, 'post_attention_layernorm', attended, spec.rmsNormEps)
   const gated = swiGlu(linear(weights, 'mlp.gate_proj', inner), linear(weights, 'mlp.up_proj', inner)) // (R, T, 4·D)
-  return { x: tf.add(attended, linear(weights, 'mlp.down_proj', gated)), key, value }
+  return { x: addResidual(attended, linear(weights, 'mlp.down_proj', gated)), key, value }
 }

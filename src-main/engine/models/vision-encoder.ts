@@ -4,6 +4,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import type { VisionEncoderSpec } from '../../domain/model-spec.ts'
+import { addResidual } from '../nn/add.ts'
 import { geluTanh } from '../nn/activations.ts'
 import { attention, mergeHeads, splitHeads } from '../nn/attention.ts'
 import { checkpointed } from '../nn/checkpointing.ts'
@@ -59,9 +60,9 @@ function encoderBlock(spec: VisionEncoderSpec, weights: Weights, x: tf.Tensor): 
   const normed = layerNorm(weights, 'layer_norm1', x, spec.layerNormEps)
   const heads = (name: string) => splitHeads(linear(weights, `self_attn.${name}`, normed), spec.numAttentionHeads) // (B, H, P, d)
   const mixed = mergeHeads(attention(heads('q_proj'), heads('k_proj'), heads('v_proj'), null)) // (B, P, D)
-  const attended = tf.add(x, linear(weights, 'self_attn.out_proj', mixed))
+  const attended = addResidual(x, linear(weights, 'self_attn.out_proj', mixed))
   const inner = geluTanh(linear(weights, 'mlp.fc1', layerNorm(weights, 'layer_norm2', attended, spec.layerNormEps))) // (B, P, 4·D)
-  return tf.add(attended, linear(weights, 'mlp.fc2', inner))
+  return addResidual(attended, linear(weights, 'mlp.fc2', inner))
 }
 
 /** SigLIP's final layer norm: last_hidden_state. @param state (B, P, D) */
