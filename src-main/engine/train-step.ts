@@ -41,8 +41,7 @@ export function trainableModel(
 ): TrainableModel {
   const variables: Record<string, tf.Variable> = {}
   const trained: Trained[] = []
-  const variable = (name: string, shape: readonly number[], values: Float32Array) => {
-    const initial = tf.tensor(values, [...shape], 'float32')
+  const variable = (name: string, initial: tf.Tensor) => {
     // tfjs keeps one registry of variable names a process: the name given to it is made unique, ours is the key.
     const made = tf.variable(initial)
     initial.dispose()
@@ -55,10 +54,13 @@ export function trainableModel(
       Object.fromEntries(
         Object.entries(weights[module]).map(([name, { shape, values }]) => {
           const key = `${module}/${name}`
-          const weight = variable(key, shape, values)
+          const weight = variable(key, tf.tensor(values, [...shape], 'float32'))
           if (training.modules[module].train) {
-            const moment = (order: string) =>
-              variable(`${order}/${key}`, shape, moments[`${order}/${key}`]?.values ?? new Float32Array(values.length))
+            const moment = (order: string) => {
+              const saved = moments[`${order}/${key}`]
+              // Zeros are made by the engine: an array of ours would stay in memory beside what replaces it.
+              return variable(`${order}/${key}`, saved === undefined ? tf.zerosLike(weight) : tf.tensor(saved.values, [...shape], 'float32'))
+            }
             trained.push({ module, weight, first: moment('first'), second: moment('second'), decays: isDecayed(name) })
           }
           return [name, weight]

@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
+import { JOB_ENVIRONMENT } from '../../src-main/jobs/process-runner.ts'
 
 interface Measured {
   readonly configuration: string
@@ -78,7 +79,7 @@ async function measure(configuration: string, objective: string, engine: string,
   const script = join(import.meta.dirname, 'measure-step.ts')
   try {
     const { stdout } = await promisify(execFile)(process.execPath, [script, configuration, objective, engine, mode, options.steps], {
-      env: { ...process.env, TF_CPP_MIN_LOG_LEVEL: '2' },
+      env: { ...process.env, ...JOB_ENVIRONMENT },
     })
     return JSON.parse(stdout.trim().split('\n').at(-1)!) as Measured
   } catch (thrown) {
