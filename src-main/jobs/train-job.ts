@@ -2,7 +2,6 @@
 // checkpoint in its folder, bit-exactly within one execution mode: the order of the data is a function of the seed and
 // the step, and weights, moments and counters are all there is to a state.
 
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import type { ExecutionMode } from '../domain/device.ts'
@@ -168,15 +167,5 @@ function shapingSettings({ objective, batchSize, gradientAccumulation, weightDec
 
 /** Versions of what computes, for the run's record. */
 export function engineVersions(): Readonly<Record<string, string>> {
-  const require = createRequire(import.meta.url)
-  const versionOf = (name: string) => (require(`${name}/package.json`) as { version: string }).version
-  return { node: process.versions.node, '@tensorflow/tfjs': tf.version_core, '@huggingface/tokenizers': safely(() => versionOf('@huggingface/tokenizers')) }
-}
-
-function safely(read: () => string): string {
-  try {
-    return read()
-  } catch {
-    return 'unknown'
-  }
+  return { node: process.versions.node, '@tensorflow/tfjs': tf.version_core }
 }
