@@ -21,20 +21,23 @@ export interface Estimate {
   readonly share: number
 }
 
-/** Milliseconds a unit on two CPU cores with a model of one to two million parameters: ratios matter, not values. */
+/**
+ * Milliseconds a unit on two CPU cores with models of about a million parameters, as the demo study took them on an idle
+ * machine: ratios matter, not values.
+ */
 const GUESS_MS: Readonly<Record<string, number>> = {
-  'sight-test': 3, // a scene
-  tokenizer: 8000,
-  'train/pretraining': 4, // a sample
-  'train/language': 4,
+  'sight-test': 3.3, // a scene
+  tokenizer: 500,
+  'train/pretraining': 0.9, // a sample: no language model runs
+  'train/language': 8,
   'train/alignment': 6,
-  'train/instruction': 10,
-  'train/sft': 10,
-  'train/dpo': 20, // a pair: two answers
-  'train/transplant': 8,
-  evaluate: 40_000,
-  'evaluate/transplant': 8000,
-  export: 1500,
+  'train/instruction': 8,
+  'train/sft': 8,
+  'train/dpo': 11, // a pair: two answers, one image
+  'train/transplant': 9,
+  evaluate: 11_000,
+  'evaluate/transplant': 2000,
+  export: 200,
 }
 
 export function estimateTimeLeft(phases: readonly PhaseWork[], earlierPaces: Readonly<Record<string, number>> = {}): Estimate {
