@@ -28,25 +28,74 @@ export type VisionEncoderSpec = z.output<typeof visionEncoderSpecSchema>
 export const projectorSpecSchema = z.strictObject({ hiddenAct: z.literal('gelu').default('gelu') })
 export type ProjectorSpec = z.output<typeof projectorSpecSchema>
 
-/** Qwen2 (arXiv 2407.10671): RMSNorm, rotary positions, grouped-query attention with biases on q, k, v, SwiGLU. */
+/** Families of language models; `engine/models/language/` holds one file each. */
+export const LANGUAGE_MODEL_FAMILIES = ['qwen2', 'qwen3', 'llama'] as const
+export type LanguageModelFamilyName = (typeof LANGUAGE_MODEL_FAMILIES)[number]
+
+const factor = z.number().min(1).meta({ label: 'Factor', help: 'how many times longer than in pre-training sequences may be' })
+const trainedLength = size('longest sequence of the pre-training, tokens')
+const optional = (help: string) => z.number().positive().nullable().default(null).meta({ help })
+
+/** How rotary positions reach further than the pre-training did: transformers' `rope_type` and its settings. */
+export const ropeScalingSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('default') }),
+  /** Every frequency divided by the factor (position interpolation, arXiv 2306.15595). */
+  z.strictObject({ kind: z.literal('linear'), factor }),
+  /** A larger base for sequences longer than the pre-training's ("dynamic NTK"). */
+  z.strictObject({ kind: z.literal('dynamic'), factor, originalMaxPositionEmbeddings: trainedLength }),
+  /** Low frequencies interpolated, high ones kept, attention sharpened (YaRN, arXiv 2309.00071). */
+  z.strictObject({
+    kind: z.literal('yarn'),
+    factor,
+    originalMaxPositionEmbeddings: trainedLength,
+    attentionFactor: optional('scale of cosines and sines; empty: from the factor'),
+    betaFast: z.number().positive().default(32),
+    betaSlow: z.number().positive().default(1),
+    mscale: optional('YaRN as DeepSeek weighs its attention scale'),
+    mscaleAllDim: optional('YaRN as DeepSeek weighs its attention scale'),
+    truncate: z.boolean().default(true).meta({ help: 'round the borders between kept and interpolated frequencies' }),
+  }),
+  /** Llama 3.1: like YaRN, with a linear ramp between two wavelengths. */
+  z.strictObject({
+    kind: z.literal('llama3'),
+    factor,
+    lowFreqFactor: z.number().positive(),
+    highFreqFactor: z.number().positive(),
+    originalMaxPositionEmbeddings: trainedLength,
+  }),
+])
+export type RopeScaling = z.output<typeof ropeScalingSchema>
+
+/** A Llama-type decoder: RMSNorm before each half of a block, rotary positions, grouped-query attention, SwiGLU. */
 export const languageModelSpecSchema = z
   .strictObject({
-    family: z.literal('qwen2').default('qwen2'),
+    family: z.enum(LANGUAGE_MODEL_FAMILIES).default('qwen2').meta({ help: 'architecture of the language model' }),
     vocabSize: size('tokens, the image placeholder included').default(512),
     hiddenSize: size('width of the language model').default(192),
     intermediateSize: size('width inside each MLP').default(512),
     numHiddenLayers: size('transformer blocks').default(4),
     numAttentionHeads: size('query heads; must divide hiddenSize').default(6),
     numKeyValueHeads: size('key/value heads; must divide numAttentionHeads').default(2),
+    headDim: z.int().min(2).nullable().default(null).meta({ help: 'width of a head; empty: hiddenSize / numAttentionHeads' }),
+    attentionBias: z.boolean().default(false).meta({ help: 'biases on all four attention layers (llama, qwen3; qwen2 has its own)' }),
+    mlpBias: z.boolean().default(false).meta({ help: 'biases inside each MLP (llama)' }),
     rmsNormEps: z.number().positive().default(1e-6),
     ropeTheta: z.number().positive().default(10000),
+    ropeScaling: ropeScalingSchema.prefault({ kind: 'default' }),
     tieWordEmbeddings: z.boolean().default(true),
     maxPositionEmbeddings: size('longest sequence, tokens').default(1024),
   })
-  .refine((spec) => spec.hiddenSize % spec.numAttentionHeads === 0, { path: ['numAttentionHeads'], message: 'must divide hiddenSize' })
-  .refine((spec) => (spec.hiddenSize / spec.numAttentionHeads) % 2 === 0, {
+  .refine((spec) => spec.headDim !== null || spec.hiddenSize % spec.numAttentionHeads === 0, {
+    path: ['numAttentionHeads'],
+    message: 'must divide hiddenSize (or set headDim)',
+  })
+  .refine((spec) => headWidth(spec) % 2 === 0, {
     path: ['numAttentionHeads'],
     message: 'the width of a head must be even (rotary positions turn pairs)',
+  })
+  .refine((spec) => spec.ropeScaling.kind !== 'dynamic' || headWidth(spec) > 2, {
+    path: ['ropeScaling'],
+    message: 'dynamic scaling needs heads wider than 2',
   })
   .refine((spec) => spec.numAttentionHeads % spec.numKeyValueHeads === 0, {
     path: ['numKeyValueHeads'],
@@ -74,4 +123,9 @@ export type Module = (typeof MODULES)[number]
 /** Patches of an image = image tokens after the projector. */
 export function numImageTokens(spec: VisionEncoderSpec): number {
   return (spec.imageSize / spec.patchSize) ** 2
+}
+
+/** Width of one attention head of a language model. */
+export function headWidth(spec: { readonly headDim: number | null; readonly hiddenSize: number; readonly numAttentionHeads: number }): number {
+  return spec.headDim ?? spec.hiddenSize / spec.numAttentionHeads
 }

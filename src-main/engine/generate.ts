@@ -1,38 +1,108 @@
-// Greedy answers: the most likely next token until the end token or the limit, for a batch of prompts of any lengths at
-// once. Prompts are padded on the left, so that every row's next token comes from the last position; keys and values of
-// what has been read are kept. Deliberately absent: sampling and beam search, whose answers would depend on chance.
+// Answers, token by token, for a batch of prompts of any lengths at once. Prompts are padded on the left, so that every
+// row's next token comes from the last position; what has been read is kept in a cache of fixed size, so that all steps
+// after the first have one shape. Greedy by default; sampled answers draw from a seeded stream and repeat themselves.
 
 import * as tf from '@tensorflow/tfjs'
 import type { LanguageModelSpec } from '../domain/model-spec.ts'
-import {
-  causalMask,
-  decodeWithCache,
-  embedTokens,
-  languageHead,
-  paddingMask,
-  type KeyValueCache,
-} from './models/language-model.ts'
+import { createRandom } from '../domain/random.ts'
+import { embedTokens, languageHead, readPrompts, readToken, type KeyValueCache } from './models/language-model.ts'
 import { joinedEmbeddings, type MultimodalLm } from './models/multimodal-lm.ts'
 import type { Weights } from './shapes.ts'
 import { collateRows } from './text/collate.ts'
 
-export interface GreedyLimits {
-  readonly endId: number
+export interface GenerationLimits {
+  /** Any of them ends an answer. */
+  readonly endIds: readonly number[]
   readonly maxNewTokens: number
 }
 
+/** How the next token is chosen. */
+export interface Sampling {
+  /** Logits are divided by it; 0: always the most likely token. */
+  readonly temperature: number
+  /** Tokens are drawn from the smallest set that holds this share of the probability (nucleus sampling, arXiv 1904.09751). */
+  readonly topP: number
+  readonly seed: number
+}
+export const GREEDY: Sampling = { temperature: 0, topP: 1, seed: 0 }
+
+/** What generation computes, as pure functions of tensors; the caller disposes what they return. */
+export interface Decoder {
+  /** @param embeddings (R, T, D), padded on the left   @param starts (R) int32   @returns logits (R, V) of the next token */
+  readPrompts(embeddings: tf.Tensor, starts: tf.Tensor1D, slots: number): { readonly logits: tf.Tensor2D; readonly cache: KeyValueCache }
+  /** @param ids (R) int32: the tokens chosen   @param slot () int32: where they stand */
+  readToken(ids: tf.Tensor1D, slot: tf.Scalar, starts: tf.Tensor1D, cache: KeyValueCache): { readonly logits: tf.Tensor2D; readonly cache: KeyValueCache }
+}
+
+export function eagerDecoder(spec: LanguageModelSpec, weights: Weights): Decoder {
+  const withLogits = (read: () => { readonly hidden: tf.Tensor2D; readonly cache: KeyValueCache }) =>
+    tf.tidy(() => {
+      const { hidden, cache } = read()
+      return { logits: languageHead(spec, weights, hidden), cache: [...cache] } as unknown as tf.TensorContainerObject
+    }) as unknown as { readonly logits: tf.Tensor2D; readonly cache: KeyValueCache }
+  return {
+    readPrompts: (embeddings, starts, slots) => withLogits(() => readPrompts(spec, weights, embeddings, starts, slots)),
+    readToken: (ids, slot, starts, cache) =>
+      withLogits(() => readToken(spec, weights, embedTokens(weights, tf.reshape(ids, [-1, 1])), slot, starts, cache)),
+  }
+}
+
 /**
- * Answers of R prompts, as tokens without the end token.
+ * Yields the next token of every row, again and again; null for a row that has ended. The end token is not yielded.
+ * It holds the cache between two tokens and frees it however it ends.
+ * @param embeddings  (R, T, D) of prompts padded on the left
+ * @param lengths     of each prompt; what stands before its last `lengths[r]` positions is padding and is not seen
+ */
+export function* generateTokens(
+  decoder: Decoder,
+  embeddings: tf.Tensor,
+  lengths: readonly number[],
+  { endIds, maxNewTokens }: GenerationLimits,
+  sampling: Sampling = GREEDY,
+): Generator<readonly (number | null)[], void> {
+  const [R, T] = embeddings.shape as [number, number]
+  const starts = tf.tensor1d(
+    lengths.map((length) => T - length),
+    'int32',
+  )
+  const hasEnded = lengths.map(() => false)
+  const choose = chooser(sampling, R)
+  let state: ReturnType<Decoder['readPrompts']> | null = null
+  try {
+    state = decoder.readPrompts(embeddings, starts, T + maxNewTokens - 1)
+    for (let read = 0; ; read++) {
+      const next = choose(state.logits)
+      next.forEach((id, r) => (hasEnded[r] ||= endIds.includes(id)))
+      if (hasEnded.every(Boolean)) return
+      yield next.map((id, r) => (hasEnded[r] ? null : id))
+      if (read + 1 === maxNewTokens) return
+      const [ids, slot] = [tf.tensor1d(next, 'int32'), tf.scalar(T + read, 'int32')]
+      const before: ReturnType<Decoder['readPrompts']> = state
+      try {
+        state = decoder.readToken(ids, slot, starts, before.cache)
+      } finally {
+        tf.dispose([ids, slot])
+      }
+      tf.dispose([before.logits, ...before.cache])
+    }
+  } finally {
+    starts.dispose()
+    if (state !== null) tf.dispose([state.logits, ...state.cache])
+  }
+}
+
+/**
+ * Embeddings of R prompts padded on the left, with image tokens in their places: what `generateTokens` begins with.
  * @param prompts  R rows of tokens, `<image>` expanded to I placeholders; row r looks at image r
  * @param tokens   image tokens (R, I, D)
+ * @returns (R, T, D); the caller disposes
  */
-export function greedyAnswers(
+export function promptEmbeddings(
   model: MultimodalLm,
   prompts: readonly (readonly number[])[],
   tokens: tf.Tensor,
   ids: { readonly padId: number; readonly imageId: number },
-  limits: GreedyLimits,
-): number[][] {
+): tf.Tensor {
   const [R, I] = tokens.shape as [number, number]
   const T = Math.max(...prompts.map((prompt) => prompt.length))
   const rows = prompts.map((prompt) => {
@@ -40,7 +110,7 @@ export function greedyAnswers(
     return { ids: padded, isAnswer: padded.map(() => false) }
   })
   const collated = collateRows(ids, rows, R, I, { T, A: 1 })
-  const embeddings = tf.tidy(() =>
+  return tf.tidy(() =>
     joinedEmbeddings(
       model,
       {
@@ -53,69 +123,76 @@ export function greedyAnswers(
       tokens,
     ),
   )
+}
+
+/** Greedy answers of R prompts, as tokens without the end token. Parameters as of `promptEmbeddings`. */
+export function greedyAnswers(
+  model: MultimodalLm,
+  prompts: readonly (readonly number[])[],
+  tokens: tf.Tensor,
+  ids: { readonly padId: number; readonly imageId: number },
+  limits: GenerationLimits,
+): number[][] {
+  const embeddings = promptEmbeddings(model, prompts, tokens, ids)
   try {
-    return greedyDecode(
-      model.spec.languageModel,
-      model.weights.languageModel,
-      embeddings,
-      prompts.map((prompt) => prompt.length),
-      limits,
+    const decoder = eagerDecoder(model.spec.languageModel, model.weights.languageModel)
+    return collectAnswers(
+      generateTokens(
+        decoder,
+        embeddings,
+        prompts.map((prompt) => prompt.length),
+        limits,
+      ),
+      prompts.length,
     )
   } finally {
     embeddings.dispose()
   }
 }
 
-/**
- * The same from embeddings of left-padded prompts.
- * @param embeddings  (R, T, D)
- * @param lengths     of each prompt; what stands before its last `lengths[r]` positions is padding and is not seen
- */
-export function greedyDecode(
-  spec: LanguageModelSpec,
-  weights: Weights,
-  embeddings: tf.Tensor,
-  lengths: readonly number[],
-  { endId, maxNewTokens }: GreedyLimits,
-): number[][] {
-  const [R, T, D] = embeddings.shape as [number, number, number]
-  const answers = lengths.map((): number[] => [])
-  const hasEnded = lengths.map(() => false)
-  const isReal = Float32Array.from({ length: R * T }, (_, i) => ((i % T) + lengths[Math.floor(i / T)]! >= T ? 1 : 0))
-  const padding = tf.tidy(() => paddingMask(tf.tensor2d(isReal, [R, T]))) // (R, 1, 1, T)
+/** All tokens of each row, once generation has ended. */
+export function collectAnswers(steps: Iterable<readonly (number | null)[]>, rows: number): number[][] {
+  const answers = Array.from({ length: rows }, (): number[] => [])
+  for (const step of steps) step.forEach((id, r) => id !== null && answers[r]!.push(id))
+  return answers
+}
 
-  /** Reads `width` positions after those in the cache. Positions count from each prompt's own first token. */
-  const read = (input: () => tf.Tensor, width: number, past: KeyValueCache | null) =>
-    tf.tidy(() => {
-      const seen = past === null ? 0 : past.layers[0]!.key.shape[2]!
-      const positions = Int32Array.from({ length: R * width }, (_, i) =>
-        Math.max(0, seen + (i % width) - (T - lengths[Math.floor(i / width)]!)),
-      )
-      const keys = seen + width
-      // What is read one by one has no padding after it.
-      const mask = past === null ? tf.add(causalMask(T), padding) : tf.concat([padding, tf.zeros([R, 1, 1, keys - T])], 3)
-      const { hidden, cache } = decodeWithCache(spec, weights, input(), tf.tensor2d(positions, [R, width], 'int32'), mask, past)
-      const last = tf.reshape(tf.slice(hidden, [0, width - 1, 0], [R, 1, D]), [R, D])
-      const next = tf.argMax(languageHead(spec, weights, last), -1) // (R)
-      return { next, cache } as unknown as tf.TensorContainerObject
-    }) as unknown as { readonly next: tf.Tensor1D; readonly cache: KeyValueCache }
-
-  let state = read(() => embeddings, T, null)
-  try {
-    for (;;) {
-      const next = state.next.dataSync()
-      for (let r = 0; r < R; r++) {
-        if (hasEnded[r]) continue
-        if (next[r] === endId) hasEnded[r] = true
-        else answers[r]!.push(next[r]!)
-      }
-      const isFull = answers.some((answer) => answer.length === maxNewTokens)
-      if (isFull || hasEnded.every(Boolean)) return answers
-      const before = state
-      state = read(() => embedTokens(weights, tf.reshape(before.next, [R, 1])), 1, before.cache)
-      tf.dispose(before as unknown as tf.TensorContainer)
+/** From logits (R, V) to one token a row. Each row draws from its own stream, so that a batch answers as its rows alone do. */
+function chooser({ temperature, topP, seed }: Sampling, rows: number): (logits: tf.Tensor2D) => number[] {
+  if (temperature === 0)
+    return (logits) => {
+      const ids = tf.argMax(logits, -1)
+      const chosen = [...ids.dataSync()]
+      ids.dispose()
+      return chosen
     }
-  } finally {
-    tf.dispose([padding, state as unknown as tf.TensorContainer])
+  const streams = Array.from({ length: rows }, (_, r) => createRandom(seed, 'sampling', r))
+  return (logits) => {
+    const V = logits.shape[1]
+    const values = logits.dataSync()
+    return streams.map((random, r) => drawToken(values.subarray(r * V, (r + 1) * V) as Float32Array, temperature, topP, random.uniform()))
   }
+}
+
+/**
+ * The token at `uniform` ∈ [0, 1) of the nucleus' distribution, tokens by falling probability (ties: the lower id first).
+ * @param logits (V)
+ */
+export function drawToken(logits: Float32Array, temperature: number, topP: number, uniform: number): number {
+  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity)
+  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - largest) / temperature))
+  const total = weights.reduce((a, b) => a + b, 0)
+  // All tokens below this share together hold less than 1 − topP, so none of them is in the nucleus; few are left to sort.
+  const floor = ((1 - topP) * total) / logits.length
+  const nucleus: number[] = []
+  weights.forEach((weight, id) => weight > 0 && weight >= floor && nucleus.push(id))
+  nucleus.sort((a, b) => weights[b]! - weights[a]! || a - b)
+  let [mass, kept] = [0, 0]
+  while (kept < nucleus.length && (kept === 0 || mass < topP * total)) mass += weights[nucleus[kept++]!]!
+  let left = uniform * mass
+  for (let i = 0; i < kept - 1; i++) {
+    left -= weights[nucleus[i]!]!
+    if (left < 0) return nucleus[i]!
+  }
+  return nucleus[kept - 1]!
 }

@@ -35,6 +35,9 @@ describe('a model spec', () => {
       [{ languageModel: { hiddenSize: 192, numAttentionHeads: 5, numKeyValueHeads: 5 } }, 'languageModel.numAttentionHeads'],
       // Heads of width 3: rotary positions turn pairs.
       [{ languageModel: { hiddenSize: 6, numAttentionHeads: 2, numKeyValueHeads: 1 } }, 'languageModel.numAttentionHeads'],
+      [{ languageModel: { family: 'gpt2' } }, 'languageModel.family'],
+      [{ languageModel: { headDim: 5 } }, 'languageModel.numAttentionHeads'],
+      [{ languageModel: { ropeScaling: { kind: 'linear', factor: 0.5 } } }, 'languageModel.ropeScaling.factor'],
       [{ languageModel: { numAttentionHeads: 6, numKeyValueHeads: 4 } }, 'languageModel.numKeyValueHeads'],
       [{ languageModel: { ropeTheta: 0 } }, 'languageModel.ropeTheta'],
       [{ visionFeatureLayer: 0 }, 'visionFeatureLayer'],
@@ -45,6 +48,29 @@ describe('a model spec', () => {
       expect(fault.code).toBe('invalid-input')
       expect(fault.details['path'], JSON.stringify(fields)).toEqual(field.split('.'))
     }
+  })
+
+  it('written before there were families, reads as the qwen2 that it was', () => {
+    const written = {
+      family: 'qwen2',
+      vocabSize: 20,
+      hiddenSize: 8,
+      intermediateSize: 16,
+      numHiddenLayers: 1,
+      numAttentionHeads: 2,
+      numKeyValueHeads: 1,
+      rmsNormEps: 1e-6,
+      ropeTheta: 10000,
+      tieWordEmbeddings: true,
+      maxPositionEmbeddings: 64,
+    }
+    expect(parse(languageModelSpecSchema, written)).toEqual({
+      ...written,
+      headDim: null,
+      attentionBias: false,
+      mlpBias: false,
+      ropeScaling: { kind: 'default' },
+    })
   })
 
   it('takes the first and the last block that there is', () => {

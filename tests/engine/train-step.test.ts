@@ -19,7 +19,7 @@ import {
   type NamedTensors,
   type TrainableModel,
 } from '../../src-main/engine/train-step.ts'
-import { languageModelSpec } from '../../src-main/engine/weights/hugging-face-config.ts'
+import { languageModelSpec } from '../../src-main/engine/models/language/families.ts'
 import { initialWeights, type NamedArrays } from '../../src-main/engine/weights/initial.ts'
 import { splitByModule } from '../../src-main/engine/weights/names.ts'
 import { readSafetensors } from '../../src-main/engine/weights/safetensors.ts'

@@ -77,3 +77,8 @@ export function aBatch({ rows, images, rowWeights, referenceLogProbs, seed = 0, 
 export function aTraining(overrides: Readonly<Record<string, unknown>> = {}): Training {
   return trainingSchema.parse({ schedule: 'constant', warmupRatio: 0, maxGradientNorm: 1e9, ...overrides })
 }
+
+/** As tensors. The caller disposes, or keeps them for the file. */
+export function heldWeights(arrays: NamedArrays): Record<string, tf.Tensor> {
+  return Object.fromEntries(Object.entries(arrays).map(([name, { shape, values }]) => [name, tf.tensor(values, [...shape])]))
+}

@@ -1,9 +1,10 @@
-// The language model: Qwen2's decoder (arXiv 2407.10671). Pre-norm with RMSNorm, rotary positions, grouped-query
-// attention with biases on q, k and v only, SwiGLU, no biases elsewhere, embeddings tied to the head by default.
-// It starts from embeddings, not ids, because image tokens stand among them. Generation keeps keys and values.
+// The language model: a Llama-type decoder. Pre-norm with RMSNorm, rotary positions, grouped-query attention, SwiGLU; what
+// the families differ in (biases, norms of queries and keys, width of a head, reach of the positions) is in `language/`.
+// It starts from embeddings, not ids, because image tokens stand among them. Generation writes keys and values into a
+// cache of fixed size, so that every step has the same shapes and can be recorded.
 
 import * as tf from '@tensorflow/tfjs'
-import type { LanguageModelSpec } from '../../domain/model-spec.ts'
+import { headWidth, type LanguageModelSpec } from '../../domain/model-spec.ts'
 import { addResidual } from '../nn/add.ts'
 import { swiGlu } from '../nn/activations.ts'
 import { attention, mergeHeads, splitHeads } from '../nn/attention.ts'
@@ -13,11 +14,10 @@ import { rmsNorm } from '../nn/norm.ts'
 import { rotaryAngles, rotate, type RotaryAngles } from '../nn/rotary.ts'
 import { weightOf, type Weights } from '../shapes.ts'
 import { subset } from '../weights/initial.ts'
+import { languageFamily } from './language/families.ts'
 
-/** Keys and values of the positions seen so far, one pair a layer, each (R, H_kv, S, d). */
-export interface KeyValueCache {
-  readonly layers: readonly { readonly key: tf.Tensor; readonly value: tf.Tensor }[]
-}
+/** Keys and values, layer by layer (key, value, key, …), each (R, H_kv, S, d): S slots, zeros where nothing was read yet. */
+export type KeyValueCache = readonly tf.Tensor[]
 
 /** Large enough to silence a position after softmax, small enough to be finite in bfloat16. */
 const MASKED = -1e9
@@ -27,12 +27,11 @@ export function embedTokens(weights: Weights, ids: tf.Tensor): tf.Tensor {
   return tf.gather(weightOf(weights, 'model.embed_tokens.weight'), ids as tf.Tensor2D)
 }
 
-/** Causal mask of T queries that follow `past` earlier positions: (T, past + T), 0 or −1e9. */
-export function causalMask(T: number, past = 0): tf.Tensor2D {
-  const S = past + T
-  const values = new Float32Array(T * S)
-  for (let t = 0; t < T; t++) values.fill(MASKED, t * S + past + t + 1, (t + 1) * S)
-  return tf.tensor2d(values, [T, S])
+/** Causal mask of T positions: (T, T), 0 or −1e9. */
+export function causalMask(T: number): tf.Tensor2D {
+  const values = new Float32Array(T * T)
+  for (let t = 0; t < T; t++) values.fill(MASKED, t * T + t + 1, (t + 1) * T)
+  return tf.tensor2d(values, [T, T])
 }
 
 /** Mask of padded positions: 0 where `attentionMask` is 1, −1e9 where it is 0. (R, S) → (R, 1, 1, S). */
@@ -60,14 +59,14 @@ export function decoderHiddenStates(
   } = {},
 ): tf.Tensor[] {
   const T = embeddings.shape[1]!
-  const angles = rotaryAngles(options.positions ?? tf.range(0, T, 1, 'int32').reshape([1, T]), headWidth(spec), spec.ropeTheta)
+  const angles = anglesAt(spec, options.positions ?? tf.range(0, T, 1, 'int32').reshape([1, T]))
   const causal = causalMask(T)
   const mask = options.padding ? tf.add(causal, options.padding) : causal
   const states = [embeddings]
   for (let i = 0; i < spec.numHiddenLayers; i++) {
     const block = subset(weights, `model.layers.${i}.`)
     const run = (held: Weights, input: tf.Tensor, [cos, signedSin, added]: readonly tf.Tensor[]) =>
-      decoderBlock(spec, held, input, { cos: cos!, signedSin: signedSin! }, added!, null).x
+      decoderBlock(spec, held, input, { cos: cos!, signedSin: signedSin! }, added!, (key, value) => ({ key, value })).x
     // A block's tidy frees at once what the backward pass does not keep.
     const constants = [angles.cos, angles.signedSin, mask]
     states.push(options.gradientCheckpointing ? checkpointed(run, block, states[i]!, constants) : tf.tidy(() => run(block, states[i]!, constants)))
@@ -77,27 +76,82 @@ export function decoderHiddenStates(
 }
 
 /**
- * The same with a cache: runs T new positions after those in `cache`.
- * @param mask  additive, broadcastable to (R, H, T, past + T)
- * @returns the normed last hidden state (R, T, D) and the cache grown by T; the caller disposes both caches
+ * Reads prompts padded on the left. Positions count from each prompt's own first token.
+ * @param embeddings  (R, T, D)
+ * @param starts      (R) int32: where each prompt begins; what stands before is padding and is not seen
+ * @param slots       S ≥ T: how many positions the cache has room for
+ * @returns the normed last hidden state (R, D) and the cache; the caller disposes
  */
-export function decodeWithCache(
+export function readPrompts(
   spec: LanguageModelSpec,
   weights: Weights,
   embeddings: tf.Tensor,
-  positions: tf.Tensor2D,
+  starts: tf.Tensor1D,
+  slots: number,
+): { readonly hidden: tf.Tensor2D; readonly cache: KeyValueCache } {
+  const [R, T, D] = embeddings.shape as [number, number, number]
+  const at = tf.range(0, T, 1, 'int32') // (T)
+  const begin = tf.reshape(starts, [R, 1])
+  const positions = tf.maximum(tf.sub(at, begin), 0) as tf.Tensor2D // (R, T)
+  const padding = paddingMask(tf.greaterEqual(at, begin) as tf.Tensor2D) // (R, 1, 1, T)
+  const { x, cache } = runBlocks(spec, weights, embeddings, anglesAt(spec, positions), tf.add(causalMask(T), padding), (_, key, value) => ({ key, value }))
+  const last = tf.slice(x, [0, T - 1, 0], [R, 1, D])
+  const room = (each: tf.Tensor) => (slots === T ? each : tf.pad(each, [[0, 0], [0, 0], [0, slots - T], [0, 0]])) // (R, H_kv, S, d)
+  return { hidden: tf.reshape(rmsNorm(weights, 'model.norm', last, spec.rmsNormEps), [R, D]), cache: cache.map(room) }
+}
+
+/**
+ * Reads one further token of each row into the cache: a pure function of tensors at fixed shapes.
+ * @param embeddings  (R, 1, D)
+ * @param slot        () int32: where it is written, the same in every row; slots after it are empty
+ * @param starts      (R) int32, as for the prompts
+ * @returns the normed hidden state (R, D) and the next cache; the caller disposes both caches
+ */
+export function readToken(
+  spec: LanguageModelSpec,
+  weights: Weights,
+  embeddings: tf.Tensor,
+  slot: tf.Scalar,
+  starts: tf.Tensor1D,
+  past: KeyValueCache,
+): { readonly hidden: tf.Tensor2D; readonly cache: KeyValueCache } {
+  const [R, , D] = embeddings.shape as [number, number, number]
+  const S = past[0]!.shape[2]!
+  const at = tf.range(0, S, 1, 'int32') // (S)
+  const begin = tf.reshape(starts, [R, 1])
+  const seen = tf.logicalAnd(tf.greaterEqual(at, begin), tf.lessEqual(at, slot)) as tf.Tensor2D // (R, S)
+  const here = tf.reshape(tf.cast(tf.equal(at, slot), 'float32'), [1, 1, S, 1])
+  // An empty slot holds zeros, so that adding writes.
+  const write = (held: tf.Tensor, written: tf.Tensor) => tf.add(held, tf.mul(written, here)) // (R, H_kv, S, d)
+  const angles = anglesAt(spec, tf.sub(slot, begin) as tf.Tensor2D)
+  const { x, cache } = runBlocks(spec, weights, embeddings, angles, paddingMask(seen), (i, key, value) => ({
+    key: write(past[2 * i]!, key),
+    value: write(past[2 * i + 1]!, value),
+  }))
+  return { hidden: tf.reshape(rmsNorm(weights, 'model.norm', x, spec.rmsNormEps), [R, D]), cache }
+}
+
+function runBlocks(
+  spec: LanguageModelSpec,
+  weights: Weights,
+  embeddings: tf.Tensor,
+  angles: RotaryAngles,
   mask: tf.Tensor,
-  cache: KeyValueCache | null,
-): { readonly hidden: tf.Tensor; readonly cache: KeyValueCache } {
-  const angles = rotaryAngles(positions, headWidth(spec), spec.ropeTheta)
+  remember: (layer: number, key: tf.Tensor, value: tf.Tensor) => KeyValue,
+): { readonly x: tf.Tensor; readonly cache: KeyValueCache } {
   let x = embeddings
-  const layers: { key: tf.Tensor; value: tf.Tensor }[] = []
+  const cache: tf.Tensor[] = []
   for (let i = 0; i < spec.numHiddenLayers; i++) {
-    const block = decoderBlock(spec, subset(weights, `model.layers.${i}.`), x, angles, mask, cache?.layers[i] ?? null)
+    const before = x
+    const block = tf.tidy(
+      () =>
+        decoderBlock(spec, subset(weights, `model.layers.${i}.`), before, angles, mask, (key, value) => remember(i, key, value)) as unknown as tf.TensorContainerObject,
+    ) as unknown as ReturnType<typeof decoderBlock>
+    if (i > 0) before.dispose()
     x = block.x
-    layers.push({ key: block.key, value: block.value })
+    cache.push(block.key, block.value)
   }
-  return { hidden: rmsNorm(weights, 'model.norm', x, spec.rmsNormEps), cache: { layers } }
+  return { x, cache }
 }
 
 /** @param hidden (..., D)   @returns logits (..., V) */
@@ -106,25 +160,33 @@ export function languageHead(spec: LanguageModelSpec, weights: Weights, hidden: 
   return linear({ 'head.weight': head }, 'head', hidden)
 }
 
-function headWidth(spec: LanguageModelSpec): number {
-  return spec.hiddenSize / spec.numAttentionHeads
+function anglesAt(spec: LanguageModelSpec, positions: tf.Tensor2D): RotaryAngles {
+  return rotaryAngles(positions, headWidth(spec), spec.ropeTheta, spec.ropeScaling)
 }
 
+interface KeyValue {
+  readonly key: tf.Tensor
+  readonly value: tf.Tensor
+}
+
+/** @param seen  from the keys and values of these positions (R, H_kv, T, d) to all that are attended to (R, H_kv, S, d) */
 function decoderBlock(
   spec: LanguageModelSpec,
   weights: Weights,
   x: tf.Tensor,
   angles: RotaryAngles,
   mask: tf.Tensor,
-  past: { readonly key: tf.Tensor; readonly value: tf.Tensor } | null,
-): { x: tf.Tensor; key: tf.Tensor; value: tf.Tensor } {
+  seen: (key: tf.Tensor, value: tf.Tensor) => KeyValue,
+): KeyValue & { readonly x: tf.Tensor } {
   const normed = rmsNorm(weights, 'input_layernorm', x, spec.rmsNormEps)
-  const heads = (name: string, count: number) => splitHeads(linear(weights, `self_attn.${name}`, normed), count)
-  const q = rotate(heads('q_proj', spec.numAttentionHeads), angles) // (R, H, T, d)
-  const newKey = rotate(heads('k_proj', spec.numKeyValueHeads), angles) // (R, H_kv, T, d)
-  const newValue = heads('v_proj', spec.numKeyValueHeads)
-  const key = past === null ? newKey : tf.concat([past.key, newKey], 2) // (R, H_kv, S, d)
-  const value = past === null ? newValue : tf.concat([past.value, newValue], 2)
+  const { normsQueriesAndKeys } = languageFamily(spec)
+  const heads = (name: string, count: number) => splitHeads(linear(weights, `self_attn.${name}_proj`, normed), count)
+  const turned = (name: string, count: number) => {
+    const each = heads(name, count)
+    return rotate(normsQueriesAndKeys ? rmsNorm(weights, `self_attn.${name}_norm`, each, spec.rmsNormEps) : each, angles)
+  }
+  const q = turned('q', spec.numAttentionHeads) // (R, H, T, d)
+  const { key, value } = seen(turned('k', spec.numKeyValueHeads), heads('v', spec.numKeyValueHeads)) // (R, H_kv, S, d)
   const attended = addResidual(x, linear(weights, 'self_attn.o_proj', mergeHeads(attention(q, key, value, mask)))) // (R, T, D)
   const inner = rmsNorm(weights, 'post_attention_layernorm', attended, spec.rmsNormEps)
   const gated = swiGlu(linear(weights, 'mlp.gate_proj', inner), linear(weights, 'mlp.up_proj', inner)) // (R, T, 4·D)

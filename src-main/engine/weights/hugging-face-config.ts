@@ -1,16 +1,14 @@
 // Our model specs ⇄ Hugging Face's config.json: a renaming, field by field, and a refusal of what the lab does not compute.
 
-import { z } from 'zod'
 import { LabError } from '../../domain/errors.ts'
 import {
-  languageModelSpecSchema,
   multimodalLmSpecSchema,
   visionEncoderSpecSchema,
-  type LanguageModelSpec,
   type MultimodalLmSpec,
   type VisionEncoderSpec,
 } from '../../domain/model-spec.ts'
 import { parse } from '../../domain/parse.ts'
+import { languageModelConfig, languageModelSpec } from '../models/language/families.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -52,55 +50,6 @@ export function visionEncoderSpec(config: Json): VisionEncoderSpec {
       layerNormEps: vision['layer_norm_eps'] ?? 1e-6,
       hiddenAct: vision['hidden_act'] ?? 'gelu_pytorch_tanh',
       visionUseHead: vision['vision_use_head'] ?? true,
-    },
-    'invalid-input',
-    'config.json',
-  )
-}
-
-export function languageModelConfig(spec: LanguageModelSpec): Json {
-  return {
-    architectures: ['Qwen2ForCausalLM'],
-    model_type: 'qwen2',
-    vocab_size: spec.vocabSize,
-    hidden_size: spec.hiddenSize,
-    intermediate_size: spec.intermediateSize,
-    num_hidden_layers: spec.numHiddenLayers,
-    num_attention_heads: spec.numAttentionHeads,
-    num_key_value_heads: spec.numKeyValueHeads,
-    rms_norm_eps: spec.rmsNormEps,
-    rope_theta: spec.ropeTheta,
-    rope_parameters: { rope_theta: spec.ropeTheta, rope_type: 'default' },
-    tie_word_embeddings: spec.tieWordEmbeddings,
-    max_position_embeddings: spec.maxPositionEmbeddings,
-    hidden_act: 'silu',
-    use_sliding_window: false,
-    torch_dtype: 'float32',
-  }
-}
-
-/**
- * Fields of transformers 4 and 5 alike (`rope_theta` moved into `rope_parameters`). It leaves out of a nested config what
- * is at the architecture's default, so an absent field has that default and not the lab's own.
- */
-export function languageModelSpec(config: Json): LanguageModelSpec {
-  const rope = (config['rope_parameters'] ?? {}) as Json
-  const type = z.literal('qwen2').safeParse(config['model_type'])
-  if (!type.success)
-    throw new LabError('invalid-input', `config.json: model_type: expected qwen2, found ${JSON.stringify(config['model_type'])}`)
-  return parse(
-    languageModelSpecSchema,
-    {
-      vocabSize: config['vocab_size'] ?? 151936,
-      hiddenSize: config['hidden_size'] ?? 4096,
-      intermediateSize: config['intermediate_size'] ?? 22016,
-      numHiddenLayers: config['num_hidden_layers'] ?? 32,
-      numAttentionHeads: config['num_attention_heads'] ?? 32,
-      numKeyValueHeads: config['num_key_value_heads'] ?? config['num_attention_heads'] ?? 32,
-      rmsNormEps: config['rms_norm_eps'] ?? 1e-6,
-      ropeTheta: rope['rope_theta'] ?? config['rope_theta'] ?? 10000,
-      tieWordEmbeddings: config['tie_word_embeddings'] ?? false,
-      maxPositionEmbeddings: config['max_position_embeddings'] ?? 32768,
     },
     'invalid-input',
     'config.json',

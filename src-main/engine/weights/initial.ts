@@ -2,6 +2,7 @@
 
 import type { LanguageModelSpec, Module, MultimodalLmSpec, VisionEncoderSpec } from '../../domain/model-spec.ts'
 import { createRandom } from '../../domain/random.ts'
+import { languageModelWeights, type WeightLayout } from '../models/language/families.ts'
 import type { Weights } from '../shapes.ts'
 
 /** A tensor outside the engine's backend: what files hold. Row-major, in PyTorch's layout. */
@@ -83,30 +84,21 @@ export function projectorLayout(spec: MultimodalLmSpec): Record<string, Initial>
 }
 
 export function languageModelLayout(spec: LanguageModelSpec): Record<string, Initial> {
-  const D = spec.hiddenSize
-  const keyValueWidth = (D / spec.numAttentionHeads) * spec.numKeyValueHeads
   const residual = residualScale(spec.numHiddenLayers)
-  const layout: Record<string, Initial> = { 'model.embed_tokens.weight': { shape: [spec.vocabSize, D], std: std(D) } }
-  for (let i = 0; i < spec.numHiddenLayers; i++) {
-    const at = `model.layers.${i}.`
-    layout[`${at}input_layernorm.weight`] = { shape: [D], fill: 1 }
-    layout[`${at}post_attention_layernorm.weight`] = { shape: [D], fill: 1 }
-    for (const [name, width] of [
-      ['q_proj', D],
-      ['k_proj', keyValueWidth],
-      ['v_proj', keyValueWidth],
-    ] as const) {
-      layout[`${at}self_attn.${name}.weight`] = { shape: [width, D], std: std(D) }
-      layout[`${at}self_attn.${name}.bias`] = { shape: [width], fill: 0 }
+  const initial = ({ shape, kind }: WeightLayout): Initial => {
+    switch (kind) {
+      case 'norm':
+        return { shape, fill: 1 }
+      case 'bias':
+        return { shape, fill: 0 }
+      case 'residual matrix':
+        return { shape, std: std(shape[1]!) * residual }
+      case 'matrix':
+      case 'embedding':
+        return { shape, std: std(shape[1]!) }
     }
-    layout[`${at}self_attn.o_proj.weight`] = { shape: [D, D], std: std(D) * residual }
-    layout[`${at}mlp.gate_proj.weight`] = { shape: [spec.intermediateSize, D], std: std(D) }
-    layout[`${at}mlp.up_proj.weight`] = { shape: [spec.intermediateSize, D], std: std(D) }
-    layout[`${at}mlp.down_proj.weight`] = { shape: [D, spec.intermediateSize], std: std(spec.intermediateSize) * residual }
   }
-  layout['model.norm.weight'] = { shape: [D], fill: 1 }
-  if (!spec.tieWordEmbeddings) layout['lm_head.weight'] = { shape: [spec.vocabSize, D], std: std(D) }
-  return layout
+  return Object.fromEntries(Object.entries(languageModelWeights(spec)).map(([name, layout]) => [name, initial(layout)]))
 }
 
 /** What is added to the residual stream shrinks with the number of additions (GPT-2), so that its sum stays near one. */

@@ -45,7 +45,7 @@ export const measureQuestions: Measurement = async function* (bench) {
       group.map(({ prompt }) => prompt),
       tokens,
       tokenizer,
-      { endId: tokenizer.endId, maxNewTokens },
+      { endIds: [tokenizer.endId], maxNewTokens },
     )
     tf.dispose([features, tokens])
     group.forEach(({ sample: { id, image, content } }, i) => {

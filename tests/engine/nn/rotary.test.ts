@@ -1,8 +1,8 @@
 // Rotary positions: a rotation of pairs, whose gradient is the rotation back.
 
 import * as tf from '@tensorflow/tfjs'
-import { beforeAll, expect, it } from 'vitest'
-import { rotaryAngles, rotate, type RotaryAngles } from '../../../src-main/engine/nn/rotary.ts'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { rotaryAngles, rotaryFrequencies, rotate, type RotaryAngles } from '../../../src-main/engine/nn/rotary.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { expectClose, expectFinite } from '../../support/all-close.ts'
 import {
@@ -68,4 +68,63 @@ it('is finite at position 131071 and values of ±1000, and leaves nothing behind
   const x = aTensor([1, 1, 2, 4], 'x', 1000)
   expectFinite(rotate(x, angles))
   expectNoLeak(() => tf.dispose(tapeGradients((held) => rotate(held!, angles), [x])))
+})
+
+describe('scaled frequencies', () => {
+  const [width, theta] = [16, 10000]
+  const plain = rotaryFrequencies(width, theta, { kind: 'default' })
+  const llama3 = { kind: 'llama3', factor: 8, lowFreqFactor: 1, highFreqFactor: 4, originalMaxPositionEmbeddings: 64 } as const
+  const yarn = {
+    kind: 'yarn',
+    factor: 4,
+    originalMaxPositionEmbeddings: 64,
+    attentionFactor: null,
+    betaFast: 32,
+    betaSlow: 1,
+    mscale: null,
+    mscaleAllDim: null,
+    truncate: true,
+  } as const
+
+  it('linear: every position counts a factor less', () => {
+    expectClose(
+      rotaryFrequencies(width, theta, { kind: 'linear', factor: 4 }),
+      plain.map((each) => each / 4),
+      1e-7,
+    )
+    const angles = rotaryAngles(tf.tensor2d([[8]], [1, 1], 'int32'), width, theta, { kind: 'linear', factor: 4 })
+    expectClose(angles.cos, anglesAt([[2]], width).cos, 1e-6)
+  })
+
+  it('llama3 and yarn keep fast frequencies, divide slow ones, and never leave that range between', () => {
+    for (const scaling of [llama3, yarn]) {
+      const found = rotaryFrequencies(width, theta, scaling)
+      expect(found[0]).toBe(plain[0])
+      expectClose(found.subarray(-1), [plain.at(-1)! / scaling.factor], 1e-9)
+      found.forEach((each, i) => {
+        expect(each).toBeLessThanOrEqual(plain[i]!)
+        expect(each).toBeGreaterThanOrEqual(Math.fround(plain[i]! / scaling.factor) * (1 - 1e-6))
+      })
+    }
+    // Two turns over the trained length lie a third of the way from one turn to four: 2/3·f/8 + 1/3·f = 5/12·f.
+    const [turning] = rotaryFrequencies(2, theta, { ...llama3, originalMaxPositionEmbeddings: 4 * Math.PI })
+    expect(turning).toBeCloseTo(5 / 12, 6)
+  })
+
+  it('yarn lengthens queries and keys by 0.1·ln(factor) + 1, and its gradient is still exact', () => {
+    const x = aTensor([1, 1, 2, width], 'x')
+    const angles = rotaryAngles(tf.tensor2d([[3, 70]], [1, 2], 'int32'), width, theta, yarn)
+    expectClose(tf.norm(rotate(x, angles)), [(0.1 * Math.log(4) + 1) * tf.norm(x).dataSync()[0]!], 1e-6)
+    expectSameFunction((each) => rotate(each!, angles), composed(angles), [x])
+  })
+
+  it('dynamic changes nothing up to the trained length, and stretches the base beyond it by that length', () => {
+    const scaling = { kind: 'dynamic', factor: 2, originalMaxPositionEmbeddings: 8 } as const
+    const at = (positions: number[]) => rotaryAngles(tf.tensor2d([positions], undefined, 'int32'), width, theta, scaling)
+    expectClose(at([0, 3, 7]).cos, anglesAt([[0, 3, 7]], width).cos, 1e-6)
+    // 16 positions for 8: the base times (2·16/8 − 1)^(16/14) = 3^(8/7).
+    const stretched = rotaryAngles(tf.tensor2d([[15]], undefined, 'int32'), width, theta * 3 ** (8 / 7))
+    expectClose(at([15]).cos, stretched.cos, 1e-5)
+    expectClose(at([15]).signedSin, stretched.signedSin, 1e-5)
+  })
 })

@@ -1,15 +1,15 @@
 // config.json: there and back is the same model, and what the lab does not compute is refused by name.
 
 import { expect, it } from 'vitest'
-import { multimodalLmSpecSchema } from '../../../src-main/domain/model-spec.ts'
+import { LANGUAGE_MODEL_FAMILIES, languageModelSpecSchema, multimodalLmSpecSchema } from '../../../src-main/domain/model-spec.ts'
+import { languageModelConfig, languageModelSpec } from '../../../src-main/engine/models/language/families.ts'
 import {
-  languageModelConfig,
-  languageModelSpec,
   multimodalLmConfig,
   multimodalLmSpec,
   visionEncoderConfig,
   visionEncoderSpec,
 } from '../../../src-main/engine/weights/hugging-face-config.ts'
+import { parse } from '../../../src-main/domain/parse.ts'
 import { faultOf } from '../../support/fault-of.ts'
 
 /** No field at its default, here or at Hugging Face: a field that is forgotten shows. */
@@ -55,13 +55,59 @@ it('the rotary base is read where transformers 4 and where transformers 5 keep i
   expect(languageModelSpec(newer).ropeTheta).toBe(54321)
 })
 
+it('every family comes back with what it has of its own, and every kind of rotary scaling in both spellings', () => {
+  const scalings = [
+    { kind: 'linear', factor: 3 },
+    { kind: 'dynamic', factor: 2.5, originalMaxPositionEmbeddings: 33 },
+    { kind: 'llama3', factor: 8, lowFreqFactor: 1.5, highFreqFactor: 5, originalMaxPositionEmbeddings: 34 },
+    { kind: 'yarn', factor: 4, originalMaxPositionEmbeddings: 35, betaFast: 24, betaSlow: 2, attentionFactor: 1.2, truncate: false },
+    { kind: 'yarn', factor: 4, originalMaxPositionEmbeddings: 35, mscale: 0.7, mscaleAllDim: 0.9 },
+  ]
+  for (const family of LANGUAGE_MODEL_FAMILIES)
+    for (const ropeScaling of scalings) {
+      const own = { qwen2: {}, qwen3: { headDim: 10, attentionBias: true }, llama: { headDim: 14, attentionBias: true, mlpBias: true } }[family]
+      const language = parse(languageModelSpecSchema, { ...spec.languageModel, family, ropeScaling, ...own })
+      const { rope_scaling, rope_theta, rope_parameters, ...rest } = asFile(languageModelConfig(language))
+      expect(languageModelSpec({ ...rest, rope_scaling, rope_theta })).toEqual(language)
+      expect(languageModelSpec({ ...rest, rope_parameters })).toEqual(language)
+    }
+  const older = { model_type: 'llama', max_position_embeddings: 4096, rope_scaling: { type: 'dynamic', factor: 2 } }
+  expect(languageModelSpec(older).ropeScaling).toEqual({ kind: 'dynamic', factor: 2, originalMaxPositionEmbeddings: 4096 })
+})
+
+it('what the decoder does not compute is refused by its field, and an unknown architecture is told the known ones', () => {
+  for (const [fields, words] of [
+    [{ hidden_act: 'gelu' }, ['hidden_act', 'silu', 'gelu']],
+    [{ use_sliding_window: true, sliding_window: 64 }, ['use_sliding_window']],
+    [{ layer_types: ['full_attention', 'sliding_attention'] }, ['layer_types', 'sliding_attention']],
+    [{ partial_rotary_factor: 0.5 }, ['partial_rotary_factor']],
+    [{ rope_scaling: { rope_type: 'longrope' } }, ['rope_type', 'longrope', 'yarn']],
+    [{ rope_scaling: { rope_type: 'linear' } }, ['ropeScaling.factor']],
+    [{ model_type: 'gpt_neox' }, ['gpt_neox', 'qwen2', 'qwen3', 'llama', 'models/language/']],
+  ] as const) {
+    const fault = faultOf(() => languageModelSpec({ ...asFile(languageModelConfig(spec.languageModel)), ...fields, ...('rope_scaling' in fields ? { rope_parameters: undefined } : {}) }))
+    expect(fault.code).toBe('invalid-input')
+    for (const word of words) expect(fault.message).toContain(word)
+  }
+})
+
 it("a dual SigLIP's encoder is its vision_config", () => {
   const vision = asFile(visionEncoderConfig(spec.visionEncoder))
   expect(visionEncoderSpec({ model_type: 'siglip', vision_config: vision, text_config: {} })).toEqual(spec.visionEncoder)
 })
 
 it("a field that is left out is at the architecture's default, never at the lab's", () => {
-  // SiglipVisionConfig and Qwen2Config of transformers.
+  // SiglipVisionConfig, Qwen2Config, Qwen3Config and LlamaConfig of transformers.
+  expect(languageModelSpec({ model_type: 'qwen3' })).toMatchObject({ numKeyValueHeads: 32, headDim: null, attentionBias: false })
+  expect(languageModelSpec({ model_type: 'qwen3', hidden_size: 1024, num_attention_heads: 16, num_key_value_heads: 8 }).headDim).toBe(128)
+  expect(languageModelSpec({ model_type: 'llama', num_attention_heads: 8 })).toMatchObject({
+    vocabSize: 32000,
+    intermediateSize: 11008,
+    numKeyValueHeads: 8,
+    headDim: null,
+    maxPositionEmbeddings: 2048,
+    mlpBias: false,
+  })
   expect(visionEncoderSpec({ model_type: 'siglip_vision_model' })).toMatchObject({
     imageSize: 224,
     patchSize: 16,
