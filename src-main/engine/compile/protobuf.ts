@@ -33,6 +33,13 @@ export class ProtoWriter {
     return this
   }
 
+  /** Tag and length of a field whose bytes the caller lays after this writer's, so that large ones are not copied. */
+  lengthOf(field: number, length: number): this {
+    this.#tag(field, 2)
+    this.#varint(BigInt(length))
+    return this
+  }
+
   message(field: number, write: (inner: ProtoWriter) => void): this {
     const inner = new ProtoWriter()
     write(inner)

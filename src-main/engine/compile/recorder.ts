@@ -203,7 +203,13 @@ class Recorder {
     const index = this.#nodes.length
     const outputTypes = outputs.map((output) => this.#backend.tensorMap.get(output.dataId).dtype)
     const types = { input: inputs.map((source) => this.#typeOf(source)), output: outputTypes }
-    const node: RecordedNode = { operator, attributes: completed(operator, attributes, types), inputs, outputTypes }
+    const node: RecordedNode = {
+      operator,
+      attributes: completed(operator, attributes, types),
+      inputs,
+      outputTypes,
+      outputShapes: outputs.map(({ shape }) => [...shape]),
+    }
     this.#compareNode(index, node)
     this.#nodes.push(node)
     outputs.forEach((tensor, output) => this.#sources.set(tensor.dataId, { kind: 'node', index, output }))

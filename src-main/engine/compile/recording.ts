@@ -40,6 +40,7 @@ export interface RecordedNode {
   readonly attributes: readonly Attribute[]
   readonly inputs: readonly Source[]
   readonly outputTypes: readonly number[]
+  readonly outputShapes: readonly (readonly number[])[]
 }
 
 /** The one operator that is not TensorFlow's: input 0 passed on, but not before input 1 is known. See tie.ts. */
