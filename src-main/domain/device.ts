@@ -12,5 +12,10 @@ export const EXECUTION_MODES = ['eager', 'graph', 'xla'] as const
 export const executionModeSchema = z.enum(EXECUTION_MODES)
 export type ExecutionMode = z.output<typeof executionModeSchema>
 
+/** Of matrix products in compiled steps. Weights, moments, sums and everything else are float32 in either. */
+export const PRECISIONS = ['float32', 'bfloat16'] as const
+export const precisionSchema = z.enum(PRECISIONS)
+export type Precision = z.output<typeof precisionSchema>
+
 export const executionPreferenceSchema = z.enum(['auto', ...EXECUTION_MODES])
 export type ExecutionPreference = z.output<typeof executionPreferenceSchema>

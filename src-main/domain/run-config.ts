@@ -3,6 +3,7 @@
 // Parsed once, frozen into the run's row, never re-read. A default lives here and nowhere in the engine.
 
 import { z } from 'zod'
+import { precisionSchema } from './device.ts'
 import { MODULES, multimodalLmSpecSchema } from './model-spec.ts'
 
 export const objectiveSchema = z.discriminatedUnion('kind', [
@@ -56,6 +57,10 @@ export const trainingSchema = z.strictObject({
   adamBeta2: z.number().min(0).max(0.99999).default(0.999).meta({ label: 'Adam β₂', help: 'decay of the second moment' }),
   adamEpsilon: z.number().positive().default(1e-8).meta({ label: 'Adam ε', help: 'added to the root of the second moment' }),
   maxGradientNorm: z.number().positive().default(1).meta({ label: 'Gradient clipping', help: 'largest global norm' }),
+  precision: precisionSchema.default('float32').meta({
+    label: 'Precision',
+    help: 'of matrix products in compiled steps; bfloat16 is faster where the processor or card has it, and rounds each factor to 8 bits',
+  }),
   maxLength: z.int().min(8).max(131072).default(512).meta({
     label: 'Longest sequence',
     help: 'tokens, image tokens included; longer samples are left out and counted, never cut',

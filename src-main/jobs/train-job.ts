@@ -85,6 +85,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   const program = compileStep((batch, scalars) => step.run(batch, scalars), {
     state,
     prefer: from?.checkpoint.execution ?? executionFor(job, training.steps - stepsDone),
+    precision: training.precision,
     cacheFolder: join(userCacheFolder(), 'programs'),
     identity: JSON.stringify([codeIdentity(), spec, shapingSettings(training)]),
     warn: (message) => warnings.push(message),
@@ -117,7 +118,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
         numTokens = event.metrics['num_tokens']!
         if (announced !== program.mode) {
           announced = program.mode
-          yield { kind: 'log', level: 'info', message: `steps run ${announced === 'eager' ? 'eagerly' : `compiled (${announced})`}` }
+          yield { kind: 'log', level: 'info', message: `steps run ${inWords(announced, training)}` }
         }
         for (const message of warnings.splice(0)) yield { kind: 'log', level: 'warning', message }
         yield { kind: 'step', step: at, of: training.steps, metrics: event.metrics }
@@ -139,10 +140,16 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
 }
 
 /** Compiling by XLA costs seconds, recording a graph about one; neither pays for a handful of steps. */
-function executionFor({ execution }: TrainJob, steps: number): ExecutionMode {
+function executionFor({ execution, config }: TrainJob, steps: number): ExecutionMode {
   if (execution !== 'auto') return execution
-  if (tf.getBackend() !== 'tensorflow' || steps < 10) return 'eager'
+  const { precision } = config.training
+  if (tf.getBackend() !== 'tensorflow' || (steps < 10 && precision === 'float32')) return 'eager'
   return steps < 150 ? 'graph' : 'xla'
+}
+
+function inWords(mode: ExecutionMode, { precision }: Training): string {
+  if (mode === 'eager') return 'eagerly'
+  return `compiled (${mode}${precision === 'float32' ? '' : `, matrix products in ${precision}`})`
 }
 
 /** Weights and moments as arrays that no longer belong to a tensor. */

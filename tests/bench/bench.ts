@@ -1,25 +1,13 @@
-// `npm run bench`: one training step of the two configurations, SFT and DPO, on every engine and execution mode that
-// this machine has. Each case runs in a process of its own, so that its peak memory is its own; cases of one
-// configuration follow each other, so that their ratios come from one run. A table, or JSON lines with --json.
+// `npm run bench`: one training step of the two configurations, SFT and DPO, on every engine and execution mode that this
+// machine has, as ratios to the lab's own eager step. Each case is a process of its own; the native ones take turns, a few
+// steps each, so that other work on the machine meets all alike. A table, or JSON lines with --json.
+// --peer measures the same model in PyTorch beside it. --endurance takes many steps of one case and shows what memory does.
 
-import { execFile } from 'node:child_process'
+import { execFile, fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { JOB_ENVIRONMENT } from '../../src-main/jobs/process-runner.ts'
-
-interface Measured {
-  readonly configuration: string
-  readonly objective: string
-  readonly engine: string
-  readonly device: string
-  readonly mode: string
-  readonly medianMs: number
-  readonly firstMs: number
-  readonly tokensPerSecond: number
-  readonly operations: number
-  readonly peakMb: number
-  readonly tensorsLeaked: number
-}
+import { nameOf, type Case, type Ended, type FromCase, type Ready, type Taken, type ToCase } from './cases.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -27,66 +15,227 @@ const { values: options } = parseArgs({
     steps: { type: 'string', default: '12' },
     configuration: { type: 'string', multiple: true, default: ['tiny', 'small'] },
     objective: { type: 'string', multiple: true, default: ['sft', 'dpo'] },
+    mode: { type: 'string', multiple: true, default: ['eager', 'graph', 'xla'] },
+    precision: { type: 'string', multiple: true, default: ['float32', 'bfloat16'] },
+    checkpointing: { type: 'boolean', default: false },
+    automatic: { type: 'boolean', default: false },
+    wasm: { type: 'boolean', default: false },
+    peer: { type: 'boolean', default: false },
+    python: { type: 'string', default: 'python3' },
+    endurance: { type: 'string' },
+    cache: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
 
-const CASES = [
-  ['native', 'eager'],
-  ['native', 'graph'],
-  ['native', 'xla'],
-  ['wasm', 'eager'],
-] as const
-
 if (options.help) {
-  process.stdout.write('npm run bench -- [--json] [--steps 12] [--configuration tiny|small] [--objective sft|dpo]\n')
+  process.stdout.write(
+    [
+      'npm run bench -- [--configuration tiny|small] [--objective sft|dpo] [--mode eager|graph|xla] [--precision float32|bfloat16]',
+      '  --steps 12       steps of each case, in turns of three',
+      '  --checkpointing  with gradient checkpointing',
+      "  --automatic      also the eager step with TensorFlow.js's own gradients",
+      '  --wasm           also the WebAssembly engine',
+      '  --peer           also the same model in PyTorch, by --python (python3), which must have torch',
+      '  --endurance 1000 that many steps of each case, and what its resident memory does meanwhile',
+      '  --cache FOLDER   keep programs there: a second run shows a start that records nothing',
+      '  --json           JSON lines',
+      '',
+    ].join('\n'),
+  )
   process.exit(0)
 }
 
-const say = (line: string) => void (options.json || process.stdout.write(`${line}\n`))
-const columns = ['engine', 'mode', 'ms/step', '× eager', 'tokens/s', 'first step s', 'operations', 'peak MB', 'tensors leaked']
-for (const configuration of options.configuration)
-  for (const objective of options.objective) {
-    say(`\n${configuration}, ${objective}`)
-    say(row(columns))
-    let eagerMs: number | null = null
-    for (const [engine, mode] of CASES) {
-      const measured = await measure(configuration, objective, engine, mode)
-      if (typeof measured === 'string') {
-        say(row([engine, mode, measured]))
-        continue
-      }
-      eagerMs ??= measured.medianMs
-      if (options.json) process.stdout.write(`${JSON.stringify({ ...measured, ratioToEager: measured.medianMs / eagerMs })}\n`)
-      say(
-        row([
-          measured.engine,
-          measured.mode,
-          measured.medianMs.toFixed(0),
-          (measured.medianMs / eagerMs).toFixed(2),
-          measured.tokensPerSecond.toFixed(0),
-          (measured.firstMs / 1000).toFixed(1),
-          measured.operations === 0 ? 'one graph' : String(measured.operations),
-          measured.peakMb.toFixed(0),
-          String(measured.tensorsLeaked),
-        ]),
-      )
-    }
-  }
+const STEPS_A_TURN = 3
 
-/** What the child printed, or why there is nothing. */
-async function measure(configuration: string, objective: string, engine: string, mode: string): Promise<Measured | string> {
-  const script = join(import.meta.dirname, 'measure-step.ts')
-  try {
-    const { stdout } = await promisify(execFile)(process.execPath, [script, configuration, objective, engine, mode, options.steps], {
-      env: { ...process.env, ...JOB_ENVIRONMENT },
+interface Row {
+  readonly name: string
+  readonly medianMs: number
+  readonly cpuMs: number
+  readonly tokensPerSecond: number
+  readonly firstMs: number
+  readonly operations: number | null
+  readonly shareOfPeak: number | null
+  readonly peakMb: number
+  readonly deviceMb: number | null
+  readonly tensorsLeaked: number | null
+}
+
+const say = (line: string) => void (options.json || process.stdout.write(`${line}\n`))
+for (const configuration of options.configuration as Case['configuration'][])
+  for (const objective of options.objective as Case['objective'][]) await (options.endurance === undefined ? compare : endure)(casesOf(configuration, objective))
+
+function casesOf(configuration: Case['configuration'], objective: Case['objective']): readonly Case[] {
+  const base = {
+    configuration,
+    objective,
+    engine: 'native',
+    precision: 'float32',
+    gradients: 'written',
+    checkpointing: options.checkpointing,
+    cache: options.cache ?? null,
+  } as const
+  const compiled = (['graph', 'xla'] as const)
+    .filter((mode) => options.mode.includes(mode))
+    .flatMap((mode) => (options.precision as Case['precision'][]).map((precision): Case => ({ ...base, mode, precision })))
+  return [
+    ...(options.automatic ? [{ ...base, mode: 'eager', gradients: 'automatic' } as const] : []),
+    ...(options.mode.includes('eager') ? [{ ...base, mode: 'eager' } as const] : []),
+    ...compiled,
+    ...(options.wasm ? [{ ...base, engine: 'wasm', mode: 'eager' } as const] : []),
+  ]
+}
+
+async function compare(cases: readonly Case[]): Promise<void> {
+  const { configuration, objective } = cases[0]!
+  say(`\n${configuration}, ${objective}`)
+  say(line(['', 'ms/step', '× eager', 'CPU ms', '× eager', 'tokens/s', 'first s', 'kernels', 'of peak', 'peak MB', ...(options.json ? [] : ['leaked'])]))
+  const started: (Measured | string)[] = []
+  // One after the other, so that each first step, which compiles, has the machine to itself.
+  for (const each of cases) started.push(await start(each))
+  const running = started.filter((each) => typeof each !== 'string')
+  const flops = running.find(({ ready }) => ready.flops !== null)?.ready.flops ?? null
+  for (let taken = 0; taken < Number(options.steps); taken += STEPS_A_TURN)
+    for (const each of running) each.steps.push(await each.take(STEPS_A_TURN))
+  const rows: (Row | string)[] = []
+  for (const [i, each] of started.entries()) {
+    if (typeof each === 'string') {
+      rows.push(`${nameOf(cases[i]!)}: ${each}`)
+      continue
+    }
+    const { ready, steps } = each
+    const medianMs = median(steps.flatMap(({ ms }) => ms))
+    const { peakMb, deviceMb, tensorsLeaked } = await each.end()
+    rows.push({
+      name: nameOf(cases[i]!),
+      medianMs,
+      cpuMs: median(steps.flatMap(({ cpuMs }) => cpuMs)),
+      tokensPerSecond: (ready.numTokens * 1000) / medianMs,
+      firstMs: ready.firstMs,
+      operations: ready.operations,
+      shareOfPeak: flops === null || ready.peakMatmul === null ? null : (flops / medianMs) * (1000 / ready.peakMatmul),
+      peakMb,
+      deviceMb,
+      tensorsLeaked,
     })
-    return JSON.parse(stdout.trim().split('\n').at(-1)!) as Measured
-  } catch (thrown) {
-    return String((thrown as Error).message).split('\n').slice(-2).join(' ').slice(0, 120)
+  }
+  if (options.peer) rows.push(...(await peerRows(configuration, objective)))
+  const eager = rows.find((row) => typeof row !== 'string' && row.name === 'eager') as Row | undefined
+  for (const row of rows) {
+    if (typeof row === 'string') say(row)
+    else print({ configuration, objective }, row, eager)
   }
 }
 
-function row(cells: readonly string[]): string {
-  return cells.map((cell, i) => (i < 2 ? cell.padEnd(8) : cell.padStart(13))).join(' ')
+function print(about: Pick<Case, 'configuration' | 'objective'>, row: Row, eager: Row | undefined): void {
+  const ratio = (of: 'medianMs' | 'cpuMs') => (eager === undefined ? null : row[of] / eager[of])
+  if (options.json) {
+    const record = { ...about, ...row, ratioToEager: ratio('medianMs'), cpuRatioToEager: ratio('cpuMs') }
+    process.stdout.write(`${JSON.stringify(record)}\n`)
+    return
+  }
+  const known = (value: number | null, write: (value: number) => string) => (value === null ? '–' : write(value))
+  say(
+    line([
+      row.name,
+      row.medianMs.toFixed(0),
+      known(ratio('medianMs'), (value) => value.toFixed(3)),
+      row.cpuMs.toFixed(0),
+      known(ratio('cpuMs'), (value) => value.toFixed(3)),
+      row.tokensPerSecond.toFixed(0),
+      (row.firstMs / 1000).toFixed(1),
+      known(row.operations, String),
+      known(row.shareOfPeak, (value) => `${(100 * value).toFixed(0)} %`),
+      row.peakMb.toFixed(0) + known(row.deviceMb, (value) => `, card ${value}`).replace('–', ''),
+      known(row.tensorsLeaked, String),
+    ]),
+  )
+}
+
+/** Many steps of each case, alone: resident memory every tenth of the way, after a tenth to settle. */
+async function endure(cases: readonly Case[]): Promise<void> {
+  const count = Number(options.endurance)
+  for (const each of cases) {
+    const started = await start(each)
+    say(`\n${each.configuration}, ${each.objective}, ${nameOf(each)}: ${count} steps`)
+    if (typeof started === 'string') {
+      say(started)
+      continue
+    }
+    const residentMb: number[] = []
+    for (let part = 0; part < 10; part += 1) residentMb.push((await started.take(Math.ceil(count / 10))).residentMb)
+    const { peakMb, tensorsLeaked } = await started.end()
+    const growthMb = residentMb.at(-1)! - residentMb[0]!
+    if (options.json) process.stdout.write(`${JSON.stringify({ ...each, name: nameOf(each), count, residentMb, growthMb, peakMb, tensorsLeaked })}\n`)
+    say(`resident MB: ${residentMb.map((mb) => mb.toFixed(0)).join(', ')}; growth ${growthMb.toFixed(0)}; peak ${peakMb.toFixed(0)}; ${tensorsLeaked} tensors leaked`)
+  }
+}
+
+interface Measured {
+  readonly ready: Ready
+  readonly steps: Taken[]
+  take(count: number): Promise<Taken>
+  end(): Promise<Ended>
+}
+
+/** A process whose first steps are done, or why there is none. */
+async function start(of: Case): Promise<Measured | string> {
+  const child = fork(join(import.meta.dirname, 'measure-step.ts'), [JSON.stringify(of)], {
+    env: { ...process.env, ...JOB_ENVIRONMENT },
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  })
+  let words = ''
+  child.stderr!.on('data', (chunk: Buffer) => (words = (words + String(chunk)).slice(-2000)))
+  const ask = async <Answer extends FromCase>(message: ToCase): Promise<Answer> => {
+    child.send(message)
+    return (await nextFrom(child, () => words)) as Answer
+  }
+  try {
+    const ready = (await nextFrom(child, () => words)) as Ready
+    if (ready.mode !== of.mode) {
+      child.kill()
+      return `ran ${ready.mode} instead: ${words.trim().split('\n').at(-1)}`
+    }
+    return { ready, steps: [], take: (count) => ask<Taken>({ kind: 'steps', count }), end: () => ask<Ended>({ kind: 'end' }) }
+  } catch (thrown) {
+    return (thrown as Error).message
+  }
+}
+
+function nextFrom(child: ChildProcess, words: () => string): Promise<FromCase> {
+  return new Promise((resolve, reject) => {
+    const ended = (code: number | null, signal: string | null) =>
+      reject(new Error(`ended with ${code ?? signal}: ${words().trim().split('\n').slice(-2).join(' ')}`))
+    child.once('exit', ended)
+    child.once('message', (message) => {
+      child.off('exit', ended)
+      resolve(message as FromCase)
+    })
+  })
+}
+
+/** The same step in PyTorch: eager, compiled, and compiled in bfloat16; DPO as TRL does it. */
+async function peerRows(configuration: string, objective: string): Promise<readonly (Row | string)[]> {
+  try {
+    const script = join(import.meta.dirname, 'peer.py')
+    const { stdout } = await promisify(execFile)(options.python, [script, configuration, objective, options.steps], { maxBuffer: 1 << 24 })
+    return stdout
+      .trim()
+      .split('\n')
+      .map((json) => {
+        const peer = JSON.parse(json) as Record<'medianMs' | 'cpuMs' | 'firstMs' | 'peakMb' | 'tokensPerSecond', number> & { name: string }
+        return { ...peer, operations: null, shareOfPeak: null, deviceMb: null, tensorsLeaked: null }
+      })
+  } catch (thrown) {
+    const reason = (thrown as { stderr?: string }).stderr?.trim().split('\n').at(-1) ?? (thrown as Error).message
+    return [`PyTorch by ${options.python}: ${reason}`]
+  }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!
+}
+
+function line(cells: readonly string[]): string {
+  return cells.map((cell, i) => (i === 0 ? cell.padEnd(34) : cell.padStart(9))).join(' ')
 }

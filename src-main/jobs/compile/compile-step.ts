@@ -4,8 +4,8 @@
 // Recording is a real execution on copies of the inputs and leaves the state as it was, bit for bit: it counts as no step.
 
 import * as tf from '@tensorflow/tfjs'
-import type { ExecutionMode } from '../../domain/device.ts'
-import { LabError, toFailure } from '../../domain/errors.ts'
+import type { ExecutionMode, Precision } from '../../domain/device.ts'
+import { LabError, toFailure, type ErrorCode } from '../../domain/errors.ts'
 import { hasNativeBackend } from '../../engine/compile/native-backend.ts'
 import { record, recordAgain, type NamedTensors } from '../../engine/compile/recorder.ts'
 import { withoutUnusedVariables, type Recording } from '../../engine/compile/recording.ts'
@@ -33,8 +33,8 @@ export interface CompileOptions {
    * at every start, and the cache is found by what was recorded; so it is too where the step captured a tensor from outside.
    */
   readonly identity?: string
-  /** Matrix products in bfloat16, everything else in float32. Compiled modes only. */
-  readonly bfloat16Products?: boolean
+  /** Of matrix products; float32 unless given. bfloat16 exists in compiled steps alone: there nothing falls back to eager. */
+  readonly precision?: Precision
   readonly warn?: (message: string) => void
   readonly onCompiled?: (report: CompileReport) => void
 }
@@ -79,9 +79,12 @@ class CompiledProgram implements StepProgram {
   readonly #executors = new Map<string, Executor>()
   #latest: Executor | undefined
 
+  /** @throws LabError 'engine-missing' for a precision that this backend or mode does not have */
   constructor(step: CompilableStep, options: CompileOptions) {
     this.#step = step
     this.#options = options
+    if (!hasNativeBackend() || options.prefer === 'eager')
+      this.#assertEagerAllowed(`the step runs eagerly on the backend '${tf.getBackend()}'`, 'engine-missing')
     // The WebAssembly and JavaScript backends have no graph to write; there the step is eager without further words.
     if (options.prefer !== 'eager' && hasNativeBackend()) this.#cache = new ProgramCache(options.cacheFolder)
   }
@@ -166,6 +169,7 @@ class CompiledProgram implements StepProgram {
       this.#options.onCompiled?.({ mode, shapes, origin, elapsedMs: performance.now() - startedMs })
       return { kind: 'session', session, mode, proven: false }
     } catch (thrown) {
+      this.#assertEagerAllowed(toFailure(thrown).message)
       this.#options.warn?.(
         `${toFailure(thrown).message} The step runs eagerly instead, which is slower and gives the same numbers.`,
       )
@@ -179,8 +183,8 @@ class CompiledProgram implements StepProgram {
     inputs: NamedTensors,
   ): { readonly folder: string; readonly layout: ProgramLayout; readonly origin: CompileReport['origin'] } {
     const cache = this.#cache!
-    const { state, identity, bfloat16Products = false } = this.#options
-    const writing = [FORMAT, tf.version_core, mode, String(bfloat16Products)]
+    const { state, identity, precision = 'float32' } = this.#options
+    const writing = [FORMAT, tf.version_core, mode, precision]
     const variables = Object.entries(state.variables).map(([name, { dtype, shape }]) => [name, dtype, shape])
     const identityKey =
       identity === undefined ? undefined : programKey('identity', ...writing, identity, shapes, JSON.stringify(variables))
@@ -191,7 +195,7 @@ class CompiledProgram implements StepProgram {
     const step = (given: NamedTensors): NamedTensors => this.#step(...parted(given))
     const recording = record(step, inputs, state.variables)
     const program = withoutUnusedVariables(recording)
-    const graph = writeSavedModel(program, { xla: mode === 'xla', bfloat16Products })
+    const graph = writeSavedModel(program, { xla: mode === 'xla', bfloat16Products: precision === 'bfloat16' })
     // A captured tensor's value is part of the recording and not of the identity.
     const key = (recording.hasCapturedConstants ? undefined : identityKey) ?? programKey('recording', ...writing, graph)
     // What is in the cache under the hash of a recording was recorded twice when it was put there.
@@ -204,9 +208,21 @@ class CompiledProgram implements StepProgram {
 
   #abandon(shapes: string, inputs: NamedTensors, executor: Executor & { kind: 'session' }, thrown: unknown): void {
     const [mode, next] = [executor.mode, executor.mode === 'xla' ? 'graph' : 'eager']
+    if (next === 'eager') this.#assertEagerAllowed(`${mode} could not run the step: ${firstLine(toFailure(thrown).message)}`)
     this.#options.warn?.(`${mode} could not run the step (${firstLine(toFailure(thrown).message)}); trying ${next}.`)
     this.#release(executor.session)
     this.#executors.set(shapes, executor.mode === 'xla' ? this.#compile('graph', shapes, inputs) : EAGER)
+  }
+
+  /** A precision is part of what a run is: it is kept, or the step refused. @throws LabError */
+  #assertEagerAllowed(reason: string, code: ErrorCode = 'invalid-input'): void {
+    const { precision = 'float32' } = this.#options
+    if (precision !== 'float32')
+      throw new LabError(
+        code,
+        `precision: ${precision} exists in compiled steps only, and ${reason}. Choose float32, or the native engine compiled.`,
+        { precision },
+      )
   }
 
   #release(session: GraphSession): void {

@@ -170,7 +170,7 @@ describe.skipIf(!native)('a compiled training step', () => {
   it('stays near the float32 losses with bfloat16 products', () => {
     const batch = tinyBatch(SMALLEST, 2, 6)
     const expected = losses(trial({ prefer: 'graph' }).program, 20, [batch])
-    const found = losses(trial({ prefer: 'graph', bfloat16Products: true }).program, 20, [batch])
+    const found = losses(trial({ prefer: 'graph', precision: 'bfloat16' }).program, 20, [batch])
     expect(found).not.toEqual(expected)
     // bfloat16 keeps 8 bits: a relative rounding of 2^−9 per factor, averaged over a sum.
     expect(worstDifference(found, expected)).toBeLessThan(4e-3)
@@ -232,6 +232,14 @@ describe.skipIf(!native)('what cannot be compiled', () => {
       expect(warnings[0]).toMatch(words)
       expect(warnings[0]).toMatch(/The step runs eagerly instead/)
     })
+
+  it('is refused, not run eagerly, where the run asks for bfloat16: eager steps have none', () => {
+    const step = (inputs: Readonly<Record<string, tf.Tensor>>) => ({ result: tf.mul(inputs['x']!, tf.sum(inputs['x']!).dataSync()[0]!) })
+    const options = { state: new SharedState({}), cacheFolder, precision: 'bfloat16' } as const
+    const program = compileStep(step, { ...options, prefer: 'graph' })
+    expect(() => program.run({ x: tf.tensor1d([1, 2]) })).toThrow(/bfloat16 exists in compiled steps only.*read back into JavaScript/)
+    expect(() => compileStep(step, { ...options, prefer: 'eager' })).toThrow(/Choose float32/)
+  })
 
   it('includes what reads a variable that was not declared', () => {
     const warnings: string[] = []
