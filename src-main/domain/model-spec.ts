@@ -2,27 +2,9 @@
 // that an exported config.json is a renaming and not a translation. Sizes only: weights are files.
 
 import { z } from 'zod'
+import { numPatches, numPrefixTokens, visionEncoderSpecSchema } from './vision-encoder-spec.ts'
 
 const size = (help: string, min = 1) => z.int().min(min).meta({ help })
-
-/** SigLIP's layout (arXiv 2303.15343): no class token, learned positions, tanh-GELU, pre-norm, final layer norm. */
-export const visionEncoderSpecSchema = z
-  .strictObject({
-    family: z.literal('siglip').default('siglip'),
-    imageSize: size('side of the square input, pixels').default(64),
-    patchSize: size('side of a patch, pixels; must divide imageSize').default(8),
-    numChannels: z.literal(3).default(3),
-    hiddenSize: size('width of the encoder').default(128),
-    intermediateSize: size('width inside each MLP').default(512),
-    numHiddenLayers: size('transformer blocks').default(4),
-    numAttentionHeads: size('heads per block; must divide hiddenSize').default(4),
-    layerNormEps: z.number().positive().default(1e-6),
-    hiddenAct: z.literal('gelu_pytorch_tanh').default('gelu_pytorch_tanh'),
-    visionUseHead: z.boolean().default(false).meta({ help: "SigLIP's attention-pooling head" }),
-  })
-  .refine((spec) => spec.imageSize % spec.patchSize === 0, { path: ['patchSize'], message: 'must divide imageSize' })
-  .refine((spec) => spec.hiddenSize % spec.numAttentionHeads === 0, { path: ['numAttentionHeads'], message: 'must divide hiddenSize' })
-export type VisionEncoderSpec = z.output<typeof visionEncoderSpecSchema>
 
 /** LLaVA's mlp2x_gelu: Linear(vision width → language width), exact GELU, Linear(language width → language width). */
 export const projectorSpecSchema = z.strictObject({ hiddenAct: z.literal('gelu').default('gelu') })
@@ -110,6 +92,8 @@ export const multimodalLmSpecSchema = z
     languageModel: languageModelSpecSchema.prefault({}),
     /** Which hidden state feeds the projector: -1 the last block's output, -2 the penultimate (LLaVA, and the paper). */
     visionFeatureLayer: z.int().max(-1).default(-2),
+    /** LLaVA's names: 'full' keeps every token of that state, 'default' drops the first (the class token, where there is one). */
+    visionFeatureSelectStrategy: z.enum(['default', 'full']).default('full').meta({ help: "'default' drops the encoder's first token, its class token" }),
   })
   .refine((spec) => -spec.visionFeatureLayer <= spec.visionEncoder.numHiddenLayers, {
     path: ['visionFeatureLayer'],
@@ -120,9 +104,9 @@ export type MultimodalLmSpec = z.output<typeof multimodalLmSpecSchema>
 export const MODULES = ['visionEncoder', 'projector', 'languageModel'] as const
 export type Module = (typeof MODULES)[number]
 
-/** Patches of an image = image tokens after the projector. */
-export function numImageTokens(spec: VisionEncoderSpec): number {
-  return (spec.imageSize / spec.patchSize) ** 2
+/** Tokens that an image takes among those of the text: the encoder's, without the first under the strategy 'default'. */
+export function numImageTokens({ visionEncoder, visionFeatureSelectStrategy }: MultimodalLmSpec): number {
+  return numPrefixTokens(visionEncoder) + numPatches(visionEncoder) - (visionFeatureSelectStrategy === 'default' ? 1 : 0)
 }
 
 /** Width of one attention head of a language model. */

@@ -22,3 +22,10 @@ export function weightOf(weights: Weights, name: string): tf.Tensor {
   if (weight === undefined) throw new LabError('corrupt-artifact', `the weight ${name} is missing`, { name })
   return weight
 }
+
+/** The members of `weights` whose names begin with `prefix`, without it. */
+export function subset(weights: Weights, prefix: string): Weights {
+  const found: Record<string, Weights[string]> = {}
+  for (const name in weights) if (name.startsWith(prefix)) found[name.slice(prefix.length)] = weights[name]!
+  return found
+}

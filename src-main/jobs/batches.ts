@@ -159,6 +159,7 @@ export interface BatchSource {
   readonly images: ImageSource
   readonly tokenizer: ChatTokenizer
   readonly numImageTokens: number
+  readonly numPatches: number
   readonly patchWidth: number
   readonly objective: Objective
   readonly training: Training
@@ -231,11 +232,11 @@ export function rowTensors(rows: CollatedRows) {
 
 /** Patches of a batch of images, (B, P, C·patch²); zeros where a sample has no image. The caller disposes. */
 export async function patchesTensor(
-  { images, numImageTokens, patchWidth }: Pick<BatchSource, 'images' | 'numImageTokens' | 'patchWidth'>,
+  { images, numPatches, patchWidth }: Pick<BatchSource, 'images' | 'numPatches' | 'patchWidth'>,
   refs: readonly (ImageRef | null)[],
 ): Promise<tf.Tensor3D> {
-  const size = numImageTokens * patchWidth
+  const size = numPatches * patchWidth
   const values = new Float32Array(refs.length * size)
   for (const [i, ref] of refs.entries()) if (ref !== null) values.set(await images.patches(ref), i * size)
-  return tf.tensor3d(values, [refs.length, numImageTokens, patchWidth])
+  return tf.tensor3d(values, [refs.length, numPatches, patchWidth])
 }

@@ -6,9 +6,9 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, ExportJob, JobEvent } from '../domain/job.ts'
-import { numImageTokens } from '../domain/model-spec.ts'
 import { parse } from '../domain/parse.ts'
 import { createRandom } from '../domain/random.ts'
+import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
 import { imageFeatures } from '../engine/models/multimodal-lm.ts'
 import { specToHuggingFace } from '../engine/preprocess/hugging-face.ts'
 import { visionEncoderConfig } from '../engine/weights/hugging-face-config.ts'
@@ -67,7 +67,7 @@ async function fillEncoder(folder: string, loaded: LoadedCheckpoint): Promise<vo
       const tensor = weights.visionEncoder[name]
       if (tensor === undefined)
         throw new LabError('corrupt-artifact', `${loaded.folder}: the weight ${name} of the vision encoder is missing`)
-      return [visionEncoderName(name), tensor]
+      return [visionEncoderName(spec, name), tensor]
     }),
   )
   await writeWhole(join(folder, 'model.safetensors'), writeSafetensors(tensors))
@@ -101,7 +101,7 @@ async function writeManifest(folder: string, kind: Manifest['kind'], { checkpoin
 /** @throws LabError 'corrupt-artifact' unless the export gives the checkpoint's features, bit for bit, and its preprocessing */
 async function compareFeatures(folder: string, { checkpoint, weights, preprocess }: LoadedCheckpoint): Promise<void> {
   const { visionEncoder: spec } = checkpoint.model
-  const shape: [number, number, number] = [SAMPLE_IMAGES, numImageTokens(spec), spec.numChannels * spec.patchSize ** 2]
+  const shape: [number, number, number] = [SAMPLE_IMAGES, numPatches(spec), patchWidth(spec)]
   const random = createRandom(0, 'export', 'sample')
   const patches = tf.tensor3d(
     Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, () => 2 * random.uniform() - 1),
@@ -118,7 +118,9 @@ async function compareFeatures(folder: string, { checkpoint, weights, preprocess
       weights: { visionEncoder: held, projector: {}, languageModel: {} },
       gradientCheckpointing: frozen,
     }
-    return [imageFeatures(model, patches).dataSync(), exportedFeatures(exported, patches).dataSync()]
+    // The export keeps every token; the projector may see one less.
+    const full = { ...model, spec: { ...model.spec, visionFeatureSelectStrategy: 'full' as const } }
+    return [imageFeatures(full, patches).dataSync(), exportedFeatures(exported, patches).dataSync()]
   })
   patches.dispose()
   const differing = expected!.findIndex((value, i) => !Object.is(value, found![i]))

@@ -6,9 +6,11 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { z } from 'zod'
 import { LabError } from '../domain/errors.ts'
-import type { MultimodalLmSpec, VisionEncoderSpec } from '../domain/model-spec.ts'
+import type { MultimodalLmSpec } from '../domain/model-spec.ts'
 import { parse } from '../domain/parse.ts'
 import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
+import type { VisionEncoderSpec } from '../domain/vision-encoder-spec.ts'
+import { familyOf } from '../engine/models/vision/families.ts'
 import { encoderLayersUsed } from '../engine/models/multimodal-lm.ts'
 import { visionHiddenStates } from '../engine/models/vision-encoder.ts'
 import { specFromHuggingFace } from '../engine/preprocess/hugging-face.ts'
@@ -87,10 +89,10 @@ export async function verifiedManifest(folder: string): Promise<Manifest> {
 
 /** The shape of what is exported: blocks above the selected feature layer and the pooling head feed nothing and stay behind. */
 export function exportedSpec(spec: MultimodalLmSpec): VisionEncoderSpec {
-  return { ...spec.visionEncoder, numHiddenLayers: encoderLayersUsed(spec), visionUseHead: false }
+  return familyOf(spec.visionEncoder).truncated(spec.visionEncoder, encoderLayersUsed(spec))
 }
 
-/** Features of an exported encoder: its last block's output. @param patches (B, P, C·patch²) @returns (B, P, D) */
+/** Features of an exported encoder: its last block's output. @param patches (B, P, C·patch²) @returns (B, N, D) */
 export function exportedFeatures({ spec, weights }: Pick<ExportedEncoder, 'spec' | 'weights'>, patches: tf.Tensor): tf.Tensor {
   return tf.tidy(() => {
     const held: Weights = Object.fromEntries(

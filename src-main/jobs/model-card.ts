@@ -2,8 +2,9 @@
 // the same checkpoint gives the same words.
 
 import type { Checkpoint } from '../domain/job.ts'
-import { MODULES, numImageTokens, type VisionEncoderSpec } from '../domain/model-spec.ts'
+import { MODULES } from '../domain/model-spec.ts'
 import type { RunConfig } from '../domain/run-config.ts'
+import { numPatches, numPrefixTokens, type VisionEncoderSpec } from '../domain/vision-encoder-spec.ts'
 
 export function encoderCard(checkpoint: Checkpoint, spec: VisionEncoderSpec): string {
   const { model } = checkpoint
@@ -23,7 +24,7 @@ export function encoderCard(checkpoint: Checkpoint, spec: VisionEncoderSpec): st
       'encoder = AutoModel.from_pretrained(folder).eval()\n' +
       'inputs = processor(images=image, return_tensors="pt")\n' +
       'features = encoder(**inputs, output_hidden_states=True).hidden_states[-1]' +
-      `  # (1, ${numImageTokens(spec)}, ${spec.hiddenSize})\n` +
+      `  # (1, ${numPrefixTokens(spec) + numPatches(spec)}, ${spec.hiddenSize})\n` +
       '```',
     ...recipe(checkpoint),
   ])

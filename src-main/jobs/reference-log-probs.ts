@@ -17,7 +17,7 @@ const cacheSchema = z.record(z.string(), z.tuple([z.number(), z.number()]))
 /** Chosen and rejected, by sample. */
 export type ReferenceLogProbs = ReadonlyMap<string, readonly number[]>
 
-export type ReferenceSource = Pick<BatchSource, 'samples' | 'images' | 'tokenizer' | 'numImageTokens' | 'patchWidth'>
+export type ReferenceSource = Pick<BatchSource, 'samples' | 'images' | 'tokenizer' | 'numImageTokens' | 'numPatches' | 'patchWidth'>
 
 /** The cached values, or null. A cache file that cannot be read is as good as none: it is computed again. */
 export async function cachedReference(project: string, key: string, samples: readonly EncodedSample[]): Promise<ReferenceLogProbs | null> {

@@ -19,7 +19,7 @@ const BATCH = 32
 export async function withStandardisedProjector(
   start: Start,
   model: StartModel,
-  source: Pick<BatchSource, 'images' | 'numImageTokens' | 'patchWidth'>,
+  source: Pick<BatchSource, 'images' | 'numImageTokens' | 'numPatches' | 'patchWidth'>,
   samples: readonly EncodedSample[],
 ): Promise<Readonly<Record<Module, NamedArrays>>> {
   const images = samples.flatMap(({ image }) => (image === null ? [] : [image])).slice(0, IMAGES)
@@ -31,7 +31,7 @@ export async function withStandardisedProjector(
     for (let at = 0; at < images.length; at += BATCH) {
       const patches = await patchesTensor(source, images.slice(at, at + BATCH))
       const [sum, square] = tf.tidy(() => {
-        const features = tf.reshape(imageFeatures(held.model, patches), [-1, model.spec.visionEncoder.hiddenSize]) // (B·P, D)
+        const features = tf.reshape(imageFeatures(held.model, patches), [-1, model.spec.visionEncoder.hiddenSize]) // (B·I, D)
         return [tf.sum<tf.Tensor1D>(features, 0), tf.sum<tf.Tensor1D>(tf.square(features), 0)]
       })
       sums.push(sum!)

@@ -9,6 +9,7 @@ import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, TrainJob } from '../domain/job.ts'
 import { MODULES, numImageTokens, type Module } from '../domain/model-spec.ts'
 import type { Training } from '../domain/run-config.ts'
+import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
 import { SharedState } from '../engine/compile/shared-state.ts'
 import { createObjective } from '../engine/objectives/objective.ts'
 import { createTrainStep, trainableModel, type TrainableModel } from '../engine/train-step.ts'
@@ -44,7 +45,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   const samples = all.filter(({ split }) => split === 'train')
   if (samples.length === 0 && all.length > 0)
     throw new LabError('invalid-input', `the dataset has ${all.length} samples and none in the split "train"; split it, or choose another`)
-  const data = encodeSamples(samples, tokenizer, numImageTokens(spec.visionEncoder), training.maxLength, objective)
+  const data = encodeSamples(samples, tokenizer, numImageTokens(spec), training.maxLength, objective)
   if (data.tooLong.length > 0)
     yield { kind: 'log', level: 'warning', message: `${data.tooLong.length} of ${samples.length} samples are longer than maxLength (${training.maxLength} tokens) and are left out` }
 
@@ -52,8 +53,9 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     samples: data.samples,
     images: createImageSource(job.project, preprocess, spec.visionEncoder.patchSize),
     tokenizer,
-    numImageTokens: numImageTokens(spec.visionEncoder),
-    patchWidth: spec.visionEncoder.numChannels * spec.visionEncoder.patchSize ** 2,
+    numImageTokens: numImageTokens(spec),
+    numPatches: numPatches(spec.visionEncoder),
+    patchWidth: patchWidth(spec.visionEncoder),
   }
   let reference: BatchSource['reference'] = null
   if (objective.needsReference) {

@@ -1,6 +1,6 @@
 // A form as a flat list of fields, drawn from a JSON schema (draft 2020-12, as main answers 'schema.run' and
 // 'schema.study'). Nothing is decided here: ranges and defaults are the schema's, faults are named by main.
-// A union of objects told apart by `kind` becomes a choice, and the fields of the chosen kind follow it.
+// A union of objects told apart by `kind` or `family` becomes a choice, and the fields of the chosen one follow it.
 
 import { objectiveLabels } from './objective-labels.ts'
 import { count } from './quantity.ts'
@@ -17,6 +17,8 @@ export interface SchemaField {
   /** `presence`: an object that may be left out as a whole; the switch says whether it is there. */
   readonly control: 'number' | 'integer' | 'boolean' | 'choice' | 'text' | 'numbers' | 'presence'
   readonly choices: readonly { readonly value: string | number | null; readonly label: string }[]
+  /** The choice decides which fields follow it. */
+  readonly chooses: boolean
   readonly minimum: number | null
   readonly maximum: number | null
   /** True: the limit itself is not allowed. */
@@ -42,7 +44,6 @@ export function fieldsOf(schema: JsonSchema, value: unknown, path: readonly stri
   const groups: FieldGroup[] = []
   if (isUnion(schema)) fields.push(kindField(schema, path, label))
   for (const [name, property] of Object.entries(properties)) {
-    if (name === 'kind' && 'const' in property) continue
     const here = [...path, name]
     const inner = withoutNull(property)
     const present = at(value, [name])
@@ -115,8 +116,9 @@ export function withAt(value: unknown, path: readonly string[], next: unknown): 
 /** A copy of `value` with another `kind` at the union that `field` chooses for; the new kind starts from its defaults. */
 export function withKind(schema: JsonSchema, value: unknown, field: SchemaField, kind: string): unknown {
   const path = field.path.slice(0, -1)
+  const name = field.path.at(-1)!
   const union = withoutNull(schemaAt(schema, value, path))
-  return withAt(value, path, defaultsOf(union, { kind }))
+  return withAt(value, path, defaultsOf(union, { [name]: kind }))
 }
 
 /** A copy of `value` with the optional object of a `presence` field put in, with its defaults, or taken out. */
@@ -186,6 +188,7 @@ function scalarField(
     unit: String(property['unit'] ?? inner['unit'] ?? ''),
     control,
     choices,
+    chooses: false,
     minimum: numberOrNull(bounds['minimum'] ?? bounds['exclusiveMinimum']),
     maximum: numberOrNull(bounds['maximum']),
     exclusiveMinimum: bounds['exclusiveMinimum'] !== undefined,
@@ -196,21 +199,23 @@ function scalarField(
 }
 
 function kindField(union: JsonSchema, path: readonly string[], label: string): SchemaField {
+  const name = discriminatorOf(union)!
   const choices = alternatives(union).map((each) => {
-    const kind = String(kindOf(each))
+    const kind = String(constantOf(each, name))
     return { value: kind, label: String(each['label'] ?? KIND_LABELS[kind] ?? kind) }
   })
   return {
-    path: [...path, 'kind'],
-    label,
+    path: [...path, name],
+    label: name === 'kind' ? label : labelOf(name, union),
     help: String(union['help'] ?? ''),
     unit: '',
     control: 'choice',
     choices,
+    chooses: true,
     minimum: null,
     maximum: null,
     exclusiveMinimum: false,
-    default: at(union['default'], ['kind']),
+    default: at(union['default'], [name]) ?? constantOf(alternatives(union)[0]!, name),
     nullable: false,
     required: true,
   }
@@ -224,6 +229,7 @@ function presenceField(path: readonly string[], label: string, property: JsonSch
     unit: '',
     control: 'presence',
     choices: [],
+    chooses: false,
     minimum: null,
     maximum: null,
     exclusiveMinimum: false,
@@ -241,9 +247,14 @@ function choicesOf(schema: JsonSchema): SchemaField['choices'] {
   return values.map((value) => ({ value, label: String(value) }))
 }
 
-function isUnion(schema: JsonSchema): boolean {
+/** The field by which alternatives are told apart. */
+function discriminatorOf(schema: JsonSchema): string | undefined {
   const each = alternatives(schema)
-  return each.length > 1 && each.every((one) => kindOf(one) !== undefined)
+  return each.length > 1 ? ['kind', 'family'].find((name) => each.every((one) => constantOf(one, name) !== undefined)) : undefined
+}
+
+function isUnion(schema: JsonSchema): boolean {
+  return discriminatorOf(schema) !== undefined
 }
 
 function alternatives(schema: JsonSchema): readonly JsonSchema[] {
@@ -251,13 +262,14 @@ function alternatives(schema: JsonSchema): readonly JsonSchema[] {
 }
 
 function alternative(schema: JsonSchema, value: unknown): JsonSchema {
-  if (!isUnion(schema)) return schema
-  const kind = at(value, ['kind']) ?? at(schema['default'], ['kind'])
-  return alternatives(schema).find((each) => kindOf(each) === kind) ?? alternatives(schema)[0]!
+  const name = discriminatorOf(schema)
+  if (name === undefined) return schema
+  const kind = at(value, [name]) ?? at(schema['default'], [name])
+  return alternatives(schema).find((each) => constantOf(each, name) === kind) ?? alternatives(schema)[0]!
 }
 
-function kindOf(schema: JsonSchema): unknown {
-  return ((schema['properties'] as Record<string, JsonSchema> | undefined)?.['kind'] ?? {})['const']
+function constantOf(schema: JsonSchema, name: string): unknown {
+  return ((schema['properties'] as Record<string, JsonSchema> | undefined)?.[name] ?? {})['const']
 }
 
 /** The schema that stands beside null, or the schema itself. */

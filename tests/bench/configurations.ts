@@ -45,7 +45,7 @@ const IMAGE_ID = 1
 /** A batch of random text over random images: half of each row's text is answer. The caller disposes. */
 export function randomBatch({ spec, batchSize, textTokens }: Configuration, objective: Objective): { tensors: NamedTensors; numTokens: number } {
   const random = createRandom(0, 'benchmark batch')
-  const I = numImageTokens(spec.visionEncoder)
+  const I = numImageTokens(spec)
   const T = I + textTokens
   const row = (): EncodedRow => ({
     ids: [...Array.from({ length: I }, () => IMAGE_ID), ...Array.from({ length: textTokens }, () => 2 + random.integer(spec.languageModel.vocabSize - 2))],

@@ -5,7 +5,6 @@ import {
   languageModelSpecSchema,
   multimodalLmSpecSchema,
   numImageTokens,
-  visionEncoderSpecSchema,
 } from '../../src-main/domain/model-spec.ts'
 import { parse } from '../../src-main/domain/parse.ts'
 import { faultOf } from '../support/fault-of.ts'
@@ -14,7 +13,7 @@ describe('a model spec', () => {
   it('needs nothing: every size has a default, and the defaults fit together', () => {
     const spec = parse(multimodalLmSpecSchema, {})
     expect(parse(multimodalLmSpecSchema, spec)).toEqual(spec)
-    expect(numImageTokens(spec.visionEncoder)).toBe(64)
+    expect(numImageTokens(spec)).toBe(64)
   })
 
   it('has as many image tokens as patches fit into the square', () => {
@@ -23,7 +22,7 @@ describe('a model spec', () => {
       [64, 64, 1],
       [30, 10, 9],
     ] as const)
-      expect(numImageTokens(parse(visionEncoderSpecSchema, { imageSize, patchSize }))).toBe(expected)
+      expect(numImageTokens(parse(multimodalLmSpecSchema, { visionEncoder: { imageSize, patchSize } }))).toBe(expected)
   })
 
   it('is refused at the field that does not fit', () => {

@@ -30,7 +30,7 @@ import { faultOf } from '../support/fault-of.ts'
 import { SIDE, TINY_SPEC, tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
 import { readSamples } from './tiny-training.ts'
 
-const I = numImageTokens(TINY_SPEC.visionEncoder)
+const I = numImageTokens(TINY_SPEC)
 const tokenizer = createChatTokenizer(trainTokenizer(['What colour is it? It is red, green, blue. There is a square.'], 300))
 const root = mkdtempSync(join(tmpdir(), 'pivot-lab-batches-'))
 let tiny: TinyProject
@@ -154,6 +154,7 @@ describe('batches of a step', () => {
       images: createImageSource(tiny.project, siglipPreprocess(SIDE), TINY_SPEC.visionEncoder.patchSize),
       tokenizer,
       numImageTokens: I,
+      numPatches: I,
       patchWidth: 3 * TINY_SPEC.visionEncoder.patchSize ** 2,
       objective,
       training,

@@ -25,7 +25,7 @@ import { TINY_SPEC, tinyProject, type TinyProject } from './evaluate/tiny-projec
 import { readSamples } from './tiny-training.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'pivot-lab-reference-'))
-const I = numImageTokens(TINY_SPEC.visionEncoder)
+const I = numImageTokens(TINY_SPEC)
 let tiny: TinyProject
 let model: StartModel
 let samples: readonly EncodedSample[]
@@ -47,6 +47,7 @@ const source = () => ({
   images: createImageSource(tiny.project, model.preprocess, 4),
   tokenizer: model.tokenizer,
   numImageTokens: I,
+  numPatches: I,
   patchWidth: 48,
 })
 async function compute(key: string, batchSize: number, signal = { aborted: false }) {

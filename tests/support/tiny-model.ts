@@ -40,7 +40,7 @@ export function livelyWeights(seed: number, spec: MultimodalLmSpec = TINY): Reco
 /** A row of an image (unless `image` is false), `prompt` random tokens and `answer` random tokens. */
 export function aRow(seed: number, { prompt = 3, answer = 3, image = true } = {}): EncodedRow {
   const random = createRandom(seed, 'row')
-  const I = image ? numImageTokens(TINY.visionEncoder) : 0
+  const I = image ? numImageTokens(TINY) : 0
   const text = Array.from({ length: prompt + answer }, () => 2 + random.integer(TINY.languageModel.vocabSize - 2))
   return {
     ids: [...new Array<number>(I).fill(IMAGE), ...text],
@@ -60,7 +60,7 @@ export interface BatchParts {
 
 /** The caller disposes. */
 export function aBatch({ rows, images, rowWeights, referenceLogProbs, seed = 0, shape = { T: 16, A: 4 } }: BatchParts): Batch {
-  const I = numImageTokens(TINY.visionEncoder)
+  const I = numImageTokens(TINY)
   const random = createRandom(seed, 'pixels')
   return {
     ...rowTensors(collateRows({ padId: PAD, imageId: IMAGE }, rows, images, I, shape)),

@@ -12,8 +12,7 @@ import { checkpointed } from '../nn/checkpointing.ts'
 import { linear } from '../nn/linear.ts'
 import { rmsNorm } from '../nn/norm.ts'
 import { rotaryAngles, rotate, type RotaryAngles } from '../nn/rotary.ts'
-import { weightOf, type Weights } from '../shapes.ts'
-import { subset } from '../weights/initial.ts'
+import { subset, weightOf, type Weights } from '../shapes.ts'
 import { languageFamily } from './language/families.ts'
 
 /** Keys and values, layer by layer (key, value, key, …), each (R, H_kv, S, d): S slots, zeros where nothing was read yet. */

@@ -8,7 +8,7 @@ import { withGradient } from '../nn/with-gradient.ts'
 import type { Weights } from '../shapes.ts'
 import { decoderHiddenStates, embedTokens, languageHead } from './language-model.ts'
 import { projector } from './projector.ts'
-import { visionHiddenStates } from './vision-encoder.ts'
+import { visionHiddenStates, withoutFirst } from './vision-encoder.ts'
 
 export interface MultimodalLm {
   readonly spec: MultimodalLmSpec
@@ -38,14 +38,18 @@ export function encoderLayersUsed(spec: MultimodalLmSpec): number {
   return spec.visionEncoder.numHiddenLayers + 1 + spec.visionFeatureLayer
 }
 
-/** The selected hidden state: what an encoder is measured by. @param patches (B, P, C·patch²) @returns (B, P, D_vision) */
+/**
+ * The selected hidden state, without its first token under the strategy 'default': what the projector sees.
+ * @param patches (B, P, C·patch²)   @returns (B, I, D_vision)
+ */
 export function imageFeatures(model: MultimodalLm, patches: tf.Tensor): tf.Tensor {
   const { spec, weights, gradientCheckpointing } = model
   const layers = encoderLayersUsed(spec)
-  return visionHiddenStates(spec.visionEncoder, weights.visionEncoder, patches, layers, gradientCheckpointing.visionEncoder)[layers]!
+  const state = visionHiddenStates(spec.visionEncoder, weights.visionEncoder, patches, layers, { gradientCheckpointing: gradientCheckpointing.visionEncoder })[layers]!
+  return withoutFirst(state, spec.visionFeatureSelectStrategy === 'default' ? 1 : 0)
 }
 
-/** @param features (B, P, D_vision)   @returns (B, I, D) */
+/** @param features (B, I, D_vision)   @returns (B, I, D) */
 export function imageTokens(model: MultimodalLm, features: tf.Tensor): tf.Tensor {
   return projector(model.weights.projector, features)
 }

@@ -1,91 +1,131 @@
-// The vision encoder: a ViT in SigLIP's layout (arXiv 2303.15343). Unusual beside a plain ViT: no class token, learned
-// positions, tanh-GELU, an optional attention-pooling head. It stops at the block that is asked for: blocks above the
-// selected feature layer are neither run nor trained. Dropout is absent: both arms of a study would draw it differently.
+// A vision encoder of any family (vision/families.ts): patches in, hidden states out. It stops at the block that is asked for:
+// blocks above the selected feature layer are neither run nor trained. Dropout is absent: both arms of a study would draw it
+// differently.
 
 import * as tf from '@tensorflow/tfjs'
-import type { VisionEncoderSpec } from '../../domain/model-spec.ts'
-import { addResidual } from '../nn/add.ts'
-import { geluTanh } from '../nn/activations.ts'
-import { attention, mergeHeads, splitHeads } from '../nn/attention.ts'
+import { LabError } from '../../domain/errors.ts'
+import { numPatches, numPrefixTokens, patchGrid, type Grid, type VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import { checkpointed } from '../nn/checkpointing.ts'
-import { linear } from '../nn/linear.ts'
-import { layerNorm } from '../nn/norm.ts'
-import { weightOf, type Weights } from '../shapes.ts'
-import { subset } from '../weights/initial.ts'
+import { subset, type Weights } from '../shapes.ts'
+import { familyOf } from './vision/families.ts'
+import type { VariableInput, VisionInput } from './vision/family.ts'
+import { resizeMatrix } from './vision/positions.ts'
 
 /**
  * Cuts pixels into patches, each flattened in the order of a convolution's weight (C, P, P).
  * @param pixels (B, C, height, width)   @returns (B, P, C·patch²), patches row by row
+ * @throws LabError 'invalid-input' when the patch does not divide height and width
  */
 export function patchify(pixels: tf.Tensor4D, patchSize: number): tf.Tensor3D {
   const [B, C, height, width] = pixels.shape
-  const [rows, columns] = [height / patchSize, width / patchSize]
+  const { rows, columns } = gridOf(height, width, patchSize)
   const cells = tf.reshape(pixels, [B, C, rows, patchSize, columns, patchSize])
   return tf.reshape(tf.transpose(cells, [0, 2, 4, 1, 3, 5]), [B, rows * columns, C * patchSize * patchSize])
+}
+
+/** Rows and columns of patches in an image. @throws LabError 'invalid-input' when the patch does not divide both sides */
+export function gridOf(height: number, width: number, patchSize: number): Grid {
+  if (height % patchSize !== 0 || width % patchSize !== 0)
+    throw new LabError(
+      'invalid-input',
+      `image of ${width} × ${height} pixels: expected sides that the patch size ${patchSize} divides; resize it to ` +
+        `${Math.max(1, Math.round(width / patchSize)) * patchSize} × ${Math.max(1, Math.round(height / patchSize)) * patchSize}`,
+    )
+  return { rows: height / patchSize, columns: width / patchSize }
+}
+
+export interface VisionOptions {
+  readonly gradientCheckpointing?: boolean
+  /** Where the image is not the square that the encoder was made for. */
+  readonly grid?: Grid
+  /** Images of different shapes in one batch (NaFlex). */
+  readonly variable?: VariableInput
 }
 
 /**
  * The hidden states that Hugging Face calls hidden_states[0 … layers]: the embeddings, then each block's output.
  * @param patches  (B, P, C·patch²)
  * @param layers   how many blocks to run, at most numHiddenLayers
- * @returns layers + 1 tensors (B, P, D)
+ * @returns layers + 1 tensors (B, N, D): N = prefix tokens (class token, registers) + P
  */
 export function visionHiddenStates(
   spec: VisionEncoderSpec,
   weights: Weights,
   patches: tf.Tensor,
   layers: number,
-  gradientCheckpointing = false,
+  { gradientCheckpointing = false, grid = patchGrid(spec), variable }: VisionOptions = {},
 ): tf.Tensor[] {
-  const kernel = weightOf(weights, 'embeddings.patch_embedding.weight') // (D, C, P, P)
-  const bias = weightOf(weights, 'embeddings.patch_embedding.bias')
-  const asLinear = { 'p.weight': tf.reshape(kernel, [spec.hiddenSize, -1]), 'p.bias': bias }
-  const embedded = linear(asLinear, 'p', patches) // (B, P, D)
-  const states = [tf.add(embedded, weightOf(weights, 'embeddings.position_embedding.weight'))] // (B, P, D)
+  const family = familyOf(spec)
+  const states = [family.embeddings(spec, weights, visionInput(spec, patches, grid, variable))] // (B, N, D)
+  const masks = variable === undefined ? [] : [variable.mask]
+  const run = (held: Weights, x: tf.Tensor, [mask]: readonly tf.Tensor[]) => family.block(spec, held, x, mask ?? null)
   for (let i = 0; i < layers; i++) {
-    const block = subset(weights, `encoder.layers.${i}.`)
+    const block = subset(weights, family.blockPrefix(i))
     const x = states[i]!
     states.push(
       gradientCheckpointing
-        ? checkpointed((held, input) => encoderBlock(spec, held, input), block, x)
+        ? checkpointed(run, block, x, masks)
         : // A block's tidy frees at once what the backward pass does not keep.
-          tf.tidy(() => encoderBlock(spec, block, x)),
+          tf.tidy(() => run(block, x, masks)),
     )
   }
   return states
 }
 
-/** Pre-norm transformer block. @param x (B, P, D) @returns (B, P, D) */
-function encoderBlock(spec: VisionEncoderSpec, weights: Weights, x: tf.Tensor): tf.Tensor {
-  const normed = layerNorm(weights, 'layer_norm1', x, spec.layerNormEps)
-  const heads = (name: string) => splitHeads(linear(weights, `self_attn.${name}`, normed), spec.numAttentionHeads) // (B, H, P, d)
-  const mixed = mergeHeads(attention(heads('q_proj'), heads('k_proj'), heads('v_proj'), null)) // (B, P, D)
-  const attended = addResidual(x, linear(weights, 'self_attn.out_proj', mixed))
-  const inner = geluTanh(linear(weights, 'mlp.fc1', layerNorm(weights, 'layer_norm2', attended, spec.layerNormEps))) // (B, P, 4·D)
-  return addResidual(attended, linear(weights, 'mlp.fc2', inner))
+/** last_hidden_state. @param state the last block's output (B, N, D) */
+export function visionLastHiddenState(spec: VisionEncoderSpec, weights: Weights, state: tf.Tensor): tf.Tensor {
+  return familyOf(spec).lastHiddenState(spec, weights, state)
 }
 
-/** SigLIP's final layer norm: last_hidden_state. @param state (B, P, D) */
-export function visionLastHiddenState(spec: VisionEncoderSpec, weights: Weights, state: tf.Tensor): tf.Tensor {
-  return layerNorm(weights, 'post_layernorm', state, spec.layerNormEps)
+/** pooler_output; null where the checkpoint has none. @param lastHiddenState (B, N, D) @returns (B, D) */
+export function visionPooled(spec: VisionEncoderSpec, weights: Weights, lastHiddenState: tf.Tensor, variable?: VariableInput): tf.Tensor | null {
+  return familyOf(spec).pooled(spec, weights, lastHiddenState, variable?.mask ?? null)
 }
+
+/** Without the class token and registers. @param states (B, N, D) of `grid` @returns (B, P, D) */
+export function patchStates(spec: VisionEncoderSpec, states: tf.Tensor): tf.Tensor {
+  return withoutFirst(states, numPrefixTokens(spec))
+}
+
+/** Drops the first `count` tokens. @param states (B, N, D) */
+export function withoutFirst(states: tf.Tensor, count: number): tf.Tensor {
+  const [B, N, D] = states.shape as [number, number, number]
+  return count === 0 ? states : tf.slice(states, [0, count, 0], [B, N - count, D])
+}
+
+/** A scores' summand that leaves nothing of a softmax, and is finite: −∞ in a row of nothing else would make NaN. */
+const MASKED = -1e30
 
 /**
- * SigLIP's attention-pooling head: one learned query over the patches, then an MLP with a residual.
- * @param lastHiddenState (B, P, D)   @returns pooler_output (B, D)
+ * What NaFlex is told about images of `grids`, each padded to `patches` patches. The caller disposes.
+ * @throws LabError 'invalid-input' when an image has more patches than that
  */
-export function visionPooled(spec: VisionEncoderSpec, weights: Weights, lastHiddenState: tf.Tensor): tf.Tensor {
-  const [B, , D] = lastHiddenState.shape as [number, number, number]
-  const joint = weightOf(weights, 'head.attention.in_proj_weight') as tf.Tensor2D // (3·D, D): q, k, v stacked
-  const jointBias = weightOf(weights, 'head.attention.in_proj_bias') as tf.Tensor1D
-  const part = (index: number, x: tf.Tensor) =>
-    splitHeads(
-      linear({ 'i.weight': tf.slice(joint, [index * D, 0], [D, D]), 'i.bias': tf.slice(jointBias, [index * D], [D]) }, 'i', x),
-      spec.numAttentionHeads,
+export function variableInput(spec: VisionEncoderSpec, grids: readonly Grid[], patches: number): VariableInput {
+  const [B, positions] = [grids.length, numPatches(spec)]
+  const mask = new Float32Array(B * patches)
+  const resize = new Float32Array(B * patches * positions)
+  const { interpolation } = familyOf(spec)
+  grids.forEach((grid, b) => {
+    const count = grid.rows * grid.columns
+    if (count > patches)
+      throw new LabError('invalid-input', `image ${b}: expected at most ${patches} patches, found ${grid.rows} × ${grid.columns} = ${count}; resize it to fewer`)
+    mask.fill(MASKED, b * patches + count, (b + 1) * patches)
+    const weights = resizeMatrix(patchGrid(spec).rows, grid, interpolation)
+    resize.set(weights, b * patches * positions)
+    // Padding has the position of the image's first patch, as in the reference; nothing but its own state sees it.
+    for (let p = count; p < patches; p++) resize.set(weights.subarray(0, positions), (b * patches + p) * positions)
+  })
+  return { mask: tf.tensor4d(mask, [B, 1, 1, patches]), resize: tf.tensor3d(resize, [B, patches, positions]) }
+}
+
+function visionInput(spec: VisionEncoderSpec, patches: tf.Tensor, grid: Grid, variable: VariableInput | undefined): VisionInput {
+  if (variable !== undefined && spec.family !== 'siglip2')
+    throw new LabError('invalid-input', `${spec.family}: expected images of one shape; only siglip2 (NaFlex) takes padded batches of several`)
+  if (variable === undefined && patches.shape[1] !== grid.rows * grid.columns)
+    throw new LabError(
+      'invalid-input',
+      `patches: expected ${grid.rows} × ${grid.columns} = ${grid.rows * grid.columns} an image, found ${patches.shape[1]}; ` +
+        `an encoder of ${spec.imageSize} pixels in patches of ${spec.patchSize} needs images of that size, or the grid of theirs`,
     )
-  const probe = tf.tile(weightOf(weights, 'head.probe'), [B, 1, 1]) // (B, 1, D)
-  const mixed = mergeHeads(attention(part(0, probe), part(1, lastHiddenState), part(2, lastHiddenState), null)) // (B, 1, D)
-  const attended = linear(weights, 'head.attention.out_proj', mixed)
-  const inner = geluTanh(linear(weights, 'head.mlp.fc1', layerNorm(weights, 'head.layernorm', attended, spec.layerNormEps)))
-  return tf.reshape(tf.add(attended, linear(weights, 'head.mlp.fc2', inner)), [B, D])
+  return { patches, grid, variable: variable ?? null }
 }

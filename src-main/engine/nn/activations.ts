@@ -44,6 +44,23 @@ export function geluErf(x: tf.Tensor): tf.Tensor {
   })
 }
 
+/** CLIP's quick GELU: x·σ(1.702·x) (arXiv 1606.08415, section 2). */
+export function quickGelu(x: tf.Tensor): tf.Tensor {
+  return withGradient([x], (input: tf.Tensor) => {
+    const gate = tf.sigmoid(tf.mul(input, 1.702))
+    const value = tf.mul(input, gate)
+    return {
+      value,
+      saved: [gate, value],
+      gradient: (dy, saved) => {
+        const [s, y] = saved as readonly [tf.Tensor, tf.Tensor]
+        // d/dx [x·σ(1.702·x)] = σ + 1.702·x·σ·(1 − σ)
+        return [tf.mul(dy, tf.add(s, tf.mul(tf.mul(y, tf.sub(1, s)), 1.702)))]
+      },
+    }
+  })
+}
+
 /** SwiGLU's product (arXiv 2002.05202): silu(gate)·up with silu(z) = z·σ(z). Both (..., D). */
 export function swiGlu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
   return withGradient([gate, up], (g: tf.Tensor, u: tf.Tensor) => {

@@ -2,12 +2,15 @@
 // `linear_1.weight`, `model.layers.0.…`); published checkpoints put several generations of prefixes before it.
 
 import { MODULES, type Module } from '../../domain/model-spec.ts'
+import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
+import { familyOf } from '../models/vision/families.ts'
 import type { NamedArrays } from './initial.ts'
 
 /** What stands before a module's names in a file, all generations; the local name follows. */
 const PREFIXES: readonly (readonly [RegExp, Module, string])[] = [
   [/^(?:model\.)?vision_tower\.(?:vision_tower\.)?(?:vision_model\.)?/, 'visionEncoder', ''],
   [/^(?:model\.)?vision_model\./, 'visionEncoder', ''],
+  [/^(?:vit|dinov2|dinov2_with_registers)\./, 'visionEncoder', ''],
   [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\.0\./, 'projector', 'linear_1.'],
   [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\.2\./, 'projector', 'linear_2.'],
   [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\./, 'projector', ''],
@@ -15,7 +18,7 @@ const PREFIXES: readonly (readonly [RegExp, Module, string])[] = [
   [/^(?:model\.)?language_model\.(?:model\.)?/, 'languageModel', 'model.'],
   [/^lm_head\./, 'languageModel', 'lm_head.'],
   [/^model\./, 'languageModel', 'model.'],
-  [/^(?=(?:embeddings|encoder|post_layernorm|head)\.)/, 'visionEncoder', ''],
+  [/^(?=(?:embeddings|encoder|layers?|pre_layrnorm|post_layernorm|layernorm|pooler|head)\.)/, 'visionEncoder', ''],
 ]
 
 /** The module and local name of a tensor in a file; null for a name of no known form. */
@@ -33,9 +36,17 @@ export function multimodalName(module: Module, name: string): string {
   return prefix + name
 }
 
-/** The name of a tensor in an exported encoder: the form of the published SigLIP checkpoints, which every release of transformers loads. */
-export function visionEncoderName(name: string): string {
-  return `vision_model.${name}`
+/** The name of a tensor in an exported encoder: the form of the family's published checkpoints, which every release of transformers loads. */
+export function visionEncoderName(spec: VisionEncoderSpec, name: string): string {
+  return familyOf(spec).filePrefix + name
+}
+
+/** A vision encoder's tensors under the names of its family, whichever release of transformers wrote them. */
+export function visionEncoderTensors<Tensor>(spec: VisionEncoderSpec, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const { renames } = familyOf(spec)
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, tensor]) => [renames.reduce((each, [from, to]) => each.replace(from, to), name), tensor]),
+  )
 }
 
 /** Sorts a file's tensors by module; names of no known form are returned beside. */

@@ -14,7 +14,7 @@ import { mapBox } from '../../engine/preprocess/pipeline.ts'
 import { chooseBuckets, collateSamples, encodeSamples, rowTensors } from '../batches.ts'
 import { pairLogProbs } from '../reference-log-probs.ts'
 import { batchesOf, byLength, drawSamples, mean, samplesOfSplit, type Measurement } from './bench.ts'
-import type { MeasuredModel } from './measured-model.ts'
+import { ofPatches, type MeasuredModel } from './measured-model.ts'
 
 export const MAP_KINDS = ['sft', 'chosen', 'rejected', 'dpo'] as const
 export type MapKind = (typeof MAP_KINDS)[number]
@@ -85,7 +85,7 @@ export const measureLocalisation: Measurement = async function* (bench) {
       tokens,
       group.map(({ id }) => references.get(id) ?? null),
       beta,
-    )
+    ).map((pair) => atPatches(measured, pair))
     tf.dispose([features, tokens, rows as unknown as tf.NamedTensorMap])
     for (const [i, pair] of maps.entries()) {
       const { sample, coverage } = byId.get(group[i]!.id)!
@@ -114,6 +114,12 @@ export const measureLocalisation: Measurement = async function* (bench) {
     yield { kind: 'items', metric, items: all }
     yield { kind: 'result', metric, value: mean(all.map(({ value }) => value)), n: all.length }
   }
+}
+
+/** The maps without what pulls at class token and registers: those have no place in the picture. */
+function atPatches(measured: MeasuredModel, pair: PairMaps): PairMaps {
+  const [sft, chosen, rejected, dpo] = [pair.sft, pair.chosen, pair.rejected, pair.dpo].map((map) => ofPatches(measured, map)) as [Float64Array, Float64Array, Float64Array, Float64Array]
+  return { ...pair, sft, chosen, rejected, dpo }
 }
 
 /** Share of each patch that the pair's region covers, (P); null where there is no region in the picture that the encoder sees. */

@@ -2,9 +2,11 @@
 // several evaluators ask for and which are computed once.
 
 import * as tf from '@tensorflow/tfjs'
+import { LabError } from '../../domain/errors.ts'
 import { numImageTokens } from '../../domain/model-spec.ts'
 import type { PreprocessSpec } from '../../domain/preprocess-spec.ts'
 import type { ImageRef } from '../../domain/sample.ts'
+import { numPatches, patchGrid, patchWidth } from '../../domain/vision-encoder-spec.ts'
 import type { PatchGrid } from '../../engine/evaluate/measures/localisation.ts'
 import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
 import { imageFeatures, type MultimodalLm } from '../../engine/models/multimodal-lm.ts'
@@ -21,13 +23,14 @@ export interface MeasuredModel {
   readonly preprocess: PreprocessSpec
   readonly images: ImageSource
   readonly numImageTokens: number
+  readonly numPatches: number
   readonly patchWidth: number
   /** Width of an image feature. */
   readonly featureWidth: number
   readonly grid: PatchGrid
-  /** Features of stored images, (B, P, D); zeros where there is no image. The caller disposes. */
+  /** Features of stored images as the projector sees them, (B, I, D); zeros where there is no image. The caller disposes. */
   features(images: readonly (ImageRef | null)[]): Promise<tf.Tensor3D>
-  /** Features of pictures cut into patches (P, C·patch²), (B, P, D). The caller disposes. */
+  /** Features of pictures cut into patches (P, C·patch²), (B, I, D). The caller disposes. */
   featuresOf(patches: readonly Float32Array[]): tf.Tensor3D
   dispose(): void
 }
@@ -42,17 +45,17 @@ export async function openMeasuredModel(project: string, folder: string): Promis
   const { visionEncoder } = spec
   const held = heldModel({ spec, weights })
   const { model } = held
-  const P = numImageTokens(visionEncoder)
+  const I = numImageTokens(spec)
+  const P = numPatches(visionEncoder)
   const D = visionEncoder.hiddenSize
-  const patchWidth = visionEncoder.numChannels * visionEncoder.patchSize ** 2
-  const side = visionEncoder.imageSize / visionEncoder.patchSize
+  const ofPatch = patchWidth(visionEncoder)
   const images = createImageSource(project, preprocess, visionEncoder.patchSize)
   const cache = new Map<string, Float32Array>()
 
   const featuresOf = (patches: readonly Float32Array[]) => {
-    const values = new Float32Array(patches.length * P * patchWidth)
-    patches.forEach((each, i) => values.set(each, i * P * patchWidth))
-    return tf.tidy(() => imageFeatures(model, tf.tensor3d(values, [patches.length, P, patchWidth])) as tf.Tensor3D)
+    const values = new Float32Array(patches.length * P * ofPatch)
+    patches.forEach((each, i) => values.set(each, i * P * ofPatch))
+    return tf.tidy(() => imageFeatures(model, tf.tensor3d(values, [patches.length, P, ofPatch])) as tf.Tensor3D)
   }
   return {
     identity: checkpoint.sha256,
@@ -60,13 +63,14 @@ export async function openMeasuredModel(project: string, folder: string): Promis
     tokenizer,
     preprocess,
     images,
-    numImageTokens: P,
-    patchWidth,
+    numImageTokens: I,
+    numPatches: P,
+    patchWidth: ofPatch,
     featureWidth: D,
-    grid: { rows: side, columns: side },
+    grid: patchGrid(visionEncoder),
     featuresOf,
     async features(refs) {
-      const values = new Float32Array(refs.length * P * D)
+      const values = new Float32Array(refs.length * I * D)
       const missing = new Map<string, ImageRef>()
       for (const ref of refs) if (ref !== null && !cache.has(ref.sha256)) missing.set(ref.sha256, ref)
       const fresh = new Map<string, Float32Array>()
@@ -76,13 +80,13 @@ export async function openMeasuredModel(project: string, folder: string): Promis
         const encoded = featuresOf(patches)
         const all = encoded.dataSync()
         encoded.dispose()
-        ;[...missing.keys()].forEach((sha256, i) => fresh.set(sha256, all.slice(i * P * D, (i + 1) * P * D) as Float32Array))
+        ;[...missing.keys()].forEach((sha256, i) => fresh.set(sha256, all.slice(i * I * D, (i + 1) * I * D) as Float32Array))
         for (const [sha256, one] of fresh) if ((cache.size + 1) * one.byteLength <= CACHE_BYTES) cache.set(sha256, one)
       }
       refs.forEach((ref, i) => {
-        if (ref !== null) values.set((fresh.get(ref.sha256) ?? cache.get(ref.sha256))!, i * P * D)
+        if (ref !== null) values.set((fresh.get(ref.sha256) ?? cache.get(ref.sha256))!, i * I * D)
       })
-      return tf.tensor3d(values, [refs.length, P, D])
+      return tf.tensor3d(values, [refs.length, I, D])
     },
     dispose() {
       cache.clear()
@@ -91,7 +95,26 @@ export async function openMeasuredModel(project: string, folder: string): Promis
   }
 }
 
-/** The mean over an image's patches, as rows. @param features (B, P, D) @returns (B, D) */
+/**
+ * The features, or the numbers of a map, that stand for patches: the last P tokens, class token and registers before them.
+ * @param perToken (…, I, …) laid out with `width` numbers a token   @returns the same of P tokens
+ * @throws LabError 'invalid-input' when the strategy 'default' dropped a patch for want of a class token
+ */
+export function ofPatches<Values extends Float32Array | Float64Array>({ numImageTokens, numPatches }: Pick<MeasuredModel, 'numImageTokens' | 'numPatches'>, perToken: Values, width = 1): Values {
+  if (numImageTokens === numPatches) return perToken
+  if (numImageTokens < numPatches)
+    throw new LabError(
+      'invalid-input',
+      `visionFeatureSelectStrategy: expected "full", found "default", which drops the first of ${numPatches} patches of an encoder without a class token; what lies where in the picture cannot be measured`,
+    )
+  const [from, to] = [numImageTokens * width, numPatches * width]
+  const images = perToken.length / from
+  const kept = perToken.slice(0, images * to) as Values
+  for (let i = 0; i < images; i++) kept.set(perToken.subarray((i + 1) * from - to, (i + 1) * from), i * to)
+  return kept
+}
+
+/** The mean over an image's tokens, as rows. @param features (B, I, D) @returns (B, D) */
 export function meanOverPatches(features: tf.Tensor3D): Matrix {
   const [rows, , columns] = features.shape
   const pooled = tf.mean(features, 1)

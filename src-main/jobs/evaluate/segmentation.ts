@@ -14,6 +14,7 @@ import { majorityLabels, unionLabels } from '../../engine/evaluate/probes/patch-
 import { trainPatchProbe, type PatchSet } from '../../engine/evaluate/probes/patch-segmentation.ts'
 import { batchesOf, drawSamples, samplesOfSplit, type Bench, type Measurement } from './bench.ts'
 import { labelMap, preprocessLabels } from './label-maps.ts'
+import { ofPatches } from './measured-model.ts'
 
 const BATCH = 16
 const PEAK_RATE = 1e-2
@@ -37,14 +38,14 @@ export const measureSegmentation: Measurement = async function* (bench) {
   const of = train.length + test.length + epochs
   const sets: PatchSet[] = []
   for (const samples of [train, test]) {
-    const patches = measured.numImageTokens
+    const patches = measured.numPatches
     const features = new Float32Array(samples.length * patches * measured.featureWidth)
     const perImage = patches * (labels === 'union' ? classes : 1)
     const truth = labels === 'union' ? new Uint8Array(samples.length * perImage) : new Int32Array(samples.length * perImage)
     let at = 0
     for (const group of batchesOf(samples, settings.batchSize)) {
       const encoded = await measured.features(group.map(({ image }) => image))
-      features.set(encoded.dataSync(), at * patches * measured.featureWidth)
+      features.set(ofPatches(measured, encoded.dataSync() as Float32Array, measured.featureWidth), at * patches * measured.featureWidth)
       encoded.dispose()
       group.forEach((sample, i) => truth.set(patchLabels(bench, sample, categories), (at + i) * perImage))
       at += group.length

@@ -138,7 +138,7 @@ it('another architecture, another activation and sizes that do not fit are refus
     [() => visionEncoderSpec({ ...vision, model_type: 'bert' }), 'model_type'],
     [() => languageModelSpec({ ...language, model_type: 'gpt2' }), 'model_type'],
     [() => multimodalLmSpec({ model_type: 'idefics' }), 'model_type'],
-    [() => visionEncoderSpec({ ...vision, hidden_act: 'quick_gelu' }), 'hiddenAct'],
+    [() => visionEncoderSpec({ ...vision, hidden_act: 'relu' }), 'hiddenAct'],
     [() => visionEncoderSpec({ ...vision, patch_size: 7 }), 'patchSize'],
     [() => languageModelSpec({ ...language, num_key_value_heads: 3 }), 'numKeyValueHeads'],
     [() => languageModelSpec({ ...language, hidden_size: 'wide' }), 'hiddenSize'],

@@ -2,7 +2,8 @@
 
 import { expect, it } from 'vitest'
 import { MODULES, multimodalLmSpecSchema, type MultimodalLmSpec } from '../../../src-main/domain/model-spec.ts'
-import { initialWeights, subset, type NamedArrays } from '../../../src-main/engine/weights/initial.ts'
+import { subset } from '../../../src-main/engine/shapes.ts'
+import { initialWeights, type NamedArrays } from '../../../src-main/engine/weights/initial.ts'
 import { expectClose } from '../../support/all-close.ts'
 
 const parse = (fields: Record<string, unknown> = {}, language: Record<string, unknown> = {}): MultimodalLmSpec =>

@@ -5,8 +5,7 @@ import { MODULES, multimodalLmSpecSchema } from '../../../src-main/domain/model-
 import { initialWeights } from '../../../src-main/engine/weights/initial.ts'
 import { localName, multimodalName, splitByModule, visionEncoderName } from '../../../src-main/engine/weights/names.ts'
 
-const weights = initialWeights(
-  multimodalLmSpecSchema.parse({
+const spec = multimodalLmSpecSchema.parse({
     visionEncoder: {
       imageSize: 16,
       patchSize: 8,
@@ -25,9 +24,8 @@ const weights = initialWeights(
       numKeyValueHeads: 1,
       tieWordEmbeddings: false,
     },
-  }),
-  0,
-)
+})
+const weights = initialWeights(spec, 0)
 const all = MODULES.flatMap((module) => Object.keys(weights[module]).map((name) => ({ module, name })))
 
 it('the test knows every kind of name', () => {
@@ -68,7 +66,7 @@ describe('every generation is read as the same name:', () => {
 
   it('the exported encoder', () => {
     for (const name of Object.keys(weights.visionEncoder))
-      expect(localName(visionEncoderName(name))).toEqual({ module: 'visionEncoder', name })
+      expect(localName(visionEncoderName(spec.visionEncoder, name))).toEqual({ module: 'visionEncoder', name })
   })
 
   const projector = ['multi_modal_projector.', 'model.multi_modal_projector.', 'mm_projector.', 'model.mm_projector.']

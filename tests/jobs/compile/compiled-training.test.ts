@@ -40,7 +40,7 @@ interface Variant {
 /** Two micro-batches of random rows; `text` is the length bucket. The caller disposes. */
 function batchOf(kind: 'sft' | 'dpo', text: number, seed: number): NamedTensors {
   const random = createRandom(seed, 'batch')
-  const I = numImageTokens(spec.visionEncoder)
+  const I = numImageTokens(spec)
   const [B, A] = [2, 4]
   const rows = kind === 'sft' ? B : 2 * B
   const patchWidth = 3 * spec.visionEncoder.patchSize ** 2
