@@ -2,7 +2,7 @@
 // tokenizer_config.json, preprocessor_config.json; beside them optimizer.safetensors (AdamW's moments) and, written
 // last, lab.json: a folder without it is not a checkpoint.
 
-import { mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import { checkpointSchema, type Checkpoint } from '../domain/job.ts'
@@ -14,8 +14,9 @@ import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '..
 import { multimodalLmConfig } from '../engine/weights/hugging-face-config.ts'
 import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
 import { multimodalName, splitByModule } from '../engine/weights/names.ts'
-import { headerLength, parseHeader, toFloat32, writeSafetensors } from '../engine/weights/safetensors.ts'
+import { writeSafetensors } from '../engine/weights/safetensors.ts'
 import { readJson, sha256, sha256OfFile, writeFolderWhole } from './files.ts'
+import { readTensors } from './weight-files.ts'
 
 export interface LoadedCheckpoint {
   readonly folder: string
@@ -29,7 +30,7 @@ export interface LoadedCheckpoint {
 /** Everything of a checkpoint but AdamW's moments. @throws LabError 'not-found', 'corrupt-artifact' naming the file */
 export async function readCheckpoint(folder: string): Promise<LoadedCheckpoint> {
   const checkpoint = parse(checkpointSchema, await readJson(join(folder, 'lab.json')), 'corrupt-artifact', join(folder, 'lab.json'))
-  const { modules, unknown } = splitByModule(await readTensors(join(folder, 'model.safetensors')))
+  const { modules, unknown } = splitByModule(readTensors(join(folder, 'model.safetensors')))
   if (unknown.length > 0) throw new LabError('corrupt-artifact', `${folder}: unknown tensors ${unknown.slice(0, 5).join(', ')}`)
   const tokenizerFiles = await readTokenizerFiles(folder)
   return {
@@ -113,30 +114,6 @@ export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles
   if (config['chat_template'] !== undefined) return { tokenizer, config }
   const template = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => undefined)
   return { tokenizer, config: template === undefined ? config : { ...config, chat_template: template } }
-}
-
-/** All tensors of a safetensors file, read one by one: never more in memory than the tensors and one tensor's bytes. */
-export async function readTensors(path: string): Promise<Record<string, NamedArray>> {
-  const file = await open(path).catch((thrown: unknown) => {
-    throw new LabError('not-found', `${path} does not exist or cannot be read`, { path }, thrown)
-  })
-  try {
-    const { size } = await file.stat()
-    const first = new Uint8Array(8)
-    await file.read(first, 0, 8, 0)
-    const header = new Uint8Array(headerLength(first, size, path))
-    await file.read(header, 0, header.length, 8)
-    const { entries, dataOffset } = parseHeader(header, size, path)
-    const tensors: Record<string, NamedArray> = {}
-    for (const [name, entry] of entries) {
-      const bytes = new Uint8Array(entry.end - entry.begin)
-      if (bytes.length > 0) await file.read(bytes, 0, bytes.length, dataOffset + entry.begin)
-      tensors[name] = toFloat32(entry, bytes)
-    }
-    return tensors
-  } finally {
-    await file.close()
-  }
 }
 
 /** @throws LabError 'corrupt-artifact' when the weights are not those that lab.json names */

@@ -18,8 +18,8 @@ import { assertShape, type Weights } from '../engine/shapes.ts'
 import { visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
 import { visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
 import { splitByModule } from '../engine/weights/names.ts'
-import { readTensors } from './checkpoint.ts'
 import { readJson, sha256OfFile } from './files.ts'
+import { readTensors } from './weight-files.ts'
 
 export const MANIFEST = 'manifest.json'
 
@@ -55,7 +55,7 @@ export async function readExportedEncoder(folder: string): Promise<ExportedEncod
     )
   const spec = visionEncoderSpec((await readJson(join(folder, 'config.json'))) as Record<string, unknown>)
   const path = join(folder, 'model.safetensors')
-  const { visionEncoder: weights } = splitByModule(await readTensors(path)).modules
+  const { visionEncoder: weights } = splitByModule(readTensors(path)).modules
   for (const [name, { shape }] of Object.entries(visionEncoderLayout(spec))) {
     const found = weights[name]
     if (found === undefined)

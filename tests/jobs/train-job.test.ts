@@ -18,7 +18,8 @@ import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { TrainJob } from '../../src-main/domain/job.ts'
 import type { Start } from '../../src-main/domain/run-config.ts'
-import { newestCheckpoint, readCheckpoint, readTensors } from '../../src-main/jobs/checkpoint.ts'
+import { newestCheckpoint, readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
+import { readTensors } from '../../src-main/jobs/weight-files.ts'
 import { runTrainJob } from '../../src-main/jobs/train-job.ts'
 import { writeSafetensors } from '../../src-main/engine/weights/safetensors.ts'
 import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
@@ -408,7 +409,7 @@ describe('what cannot be trained on is refused with what is wrong and what to do
       const folder = join(tiny.project, `spoiled-${kind}`)
       cpSync((start as { folder: string }).folder, folder, { recursive: true })
       const file = join(folder, 'model.safetensors')
-      const tensors = await readTensors(file)
+      const tensors = readTensors(file)
       tensors['multi_modal_projector.linear_1.weight']!.values.fill(Number.NaN)
       writeFileSync(file, writeSafetensors(tensors))
       const job = aJob({ start: { kind: 'checkpoint', folder }, training: { objective: { kind } } })
@@ -438,7 +439,7 @@ describe('what cannot be trained on is refused with what is wrong and what to do
     expect([fault?.code, fault?.details['step']]).toEqual(['loss-not-finite', taken + 1])
     const kept = (await newestCheckpoint(job.folder))!
     expect((await readCheckpoint(kept)).checkpoint.step).toBe(taken)
-    for (const { values } of Object.values(await readTensors(join(kept, 'model.safetensors'))))
+    for (const { values } of Object.values(readTensors(join(kept, 'model.safetensors'))))
       expect(values.every(Number.isFinite)).toBe(true)
   })
 })

@@ -10,8 +10,30 @@ declare const TextEncoder: new () => { encode(text: string): Uint8Array }
 
 /** The reference library's own limit on the header. */
 const MAX_HEADER_BYTES = 100_000_000
-const BYTES = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U8: 1, BOOL: 1 } as const
+/** A thousand times what a large model has; a header of more is made to exhaust memory. */
+const MAX_TENSORS = 1_000_000
+/** No tensor of any model has more axes. */
+const MAX_RANK = 16
+const BYTES = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+  F8_E4M3: 1,
+  F8_E5M2: 1,
+} as const
 export type SafetensorsDtype = keyof typeof BYTES
+/** What weights are kept in; any other dtype is a count, a mask, or quantised. */
+export const FLOAT_DTYPES: readonly SafetensorsDtype[] = ['F64', 'F32', 'F16', 'BF16']
 
 export interface SafetensorsEntry {
   readonly dtype: SafetensorsDtype
@@ -50,28 +72,40 @@ export function parseHeader(json: Uint8Array, fileBytes: number, file: string): 
     throw corrupt(file, 'the header is not JSON')
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw corrupt(file, 'the header is not an object')
+  const count = Object.keys(parsed).length
+  if (count > MAX_TENSORS) throw corrupt(file, `the header names ${count} tensors, above the limit of ${MAX_TENSORS}`)
   const entries = new Map<string, SafetensorsEntry>()
   let metadata: Record<string, string> = {}
   for (const [name, value] of Object.entries(parsed)) {
     if (name === '__metadata__') metadata = Object.fromEntries(Object.entries(value ?? {}).map(([key, each]) => [key, String(each)]))
     else entries.set(name, parseEntry(name, value, fileBytes - dataOffset, file))
   }
-  const ordered = [...entries].sort(([, a], [, b]) => a.begin - b.begin)
-  for (let i = 1; i < ordered.length; i++)
-    if (ordered[i]![1].begin < ordered[i - 1]![1].end)
-      throw corrupt(file, `the tensors ${ordered[i - 1]![0]} and ${ordered[i]![0]} overlap`)
+  assertCovered([...entries], fileBytes - dataOffset, file)
   return { entries, metadata, dataOffset }
+}
+
+/** The format's own rule: the tensors lie end to end and fill the file. */
+function assertCovered(entries: [string, SafetensorsEntry][], dataBytes: number, file: string): void {
+  entries.sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)
+  let [reached, before] = [0, 'the header']
+  for (const [name, { begin, end }] of entries) {
+    if (begin < reached) throw corrupt(file, `the tensors ${before} and ${name} overlap`)
+    if (begin > reached) throw corrupt(file, `between ${before} and ${name}: ${begin - reached} bytes belong to no tensor`)
+    ;[reached, before] = [end, name]
+  }
+  if (reached < dataBytes) throw corrupt(file, `after ${before}: ${dataBytes - reached} bytes belong to no tensor`)
 }
 
 function parseEntry(name: string, value: unknown, dataBytes: number, file: string): SafetensorsEntry {
   const { dtype, shape, data_offsets: offsets } = (value ?? {}) as { dtype?: unknown; shape?: unknown; data_offsets?: unknown }
-  if (typeof dtype !== 'string' || !(dtype in BYTES))
+  if (typeof dtype !== 'string' || !Object.hasOwn(BYTES, dtype))
     throw corrupt(file, `${name}: expected a dtype of ${Object.keys(BYTES).join(', ')}, found ${JSON.stringify(dtype)}`)
   const isSizes = (sizes: unknown): sizes is number[] =>
-    Array.isArray(sizes) && sizes.every((size) => Number.isSafeInteger(size) && size >= 0)
-  if (!isSizes(shape)) throw corrupt(file, `${name}: expected a shape of whole numbers, found ${JSON.stringify(shape)}`)
+    Array.isArray(sizes) && sizes.length <= MAX_RANK && sizes.every((size) => Number.isSafeInteger(size) && size >= 0)
+  if (!isSizes(shape)) throw corrupt(file, `${name}: expected a shape of at most ${MAX_RANK} whole numbers, found ${JSON.stringify(shape)}`)
   if (!isSizes(offsets) || offsets.length !== 2) throw corrupt(file, `${name}: expected two data_offsets, found ${JSON.stringify(offsets)}`)
   const [begin, end] = offsets as [number, number]
+  // A product beyond what a number counts exactly is no size of anything that fits a file.
   const bytes = shape.reduce((product, size) => product * size, 1) * BYTES[dtype as SafetensorsDtype]
   if (end - begin !== bytes) throw corrupt(file, `${name}: ${dtype} [${shape.join(', ')}] takes ${bytes} bytes, data_offsets span ${end - begin}`)
   if (end > dataBytes) throw corrupt(file, `${name}: ends at byte ${end} of ${dataBytes}: the file is truncated`)
@@ -80,29 +114,58 @@ function parseEntry(name: string, value: unknown, dataBytes: number, file: strin
 
 /**
  * A tensor's bytes as float32 (F16 and BF16 are widened exactly; whole numbers are converted).
- * @throws LabError 'corrupt-artifact' for a dtype that is no number of ours
+ * @throws LabError 'invalid-input' for 8-bit floats, which mean nothing without their scales
  */
 export function toFloat32(entry: SafetensorsEntry, bytes: Uint8Array): NamedArray {
   // A copy: the bytes may not be aligned, and must not keep the whole file in memory. (A Buffer's own slice does not copy.)
   const { buffer } = new Uint8Array(bytes)
-  const values = {
-    F32: () => new Float32Array(buffer),
-    F64: () => Float32Array.from(new Float64Array(buffer)),
-    F16: () => Float32Array.from(new Uint16Array(buffer), halfToNumber),
-    BF16: () => {
-      const wide = new Uint32Array(buffer.byteLength / 2)
-      new Uint16Array(buffer).forEach((half, i) => (wide[i] = half << 16))
-      return new Float32Array(wide.buffer)
-    },
-    I64: () => Float32Array.from(new BigInt64Array(buffer), Number),
-    I32: () => Float32Array.from(new Int32Array(buffer)),
-    I16: () => Float32Array.from(new Int16Array(buffer)),
-    I8: () => Float32Array.from(new Int8Array(buffer)),
-    U8: () => Float32Array.from(new Uint8Array(buffer)),
-    BOOL: () => Float32Array.from(new Uint8Array(buffer)),
-  }[entry.dtype]()
-  return { shape: entry.shape, values }
+  return { shape: entry.shape, values: widened(entry.dtype, buffer) }
 }
+
+function widened(dtype: SafetensorsDtype, buffer: ArrayBuffer): Float32Array {
+  switch (dtype) {
+    case 'F32':
+      return new Float32Array(buffer)
+    case 'F64':
+      return Float32Array.from(new Float64Array(buffer))
+    case 'F16': {
+      const halves = new Uint16Array(buffer)
+      const wide = new Float32Array(halves.length)
+      // By table: a half has 65536 values, a model hundreds of millions of halves.
+      HALVES ??= Float32Array.from({ length: 65536 }, (_, half) => halfToNumber(half))
+      for (let i = 0; i < halves.length; i++) wide[i] = HALVES[halves[i]!]!
+      return wide
+    }
+    case 'BF16': {
+      const halves = new Uint16Array(buffer)
+      const wide = new Uint32Array(halves.length)
+      for (let i = 0; i < halves.length; i++) wide[i] = halves[i]! << 16
+      return new Float32Array(wide.buffer)
+    }
+    case 'I64':
+      return Float32Array.from(new BigInt64Array(buffer), Number)
+    case 'U64':
+      return Float32Array.from(new BigUint64Array(buffer), Number)
+    case 'I32':
+      return Float32Array.from(new Int32Array(buffer))
+    case 'U32':
+      return Float32Array.from(new Uint32Array(buffer))
+    case 'I16':
+      return Float32Array.from(new Int16Array(buffer))
+    case 'U16':
+      return Float32Array.from(new Uint16Array(buffer))
+    case 'I8':
+      return Float32Array.from(new Int8Array(buffer))
+    case 'U8':
+    case 'BOOL':
+      return Float32Array.from(new Uint8Array(buffer))
+    case 'F8_E4M3':
+    case 'F8_E5M2':
+      throw new LabError('invalid-input', `expected ${FLOAT_DTYPES.join(', ')}, found ${dtype}: 8-bit weights are quantised. Choose the folder with the original weights.`)
+  }
+}
+
+let HALVES: Float32Array | null = null
 
 /** All tensors of a file that is in memory, widened to float32. */
 export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): Record<string, NamedArray> {

@@ -134,6 +134,13 @@ describe('widening', () => {
     ])
   })
 
+  it('of 8-bit floats is refused: they mean nothing without their scales', () => {
+    for (const dtype of ['F8_E4M3', 'F8_E5M2'] as const) {
+      const fault = faultOf(() => widen(dtype, Uint8Array.of(1, 2), 2))
+      expect([fault.code, fault.message]).toEqual(['invalid-input', expect.stringContaining(dtype)])
+    }
+  })
+
   it('of whole numbers, booleans and doubles is their value', () => {
     const of = (dtype: SafetensorsDtype, values: ArrayBufferView<ArrayBuffer>) =>
       Array.from(widen(dtype, new Uint8Array(values.buffer), 2))
@@ -161,7 +168,7 @@ describe('a hostile file is refused as corrupt, by name and before anything of i
     'a number': fileOf('7'),
     'an entry that is null': fileOf({ t: null }),
     'an entry that is a string': fileOf({ t: 'F32' }),
-    'an unknown dtype': fileOf(entry({ dtype: 'F8_E4M3' })),
+    'an unknown dtype': fileOf(entry({ dtype: 'F4' })),
     'a dtype of the prototype': fileOf(entry({ dtype: 'constructor' })),
     'no dtype': fileOf(entry({ dtype: undefined })),
     'a negative size': fileOf(entry({ shape: [-2, -2] })),
@@ -178,6 +185,9 @@ describe('a hostile file is refused as corrupt, by name and before anything of i
     'an end beyond the file': fileOf(entry({ data_offsets: [56, 72] })),
     'a tensor of terabytes': fileOf(entry({ shape: [2 ** 40], data_offsets: [0, 2 ** 42] })),
     'tensors that overlap': fileOf({ ...entry(), u: { dtype: 'F32', shape: [2], data_offsets: [8, 16] } }),
+    'bytes between two tensors that belong to none': fileOf({ ...entry(), u: { dtype: 'F32', shape: [11], data_offsets: [20, 64] } }),
+    'bytes after the last tensor': fileOf({ t: { dtype: 'F32', shape: [12], data_offsets: [0, 48] } }),
+    'a shape of a hundred axes': fileOf(entry({ shape: new Array(100).fill(1), data_offsets: [0, 4] }), 4),
     'tensors that are one': fileOf({ ...entry(), u: entry().t }),
   }
   for (const [name, bytes] of Object.entries(cases))
