@@ -71,6 +71,6 @@ export function fromCheckpoint({ checkpoint, weights, tokenizerFiles, tokenizer,
 /** How many numbers each module holds. */
 export function parameterCounts(weights: StartModel['weights']): Readonly<Record<Module, number>> {
   return Object.fromEntries(
-    MODULES.map((module) => [module, Object.values(weights[module]).reduce((sum, { values }) => sum + values.length, 0)]),
+    MODULES.map((module) => [module, Object.values(weights[module]).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)]),
   ) as Record<Module, number>
 }

@@ -11,6 +11,7 @@ import { initialWeights } from '../../src-main/engine/weights/initial.ts'
 import { parameterCounts, startModel } from '../../src-main/jobs/start-model.ts'
 import { faultOfPromise } from '../support/fault-of.ts'
 import { TINY_SPEC, tinyProject } from './evaluate/tiny-project.ts'
+import { plainArrays, plainModules } from '../support/plain-arrays.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'pivot-lab-start-'))
 const WIDER: MultimodalLmSpec = { ...TINY_SPEC, languageModel: { ...TINY_SPEC.languageModel, hiddenSize: 24, vocabSize: 301 } }
@@ -55,7 +56,7 @@ describe('from nothing', () => {
 describe('from a checkpoint', () => {
   it('are its weights, its preprocessing and its identity', async () => {
     const start = await startModel({ kind: 'checkpoint', folder: donor })
-    expect(start.weights).toEqual(initialWeights(TINY_SPEC, 1))
+    expect(plainModules(start.weights)).toEqual(initialWeights(TINY_SPEC, 1))
     expect(start.spec).toEqual(TINY_SPEC)
     expect(start.identity).not.toBe((await startModel({ kind: 'checkpoint', folder: host })).identity)
   })
@@ -64,15 +65,15 @@ describe('from a checkpoint', () => {
 describe('a transplant', () => {
   it("is the donor's encoder, bit for bit, under the host's language model with a fresh projector between", async () => {
     const start = await startModel(transplant())
-    expect(start.weights.visionEncoder).toEqual(initialWeights(TINY_SPEC, 1).visionEncoder)
-    expect(start.weights.languageModel).toEqual(initialWeights(TINY_SPEC, 2).languageModel)
+    expect(plainArrays(start.weights.visionEncoder)).toEqual(initialWeights(TINY_SPEC, 1).visionEncoder)
+    expect(plainArrays(start.weights.languageModel)).toEqual(initialWeights(TINY_SPEC, 2).languageModel)
     expect(start.weights.projector).toEqual(initialWeights(TINY_SPEC, 5).projector)
   })
 
   it('keeps as many projector layers as asked for', async () => {
     const [fresh, kept] = [initialWeights(TINY_SPEC, 5).projector, initialWeights(TINY_SPEC, 1).projector]
     for (const projectorLayers of [0, 1, 2]) {
-      const { projector } = (await startModel(transplant({ projectorLayers }))).weights
+      const projector = plainArrays((await startModel(transplant({ projectorLayers }))).weights.projector)
       for (const layer of [1, 2])
         for (const part of ['weight', 'bias']) {
           const name = `linear_${layer}.${part}`
