@@ -7,6 +7,10 @@ import type { DoctorCheck, DoctorReport } from './domain/doctor-report.ts'
 import type { Runner } from './domain/job.ts'
 import { createDatasetService } from './services/datasets.ts'
 import { createEvaluationService } from './services/evaluations.ts'
+import { createLabelExportService } from './services/label-export.ts'
+import { createLabelQueueService } from './services/label-queues.ts'
+import { createLabellingService } from './services/labelling.ts'
+import { createPairHealthService } from './services/pair-health.ts'
 import type { Announcement, Parts, ReadDataset } from './services/parts.ts'
 import { createPresetService } from './services/presets.ts'
 import { createReportService } from './services/reports.ts'
@@ -57,9 +61,15 @@ export function composeLab(given: LabParts) {
   const results = createResultService(parts)
   const reports = createReportService(parts, { runs, studies, results, presets })
   const evaluations = createEvaluationService(parts, datasets, runs)
+  const labelling = createLabellingService(parts)
+  const labelQueues = createLabelQueueService(parts, { datasets, runs, labelling })
+  const labelExport = createLabelExportService(parts, labelling, datasets)
+  const pairHealth = createPairHealthService(parts, datasets, runs)
   if (given.access === 'write') {
     runs.recover()
     studies.recover()
+    labelQueues.recover()
+    pairHealth.recover()
   }
 
   return {
@@ -73,6 +83,10 @@ export function composeLab(given: LabParts) {
     results,
     reports,
     evaluations,
+    labelling,
+    labelQueues,
+    labelExport,
+    pairHealth,
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,
     settings: store.settings,
@@ -82,6 +96,8 @@ export function composeLab(given: LabParts) {
     async close(): Promise<void> {
       runs.stopAll('pause')
       studies.stopAll('pause')
+      labelQueues.stopAll()
+      pairHealth.stopAll()
       await queue.idle()
       store.close()
     },

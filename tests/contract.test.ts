@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { z } from 'zod'
 import type { Lab } from '../src-main/compose.ts'
 import { toFailure } from '../src-main/domain/errors.ts'
+import { queueRequestSchema } from '../src-main/domain/labelling/queue.ts'
 import { answer } from '../src-main/ipc/answer.ts'
 import { createHandlers, type Desktop } from '../src-main/ipc/handlers.ts'
 import { events } from '../src-preload/contract/events.ts'
@@ -20,7 +21,7 @@ let folder: string
 let made: LabForTests
 let lab: Lab
 let handlers: Handlers
-let ids: { runId: string; studyId: string; datasetId: string; artifactId: string }
+let ids: { runId: string; studyId: string; datasetId: string; artifactId: string; queueId: string }
 const opened: string[] = []
 
 const desktop: Desktop = {
@@ -49,7 +50,9 @@ beforeAll(async () => {
   const { studyId } = lab.studies.start({ kind: 'config', config: aStudyConfig({ seeds: [0] }) })
   await lab.studies.ended(studyId)
   const { id: artifactId } = await lab.reports.write(studyId)
-  ids = { runId: lab.studies.get(studyId).runs[0]!.id, studyId, datasetId: lab.datasets.list()[0]!.id, artifactId }
+  const { queueId } = lab.labelQueues.create(queueRequestSchema.parse({ name: 'a queue', source: { kind: 'pairs', dataset: 'preferences' } }))
+  await lab.labelQueues.ended(queueId)
+  ids = { runId: lab.studies.get(studyId).runs[0]!.id, studyId, datasetId: lab.datasets.list()[0]!.id, artifactId, queueId }
 })
 afterAll(async () => {
   await lab.close()
@@ -84,10 +87,34 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'studies.results': ({ studyId }) => ({ studyId }),
   'studies.examples': ({ studyId }) => ({ studyId, seed: 0, evaluator: 'questions' }),
   'studies.report': ({ studyId }) => ({ studyId }),
+  'labelling.queues': () => undefined,
+  'labelling.queue': ({ queueId }) => ({ queueId }),
+  'labelling.create': () => ({ name: 'another queue', source: { kind: 'pairs', dataset: 'preferences' } }),
+  'labelling.cancel': ({ queueId }) => ({ queueId }),
+  'labelling.delete': () => ({ queueId: 'nothing' }),
+  'labelling.upcoming': ({ queueId }) => ({ queueId, labeller: 'Ada' }),
+  'labelling.judge': ({ queueId }) => ({ judgement: { queueId, ordinal: 0, labeller: 'Ada', choice: 'a', seconds: 2 } }),
+  'labelling.undo': ({ queueId }) => ({ queueId, labeller: 'Ben' }),
+  'labelling.guidelines': ({ queueId }) => ({ queueId }),
+  'labelling.writeGuidelines': ({ queueId }) => ({ queueId, text: 'Prefer what the image shows.' }),
+  'labelling.trust': ({ queueId }) => ({ queueId }),
+  'labelling.rankings': ({ queueId }) => ({ queueId }),
+  'labelling.export': ({ queueId }) => ({ queueId }),
+  'labelling.exportLabels': ({ queueId }) => ({ queueId }),
+  'labelling.mergeLabels': () => ({ path: '/data/labels.json' }),
+  'labelling.toDataset': ({ queueId }) => ({ queueId, name: 'labelled' }),
+  'pairs.health': () => ({ dataset: 'preferences' }),
+  'pairs.audits': () => undefined,
+  'pairs.audit': () => ({ auditId: 'nothing' }),
+  'pairs.startAudit': ({ runId }) => ({ dataset: 'preferences', runId }),
+  'pairs.cancelAudit': () => ({ auditId: 'nothing' }),
+  'pairs.deleteAudit': () => ({ auditId: 'nothing' }),
   'presets.list': () => undefined,
   'presets.get': () => ({ name: 'small' }),
   'schema.run': () => undefined,
   'schema.study': () => undefined,
+  'schema.queue': () => undefined,
+  'schema.audit': () => undefined,
   'doctor.run': () => undefined,
   'files.chooseFolder': () => ({ title: 'Choose' }),
   'files.chooseFile': () => ({ title: 'Choose' }),
@@ -108,6 +135,14 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'studies.resume': 'conflict',
   'studies.cancel': 'conflict',
   'studies.delete': 'not-found',
+  'labelling.cancel': 'conflict',
+  'labelling.delete': 'not-found',
+  'labelling.mergeLabels': 'invalid-input', // a path that no dialog has given
+  'labelling.toDataset': 'not-found', // the fake reader knows no files
+  'pairs.audit': 'not-found',
+  'pairs.startAudit': 'invalid-input', // the pairs have no images
+  'pairs.cancelAudit': 'not-found',
+  'pairs.deleteAudit': 'not-found',
 }
 
 describe('every operation', () => {

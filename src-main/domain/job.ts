@@ -3,8 +3,10 @@
 
 import { z } from 'zod'
 import { executionModeSchema, executionPreferenceSchema, type BackendPreference } from './device.ts'
+import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { runConfigSchema } from './run-config.ts'
+import { imageRefSchema } from './sample.ts'
 
 /** Trains one model. Continues from the newest complete checkpoint in `folder` when there is one. */
 const trainJob = z.strictObject({
@@ -108,7 +110,46 @@ const tokenizerJob = z.strictObject({
   vocabSize: z.int().min(300).max(100_000),
 })
 
-export const jobSchema = z.discriminatedUnion('kind', [trainJob, evaluateJob, exportJob, sightTestJob, tokenizerJob])
+/** What is shown instead of the true image. blurred: down to 8 × 8 and up again; shuffled: the image of another prompt. */
+export const IMAGE_STAND_INS = ['true', 'blurred', 'blank', 'shuffled'] as const
+
+/** A checkpoint's answers to prompts; yields items of the metric 'answers', the text in `detail`. */
+const answersJob = z.strictObject({
+  kind: z.literal('answers'),
+  project: z.string(),
+  checkpoint: z.string(),
+  prompts: z.array(z.strictObject({ id: z.string(), image: imageRefSchema.nullable(), prompt: z.string() })).min(1),
+  image: z.enum(IMAGE_STAND_INS),
+  /** 0: the most likely answer. */
+  temperature: z.number().min(0),
+  seed: z.int().min(0),
+  maxNewTokens: z.int().min(1),
+  batchSize: z.int().min(1),
+})
+
+/**
+ * The implicit reward margin of pairs, β·[(log π − log π_ref)(first) − (log π − log π_ref)(second)], under each image condition;
+ * yields items of 'margin/<condition>', and of 'diversity/rank' (farthest image first) where that is wanted.
+ */
+const pairScoresJob = z.strictObject({
+  kind: z.literal('pair-scores'),
+  project: z.string(),
+  checkpoint: z.string(),
+  /** null: log π_ref is left out, and the margin is that of the model alone. */
+  reference: z.string().nullable(),
+  beta: z.number().positive(),
+  pairs: z
+    .array(
+      z.strictObject({ id: z.string(), image: imageRefSchema.nullable(), prompt: z.string(), first: z.string(), second: z.string() }),
+    )
+    .min(1),
+  images: z.array(z.enum(IMAGE_CONDITIONS)),
+  diversity: z.boolean(),
+  seed: z.int().min(0),
+  batchSize: z.int().min(1),
+})
+
+export const jobSchema = z.discriminatedUnion('kind', [trainJob, evaluateJob, exportJob, sightTestJob, tokenizerJob, answersJob, pairScoresJob])
 export type Job = z.output<typeof jobSchema>
 export type JobKind = Job['kind']
 export type TrainJob = Extract<Job, { kind: 'train' }>
@@ -116,6 +157,8 @@ export type EvaluateJob = Extract<Job, { kind: 'evaluate' }>
 export type ExportJob = Extract<Job, { kind: 'export' }>
 export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
 export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
+export type AnswersJob = Extract<Job, { kind: 'answers' }>
+export type PairScoresJob = Extract<Job, { kind: 'pair-scores' }>
 
 /** One measured item, kept so that differences between checkpoints can be paired item by item. */
 export const itemResultSchema = z.strictObject({

@@ -9,6 +9,10 @@ export type Theme = (typeof THEMES)[number]
 export const settingsSchema = z.strictObject({
   theme: z.enum(THEMES).default('system'),
   backend: backendPreferenceSchema.default('auto'),
+  /** Who judges at this machine; '' until somebody has said. */
+  labeller: z.string().max(60).default(''),
+  /** Larger letters while judging. */
+  largeType: z.boolean().default(false),
 })
 export type Settings = z.output<typeof settingsSchema>
 
@@ -16,5 +20,7 @@ export type Settings = z.output<typeof settingsSchema>
 export const settingsChangeSchema = z.strictObject({
   theme: z.enum(THEMES).exactOptional(),
   backend: backendPreferenceSchema.exactOptional(),
+  labeller: z.string().max(60).exactOptional(),
+  largeType: z.boolean().exactOptional(),
 })
 export type SettingsChange = z.output<typeof settingsChangeSchema>

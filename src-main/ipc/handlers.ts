@@ -4,6 +4,8 @@
 import { z } from 'zod'
 import type { Lab } from '../compose.ts'
 import { LabError } from '../domain/errors.ts'
+import { auditRequestSchema } from '../domain/labelling/pair-audit.ts'
+import { queueRequestSchema } from '../domain/labelling/queue.ts'
 import { runRequestSchema } from '../domain/run-view.ts'
 import type { Theme } from '../domain/settings.ts'
 import { studyConfigSchema } from '../domain/study.ts'
@@ -79,10 +81,39 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
       return report
     },
 
+    'labelling.queues': () => [...lab.labelling.list()],
+    'labelling.queue': ({ queueId }) => lab.labelling.found(queueId),
+    'labelling.create': (request) => lab.labelQueues.create(request),
+    'labelling.cancel': ({ queueId }) => lab.labelQueues.cancel(queueId),
+    'labelling.delete': ({ queueId }) => lab.labelling.delete(queueId),
+    'labelling.upcoming': ({ queueId, labeller, count, skipped }) => lab.labelling.upcoming(queueId, labeller, count, skipped),
+    'labelling.judge': ({ judgement, count, skipped }) => lab.labelling.judge(judgement, count, skipped),
+    'labelling.undo': ({ queueId, labeller, count }) => lab.labelling.undo(queueId, labeller, count),
+    'labelling.guidelines': ({ queueId }) => lab.labelling.guidelines(queueId),
+    'labelling.writeGuidelines': ({ queueId, text }) => lab.labelling.writeGuidelines(queueId, text),
+    'labelling.trust': ({ queueId }) => lab.labelling.trust(queueId),
+    'labelling.rankings': ({ queueId }) => [...lab.labelling.rankings(queueId)],
+    'labelling.export': (request) => lab.labelExport.write(request, null),
+    'labelling.exportLabels': ({ queueId }) => lab.labelExport.writeBundle(queueId, null),
+    'labelling.mergeLabels': ({ path }) => {
+      assertChosen(path)
+      return lab.labelling.mergeFile(path)
+    },
+    'labelling.toDataset': ({ queueId, name, ties }) => lab.labelExport.toDataset(queueId, name, ties),
+
+    'pairs.health': ({ dataset }) => lab.pairHealth.health(dataset),
+    'pairs.audits': () => [...lab.pairHealth.audits()],
+    'pairs.audit': ({ auditId }) => lab.pairHealth.audit(auditId),
+    'pairs.startAudit': (request) => lab.pairHealth.startAudit(request),
+    'pairs.cancelAudit': ({ auditId }) => lab.pairHealth.cancelAudit(auditId),
+    'pairs.deleteAudit': ({ auditId }) => lab.pairHealth.deleteAudit(auditId),
+
     'presets.list': () => [...lab.presets.list()],
     'presets.get': ({ name }) => lab.presets.get(name),
 
     'schema.run': () => toJsonSchema(runRequestSchema),
+    'schema.queue': () => toJsonSchema(queueRequestSchema),
+    'schema.audit': () => toJsonSchema(auditRequestSchema),
     'schema.study': () => toJsonSchema(studyConfigSchema),
 
     'doctor.run': () => lab.doctor(),

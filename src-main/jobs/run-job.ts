@@ -3,6 +3,8 @@
 import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
 import { runEvaluateJob } from './evaluate-job.ts'
 import { runExportJob } from './export-job.ts'
+import { runAnswersJob } from './labelling/answers-job.ts'
+import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runSightTestJob } from './sight-test-job.ts'
 import { runTokenizerJob } from './tokenizer-job.ts'
 import { runTrainJob } from './train-job.ts'
@@ -20,5 +22,9 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runTokenizerJob(job, signal)
     case 'sight-test':
       return runSightTestJob(job, signal)
+    case 'answers':
+      return runAnswersJob(job, signal)
+    case 'pair-scores':
+      return runPairScoresJob(job, signal)
   }
 }

@@ -12,6 +12,7 @@ export type Announcement =
   | { readonly name: 'run.changed'; readonly value: { readonly runId: string } }
   | { readonly name: 'study.changed'; readonly value: { readonly studyId: string } }
   | { readonly name: 'dataset.changed'; readonly value: { readonly datasetId: string | null } }
+  | { readonly name: 'labelling.changed'; readonly value: { readonly queueId: string | null } }
   | { readonly name: 'job.progress'; readonly value: JobProgress }
 
 export type ReadDataset = (path: string, options?: ImportOptions) => AsyncIterable<ImportEvent>
@@ -26,6 +27,6 @@ export interface Parts {
   readonly readDataset: ReadDataset
   readonly queue: WorkQueue
   readonly now: () => number
-  readonly newId: (kind: 'run' | 'study' | 'dataset' | 'evaluation' | 'artifact') => string
+  readonly newId: (kind: 'run' | 'study' | 'dataset' | 'evaluation' | 'artifact' | 'queue' | 'judgement' | 'audit') => string
   readonly announce: (announcement: Announcement) => void
 }

@@ -5,6 +5,9 @@ import { createCheckpointStore, type CheckpointStore } from './checkpoints.ts'
 import type { OpenDatabase } from './database.ts'
 import { createDatasetStore, type DatasetStore } from './datasets.ts'
 import { createEvaluationStore, type EvaluationStore } from './evaluations.ts'
+import { createJudgementStore, type JudgementStore } from './judgements.ts'
+import { createLabelQueueStore, type LabelQueueStore } from './label-queues.ts'
+import { createPairAuditStore, type PairAuditStore } from './pair-audits.ts'
 import { createRunLogStore, type RunLogStore } from './run-log.ts'
 import { createRunMetricStore, type RunMetricStore } from './run-metrics.ts'
 import { createRunStore, type RunStore } from './runs.ts'
@@ -24,6 +27,9 @@ export interface Store {
   readonly studyPhases: StudyPhaseStore
   readonly evaluations: EvaluationStore
   readonly artifacts: ArtifactStore
+  readonly labelQueues: LabelQueueStore
+  readonly judgements: JudgementStore
+  readonly pairAudits: PairAuditStore
   readonly settings: SettingsStore
   /** `write` must be synchronous. */
   transaction<T>(write: () => T): T
@@ -43,6 +49,9 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     studyPhases: createStudyPhaseStore(db),
     evaluations: createEvaluationStore(db),
     artifacts: createArtifactStore(db),
+    labelQueues: createLabelQueueStore(db),
+    judgements: createJudgementStore(db),
+    pairAudits: createPairAuditStore(db),
     settings: createSettingsStore(db),
     transaction: (write) => db.transaction(write)(),
     close,

@@ -8,6 +8,8 @@ export const events = {
   'run.changed': z.strictObject({ runId: z.string() }),
   'study.changed': z.strictObject({ studyId: z.string() }),
   'dataset.changed': z.strictObject({ datasetId: z.string().nullable() }),
+  /** A queue of pairs to judge, or an audit of pairs; null: the list of them. */
+  'labelling.changed': z.strictObject({ queueId: z.string().nullable() }),
   'job.progress': jobProgressSchema,
 } satisfies Record<string, z.ZodType>
 

@@ -6,6 +6,20 @@ import { z } from 'zod'
 import { datasetRowSchema, importSummarySchema } from '../../src-main/domain/dataset-view.ts'
 import { doctorReportSchema } from '../../src-main/domain/doctor-report.ts'
 import { EVALUATORS, sightTestSchema } from '../../src-main/domain/job.ts'
+import { judgementInputSchema, labellerSchema } from '../../src-main/domain/labelling/judgement.ts'
+import { modelRankingSchema } from '../../src-main/domain/labelling/model-ranking.ts'
+import { pairCountsSchema, TIE_RULES } from '../../src-main/domain/labelling/outcome.ts'
+import { auditRequestSchema, auditRowSchema, auditViewSchema } from '../../src-main/domain/labelling/pair-audit.ts'
+import { pairExportSchema } from '../../src-main/domain/labelling/pair-export.ts'
+import { pairHealthSchema } from '../../src-main/domain/labelling/pair-health.ts'
+import {
+  guidelinesSchema,
+  queueRequestSchema,
+  queueRowSchema,
+  shownItemSchema,
+  upcomingSchema,
+} from '../../src-main/domain/labelling/queue.ts'
+import { trustReportSchema } from '../../src-main/domain/labelling/trust.ts'
 import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
 import {
   artifactRowSchema,
@@ -30,6 +44,10 @@ const nothing = z.undefined()
 const silence = z.void()
 const ofRun = z.strictObject({ runId: z.string() })
 const ofStudy = z.strictObject({ studyId: z.string() })
+const ofQueue = z.strictObject({ queueId: z.string() })
+const ofAudit = z.strictObject({ auditId: z.string() })
+/** How many items the window keeps ready ahead of the one shown; `skipped`: those that the labeller skipped. */
+const ahead = { count: z.int().min(1).max(50).default(8), skipped: z.boolean().default(false) }
 /** JSON Schema (draft 2020-12) with `label` and `help` beside each field: what a form is drawn from. */
 const jsonSchema = z.record(z.string(), z.unknown())
 /** null: the person closed the dialog. */
@@ -118,10 +136,60 @@ export const operations = {
     output: artifactRowSchema,
   },
 
+  'labelling.queues': { input: nothing, output: z.array(queueRowSchema) },
+  'labelling.queue': { input: ofQueue, output: queueRowSchema },
+  /** Answers at once; the queue's row tells when it is ready. */
+  'labelling.create': { input: queueRequestSchema, output: ofQueue },
+  'labelling.cancel': { input: ofQueue, output: silence },
+  'labelling.delete': { input: ofQueue, output: silence },
+  'labelling.upcoming': { input: z.strictObject({ queueId: z.string(), labeller: labellerSchema, ...ahead }), output: upcomingSchema },
+  /** The judgement is stored when the answer, which is what comes next, leaves. */
+  'labelling.judge': { input: z.strictObject({ judgement: judgementInputSchema, ...ahead }), output: upcomingSchema },
+  'labelling.undo': {
+    input: z.strictObject({ queueId: z.string(), labeller: labellerSchema, count: ahead.count }),
+    output: z.strictObject({ item: shownItemSchema.nullable(), upcoming: upcomingSchema }),
+  },
+  'labelling.guidelines': { input: ofQueue, output: guidelinesSchema },
+  'labelling.writeGuidelines': { input: z.strictObject({ queueId: z.string(), text: z.string().max(100_000) }), output: guidelinesSchema },
+  'labelling.trust': { input: ofQueue, output: trustReportSchema },
+  'labelling.rankings': { input: ofQueue, output: z.array(modelRankingSchema) },
+  /** Writes rows and side file into the project's exports. */
+  'labelling.export': {
+    input: pairExportSchema,
+    output: z.strictObject({ artifact: artifactRowSchema, counts: pairCountsSchema }),
+  },
+  /** Writes the queue with all judgements to one file, for another project to merge. */
+  'labelling.exportLabels': { input: ofQueue, output: artifactRowSchema },
+  /** `path` comes from files.chooseFile. */
+  'labelling.mergeLabels': {
+    input: z.strictObject({ path: z.string() }),
+    output: z.strictObject({
+      queueId: z.string(),
+      queue: z.string(),
+      labellers: z.array(z.string()),
+      added: z.int(),
+      unchanged: z.int(),
+    }),
+  },
+  /** Puts the pairs into the project as a dataset to train on. */
+  'labelling.toDataset': {
+    input: z.strictObject({ queueId: z.string(), name: z.string().min(1).max(120), ties: z.enum(TIE_RULES).default('leave-out') }),
+    output: importSummarySchema,
+  },
+
+  'pairs.health': { input: z.strictObject({ dataset: z.string() }), output: pairHealthSchema },
+  'pairs.audits': { input: nothing, output: z.array(auditRowSchema) },
+  'pairs.audit': { input: ofAudit, output: auditViewSchema },
+  'pairs.startAudit': { input: auditRequestSchema, output: ofAudit },
+  'pairs.cancelAudit': { input: ofAudit, output: silence },
+  'pairs.deleteAudit': { input: ofAudit, output: silence },
+
   'presets.list': { input: nothing, output: z.array(presetRowSchema) },
   'presets.get': { input: z.strictObject({ name: z.string() }), output: presetSchema },
 
   'schema.run': { input: nothing, output: jsonSchema },
+  'schema.queue': { input: nothing, output: jsonSchema },
+  'schema.audit': { input: nothing, output: jsonSchema },
   'schema.study': { input: nothing, output: jsonSchema },
 
   'doctor.run': { input: nothing, output: doctorReportSchema },

@@ -69,6 +69,36 @@ function eventsOf(job: Job): readonly JobEvent[] {
         { kind: 'result', metric: 'segmentation/mean-iou', value: isDpo ? 0.5 : 0.4, n: 100 },
       ]
     }
+    case 'answers':
+      return [
+        { kind: 'part', name: 'answers', of: job.prompts.length },
+        {
+          kind: 'items',
+          metric: 'answers',
+          items: job.prompts.map(({ id, prompt }) => ({
+            itemId: id,
+            cluster: id,
+            group: null,
+            value: 1,
+            detail: `${prompt} ${job.checkpoint} ${job.image} ${job.seed}`,
+          })),
+        },
+      ]
+    case 'pair-scores':
+      return [
+        ...job.images.map(
+          (condition): JobEvent => ({
+            kind: 'items',
+            metric: `margin/${condition}`,
+            items: job.pairs.map(({ id }, i) => ({ itemId: id, cluster: id, group: null, value: 3 - i, detail: null })),
+          }),
+        ),
+        {
+          kind: 'items',
+          metric: 'diversity/rank',
+          items: job.pairs.map(({ id }, i) => ({ itemId: id, cluster: id, group: null, value: -i, detail: 0.5 })),
+        },
+      ]
     case 'export':
     case 'tokenizer':
     case 'sight-test':

@@ -6,11 +6,15 @@ import type { DatasetRow } from '../../../src-main/domain/dataset-view.ts'
 import { EVALUATION_METRICS } from '../../../src-main/domain/metric.ts'
 import { createRandom } from '../../../src-main/domain/random.ts'
 import { runRequestSchema, type RunRow, type RunView } from '../../../src-main/domain/run-view.ts'
+import type { Settings } from '../../../src-main/domain/settings.ts'
 import type { Example, MetricResult, StudyResults } from '../../../src-main/domain/study-results.ts'
 import type { PhaseRow, StudyRow, StudyView } from '../../../src-main/domain/study-view.ts'
 import { ENCODERS, studyConfigSchema, studyParity, studyPlan } from '../../../src-main/domain/study.ts'
 import type { Handlers, OperationName } from '../../../src-preload/contract/operations.ts'
 import type { Announcement } from '../../../src-preload/contract/events.ts'
+import { auditRequestSchema } from '../../../src-main/domain/labelling/pair-audit.ts'
+import { queueRequestSchema } from '../../../src-main/domain/labelling/queue.ts'
+import { fakeLabelling } from './fake-labelling.ts'
 import { aStudy } from '../a-study.ts'
 import { LabError, toFailure } from '../../../src-main/domain/errors.ts'
 import { parse } from '../../../src-main/domain/parse.ts'
@@ -79,7 +83,7 @@ function fakeLab(scene: string): Handlers {
     failure: null,
   }
   const runs = fakeRuns(phases)
-  const settings: { theme: 'system' | 'light' | 'dark'; backend: 'auto' } = { theme: 'system', backend: 'auto' }
+  const settings: Settings = { theme: 'system', backend: 'auto', labeller: isEmpty ? '' : 'Ada', largeType: false }
   const view = (): StudyView => ({
     row: study,
     config,
@@ -176,6 +180,9 @@ function fakeLab(scene: string): Handlers {
     'presets.get': () => ({ ...presets[1]!, sightTest: null, config }),
     'schema.run': () => z.toJSONSchema(runRequestSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
     'schema.study': () => z.toJSONSchema(studyConfigSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
+    ...fakeLabelling(scene),
+    'schema.queue': () => z.toJSONSchema(queueRequestSchema, { io: 'input' }) as Record<string, unknown>,
+    'schema.audit': () => z.toJSONSchema(auditRequestSchema, { io: 'input' }) as Record<string, unknown>,
     'doctor.run': () => ({
       healthy: false,
       checks: [

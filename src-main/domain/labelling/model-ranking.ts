@@ -1,0 +1,92 @@
+// Which model's answers people prefer: win rates and Bradley–Terry strengths of the answers' sources, over all items and
+// by category. A tie is half a win for each; "both bad" is no win for anybody and left out.
+
+import { z } from 'zod'
+import { bradleyTerry, type Comparison } from '../statistics/bradley-terry.ts'
+import { wilsonInterval } from '../statistics/intervals.ts'
+import { normalQuantile } from '../statistics/distributions.ts'
+import { verdictOf } from './judgement.ts'
+import type { JudgedSlot } from './trust.ts'
+
+const interval = z.strictObject({ low: z.number(), high: z.number() })
+
+export const rankedModelSchema = z.strictObject({
+  source: z.string(),
+  comparisons: z.int(),
+  wins: z.int(),
+  ties: z.int(),
+  /** (wins + ties/2) / comparisons; the interval is Wilson's over decided and half-counted ones, rounded to whole wins. */
+  winRate: z.number(),
+  winRateInterval: interval,
+  /** θ in nats, mean 0: P(i beats j) = σ(θ_i − θ_j). With a ridge of 0.01, so that it exists where somebody never lost. */
+  strength: z.number(),
+  strengthInterval: interval,
+})
+export type RankedModel = z.output<typeof rankedModelSchema>
+
+export const modelRankingSchema = z.strictObject({
+  /** null: all items. */
+  category: z.string().nullable(),
+  models: z.array(rankedModelSchema),
+})
+export type ModelRanking = z.output<typeof modelRankingSchema>
+
+const RIDGE = 0.01
+
+/** All items first, then each category with judgements, by name. Empty where there are fewer than two sources. */
+export function modelRankings(judged: readonly JudgedSlot[]): readonly ModelRanking[] {
+  const counted = judged.filter(({ slot, item, judgement }) => {
+    const verdict = verdictOf(judgement)
+    return slot.role === 'item' && item.first.source !== item.second.source && verdict !== null && verdict !== 'both-bad'
+  })
+  if (counted.length === 0) return []
+  const categories = [...new Set(counted.flatMap(({ item }) => item.category ?? []))].toSorted()
+  return [null, ...(categories.length > 1 ? categories : [])].map((category) => ({
+    category,
+    models: rank(category === null ? counted : counted.filter(({ item }) => item.category === category)),
+  }))
+}
+
+function rank(judged: readonly JudgedSlot[]): RankedModel[] {
+  const sources = [...new Set(judged.flatMap(({ item }) => [item.first.source, item.second.source]))].toSorted()
+  const indexOf = new Map(sources.map((source, i) => [source, i]))
+  const tally = sources.map(() => ({ comparisons: 0, wins: 0, ties: 0 }))
+  const comparisons: Comparison[] = []
+  for (const { judgement, item } of judged) {
+    const [first, second] = [indexOf.get(item.first.source)!, indexOf.get(item.second.source)!]
+    const verdict = verdictOf(judgement)
+    for (const player of [first, second]) tally[player]!.comparisons += 1
+    if (verdict === 'tie') {
+      for (const [winner, loser] of [
+        [first, second],
+        [second, first],
+      ] as const) {
+        tally[winner]!.ties += 1
+        comparisons.push({ winner, loser, weight: 0.5 })
+      }
+    } else {
+      const [winner, loser] = verdict === 'first' ? [first, second] : [second, first]
+      tally[winner]!.wins += 1
+      comparisons.push({ winner, loser })
+    }
+  }
+  const { logStrengths, standardErrors } = bradleyTerry(sources.length, comparisons, RIDGE)
+  const z = normalQuantile(0.975)
+  return sources
+    .map((source, i) => {
+      const { comparisons: n, wins, ties } = tally[i]!
+      const { low, high } = wilsonInterval(Math.round(wins + ties / 2), n)
+      const [strength, error] = [logStrengths[i]!, standardErrors[i]!]
+      return {
+        source,
+        comparisons: n,
+        wins,
+        ties,
+        winRate: (wins + ties / 2) / n,
+        winRateInterval: { low, high },
+        strength,
+        strengthInterval: { low: strength - z * error, high: strength + z * error },
+      }
+    })
+    .toSorted((x, y) => y.strength - x.strength)
+}

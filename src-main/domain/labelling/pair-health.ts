@@ -1,0 +1,131 @@
+// What is wrong with a set of preference pairs, by looking at their texts alone. Each finding is a pair and a kind; what a
+// model has to say of them is in image-use.ts.
+
+import { z } from 'zod'
+import type { PreferenceContent } from '../sample.ts'
+import { wilsonInterval } from '../statistics/intervals.ts'
+import { quantileOfSorted } from '../statistics/description.ts'
+import { mayBeSimilar, wordSimilarity } from './word-difference.ts'
+
+export const PAIR_FAULTS = ['duplicate', 'swapped', 'identical', 'near-identical', 'length-gap', 'leak', 'both-wrong'] as const
+export type PairFault = (typeof PAIR_FAULTS)[number]
+
+export const PAIR_FAULT_TABLE: Readonly<Record<PairFault, { readonly label: string; readonly meaning: string }>> = {
+  duplicate: { label: 'Duplicates', meaning: 'The same image, prompt and answers as an earlier pair, up to case and blanks: it counts twice' },
+  swapped: { label: 'Swapped duplicates', meaning: 'An earlier pair says the opposite: chosen and rejected are exchanged. One of the two is wrong' },
+  identical: { label: 'Identical answers', meaning: 'Chosen and rejected are the same up to case, blanks and punctuation: nothing can be learnt' },
+  'near-identical': { label: 'Near-identical answers', meaning: 'At least 95 % of the words are shared in the same order: look whether the difference is meant' },
+  'length-gap': { label: 'Length gap', meaning: 'One answer has more than three times the words of the other, and at least 20 more: DPO may learn length' },
+  leak: { label: 'Answer tells the label', meaning: 'An answer speaks of being right, wrong, chosen or rejected, or the prompt holds the chosen answer and not the other' },
+  'both-wrong': { label: 'Both wrong', meaning: 'Neither answer is the answer of a question about the same image with the same words' },
+}
+
+export const pairFindingSchema = z.strictObject({
+  fault: z.enum(PAIR_FAULTS),
+  sampleId: z.string(),
+  /** The other pair of a duplicate; null elsewhere. */
+  otherId: z.string().nullable(),
+  detail: z.string(),
+})
+export type PairFinding = z.output<typeof pairFindingSchema>
+
+export const pairHealthSchema = z.strictObject({
+  pairs: z.int(),
+  findings: z.array(pairFindingSchema),
+  counts: z.record(z.enum(PAIR_FAULTS), z.int()),
+  /** Share of pairs whose chosen answer is the longer one, in words, among those of unlike length. */
+  chosenLonger: z.strictObject({ value: z.number(), low: z.number(), high: z.number(), count: z.int() }).nullable(),
+  /** Words of the chosen minus words of the rejected answer: quantiles 5, 25, 50, 75, 95 %. */
+  lengthGaps: z.array(z.number()),
+})
+export type PairHealth = z.output<typeof pairHealthSchema>
+
+export interface CheckedPair {
+  readonly id: string
+  readonly imageSha256: string | null
+  readonly content: Pick<PreferenceContent, 'prompt' | 'chosen' | 'rejected'>
+}
+
+const NEAR = 0.95
+const LENGTH_RATIO = 3
+const LENGTH_WORDS = 20
+
+/** @param answers known right answers by `questionKey` of image and question; empty: nothing is known to be wrong */
+export function pairHealth(pairs: readonly CheckedPair[], answers: ReadonlyMap<string, string> = new Map()): PairHealth {
+  const findings: PairFinding[] = []
+  const seen = new Map<string, string>()
+  const gaps: number[] = []
+  for (const { id, imageSha256, content } of pairs) {
+    const find = (fault: PairFault, detail: string, otherId: string | null = null) => findings.push({ fault, sampleId: id, otherId, detail })
+    const [prompt, chosen, rejected] = [plain(content.prompt), plain(content.chosen), plain(content.rejected)]
+    const key = (one: string, other: string) => JSON.stringify([imageSha256, prompt, one, other])
+    const [same, opposite] = [seen.get(key(chosen, rejected)), seen.get(key(rejected, chosen))]
+    if (chosen === rejected) find('identical', 'the answers differ in case, blanks or punctuation only')
+    else {
+      if (same !== undefined) find('duplicate', 'says the same as an earlier pair', same)
+      if (opposite !== undefined) find('swapped', 'says the opposite of an earlier pair', opposite)
+      const similarity = mayBeSimilar(content.chosen, content.rejected, NEAR) ? wordSimilarity(content.chosen, content.rejected) : 0
+      if (similarity >= NEAR) find('near-identical', `${Math.round(similarity * 100)} % of the words are shared`)
+    }
+    if (!seen.has(key(chosen, rejected))) seen.set(key(chosen, rejected), id)
+
+    const [longs, shorts] = [wordCount(content.chosen), wordCount(content.rejected)]
+    gaps.push(longs - shorts)
+    if (Math.abs(longs - shorts) >= LENGTH_WORDS && Math.max(longs, shorts) > LENGTH_RATIO * Math.min(longs, shorts))
+      find('length-gap', `${longs} words chosen, ${shorts} rejected`)
+
+    const leak = leakOf(content, prompt, chosen, rejected)
+    if (leak !== null) find('leak', leak)
+    const right = answers.get(questionKey(imageSha256, content.prompt))
+    if (right !== undefined && ![chosen, rejected].some((answer) => holdsWords(answer, plain(right))))
+      find('both-wrong', `the known answer is "${right}"`)
+  }
+  const unlike = gaps.filter((gap) => gap !== 0)
+  const longer = unlike.filter((gap) => gap > 0).length
+  const sorted = gaps.toSorted((x, y) => x - y)
+  return {
+    pairs: pairs.length,
+    findings,
+    counts: Object.fromEntries(PAIR_FAULTS.map((fault) => [fault, findings.filter((each) => each.fault === fault).length])) as PairHealth['counts'],
+    chosenLonger:
+      unlike.length === 0
+        ? null
+        : { value: longer / unlike.length, count: unlike.length, ...bounds(longer, unlike.length) },
+    lengthGaps: sorted.length === 0 ? [] : [0.05, 0.25, 0.5, 0.75, 0.95].map((share) => quantileOfSorted(sorted, share)),
+  }
+}
+
+/** What two questions share that ask the same of the same image. */
+export function questionKey(imageSha256: string | null, question: string): string {
+  return JSON.stringify([imageSha256, plain(question)])
+}
+
+const TELLING = /\b(?:chosen|rejected|preferred|dispreferred)\s+(?:answer|response)\b|\bas an ai\b|^\s*\[?(?:good|bad|correct|incorrect|right|wrong)\s+(?:answer|response)\b/i
+
+function leakOf(content: CheckedPair['content'], prompt: string, chosen: string, rejected: string): string | null {
+  for (const field of ['chosen', 'rejected'] as const) {
+    const match = TELLING.exec(content[field])
+    if (match !== null) return `${field} says "${match[0].trim()}"`
+  }
+  // One word may stand in a prompt by chance ("is it red or blue?" holds both); more words do not.
+  const isLong = chosen.split(' ').length >= 3
+  return isLong && holdsWords(prompt, chosen) && !holdsWords(prompt, rejected) ? 'the prompt holds the chosen answer' : null
+}
+
+/** `words` as a row of whole words of `text`. */
+function holdsWords(text: string, words: string): boolean {
+  return words !== '' && ` ${text} `.includes(` ${words} `)
+}
+
+function plain(text: string): string {
+  return (text.replace(/<image>/g, ' ').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).join(' ')
+}
+
+function bounds(successes: number, count: number) {
+  const { low, high } = wilsonInterval(successes, count)
+  return { low, high }
+}
+
+function wordCount(text: string): number {
+  return text.split(/\s+/).filter(Boolean).length
+}

@@ -1,0 +1,268 @@
+// Queues made, judged, taken back, merged and written out, on a lab whose models answer by rule.
+
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { judgementInputSchema, type Choice } from '../../src-main/domain/labelling/judgement.ts'
+import { queueRequestSchema, type QueueRequest } from '../../src-main/domain/labelling/queue.ts'
+import { PAIR_FORMATS } from '../../src-main/domain/labelling/pair-export.ts'
+import type { ImportedSample } from '../../src-main/domain/import-event.ts'
+import { runRequestSchema } from '../../src-main/domain/run-view.ts'
+import { readDataset } from '../../src-main/jobs/import/read-dataset.ts'
+import { aLab, readFakeDataset, type LabForTests } from '../support/a-lab.ts'
+import { anImportedPair } from '../support/builders.ts'
+
+let folder: string
+let made: LabForTests
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pivot-lab-'))
+  made = aLab(folder, {
+    readDataset: (path, options) => (path.startsWith('/data/') ? readPairs(path) : readDataset(path, options)),
+  })
+  await made.lab.datasets.import({ path: '/data/preferences/30', name: 'pairs' })
+})
+afterEach(async () => {
+  await made.lab.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+/** Pairs with answers of their own, so that each can be told from the others. */
+async function* readPairs(path: string) {
+  for await (const event of readFakeDataset(path)) {
+    if (event.kind !== 'sample' || event.content.kind !== 'preferences') yield event
+    else {
+      const pair: ImportedSample = anImportedPair(Number(event.source?.slice(4)))
+      yield { ...pair, content: { ...event.content, chosen: `right ${pair.source}`, rejected: `wrong ${pair.source}`, category: 'count' } }
+    }
+  }
+}
+
+async function aQueue(overrides: Record<string, unknown> = {}): Promise<string> {
+  const request: QueueRequest = queueRequestSchema.parse({
+    name: 'mine',
+    source: { kind: 'pairs', dataset: 'pairs' },
+    settings: { repeatShare: 0 },
+    guidelines: 'Prefer what the image shows.',
+    ...overrides,
+  })
+  const { queueId } = made.lab.labelQueues.create(request)
+  await made.lab.labelQueues.ended(queueId)
+  return queueId
+}
+
+function judge(queueId: string, ordinal: number, choice: Choice, labeller = 'Ada', extra: Record<string, unknown> = {}) {
+  return made.lab.labelling.judge(judgementInputSchema.parse({ queueId, ordinal, labeller, choice, seconds: 2, ...extra }), 3, false)
+}
+const upcoming = (queueId: string, labeller = 'Ada', skipped = false) => made.lab.labelling.upcoming(queueId, labeller, 3, skipped)
+const places = (of: { readonly items: readonly { readonly ordinal: number }[] }) => of.items.map(({ ordinal }) => ordinal)
+
+describe('judging', () => {
+  it('goes through the places in order, each labeller by himself', async () => {
+    const queueId = await aQueue()
+    expect(places(upcoming(queueId))).toEqual([0, 1, 2])
+    expect(places(judge(queueId, 0, 'a'))).toEqual([1, 2, 3])
+    expect(places(upcoming(queueId, 'Ben'))).toEqual([0, 1, 2])
+    expect(judge(queueId, 1, 'tie').progress).toMatchObject({ judged: 2, slots: 30, today: 2, secondsPerItem: 2, mayUndo: true })
+  })
+
+  it('shows neither where an answer comes from nor what is planted', async () => {
+    const queueId = await aQueue({ settings: { repeatShare: 0.2 } })
+    for (const item of made.lab.labelling.upcoming(queueId, 'Ada', 50, false).items)
+      expect(Object.keys(item).toSorted()).toEqual(['a', 'b', 'earlier', 'image', 'ordinal', 'prompt', 'reason'])
+  })
+
+  it('takes back one judgement after another to the first, and shows what was said', async () => {
+    const queueId = await aQueue()
+    for (let i = 0; i < 5; i++) judge(queueId, i, 'a')
+    const { lab } = made
+    expect(lab.labelling.undo(queueId, 'Ada', 3).item).toMatchObject({ ordinal: 4, earlier: { choice: 'a' } })
+    for (let i = 3; i >= 0; i--) expect(lab.labelling.undo(queueId, 'Ada', 3).item!.ordinal).toBe(i)
+    const nothing = lab.labelling.undo(queueId, 'Ada', 3)
+    expect(nothing).toMatchObject({ item: null, upcoming: { progress: { judged: 0, mayUndo: false } } })
+    expect(places(nothing.upcoming)).toEqual([0, 1, 2])
+  })
+
+  it('does not take back yesterday’s, nor anybody else’s', async () => {
+    const queueId = await aQueue()
+    judge(queueId, 0, 'a')
+    judge(queueId, 0, 'b', 'Ben')
+    made.clock.ms += 25 * 3_600_000
+    expect(made.lab.labelling.undo(queueId, 'Ada', 3).item).toBeNull()
+  })
+
+  it('brings skipped places back on request, those skipped again last', async () => {
+    const queueId = await aQueue()
+    judge(queueId, 0, 'skip')
+    expect(places(judge(queueId, 1, 'skip'))).toEqual([2, 3, 4])
+    expect(places(upcoming(queueId, 'Ada', true))).toEqual([0, 1])
+    judge(queueId, 0, 'skip')
+    expect(places(upcoming(queueId, 'Ada', true))).toEqual([1, 0])
+    expect(judge(queueId, 1, 'a').progress).toMatchObject({ judged: 1, skipped: 1 })
+  })
+
+  it('keeps what was judged when the process is gone, and a judgement of a place judged twice counts once', async () => {
+    const queueId = await aQueue()
+    judge(queueId, 0, 'a')
+    judge(queueId, 0, 'b')
+    expect(upcoming(queueId).progress.judged).toBe(1)
+    await made.lab.close()
+    made = aLab(folder)
+    expect(upcoming(queueId).progress.judged).toBe(1)
+    expect(made.lab.labelling.judgedOf(queueId)[0]!.judgement.choice).toBe('b')
+  })
+
+  it('says how long nobody has paused, and forgets it after a break', async () => {
+    const queueId = await aQueue()
+    for (let i = 0; i < 10; i++) {
+      made.clock.ms += 60_000
+      judge(queueId, i, 'a')
+    }
+    expect(upcoming(queueId).progress.minutesWithoutBreak).toBeGreaterThan(8)
+    made.clock.ms += 6 * 60_000
+    expect(upcoming(queueId).progress.minutesWithoutBreak).toBe(0)
+  })
+
+  it('stores the version of the guidelines that held', async () => {
+    const queueId = await aQueue()
+    const { labelling } = made.lab
+    judge(queueId, 0, 'a')
+    expect(labelling.writeGuidelines(queueId, 'Prefer what the image shows.').version).toBe(1)
+    expect(labelling.writeGuidelines(queueId, 'Count twice.').version).toBe(2)
+    judge(queueId, 1, 'a')
+    expect(labelling.judgedOf(queueId).map(({ judgement }) => judgement.guidelineVersion)).toEqual([1, 2])
+  })
+
+  it('refuses a place that there is not, a queue that there is not, and strength without a side', async () => {
+    const queueId = await aQueue()
+    expect(() => judge(queueId, 99, 'a')).toThrow(/30 places.*no place 99/)
+    expect(() => judge('nothing', 0, 'a')).toThrow(/no queue "nothing"/)
+    expect(() => judge(queueId, 0, 'tie', 'Ada', { strength: 2 })).toThrow(/strength.*tie/)
+  })
+})
+
+describe('a queue', () => {
+  it('of two models holds the answers of both, and nothing where they are alike', async () => {
+    const run = async (name: string) => {
+      const { runId } = await made.lab.runs.start(
+        runRequestSchema.parse({ name, dataset: 'pairs', training: { steps: 1, objective: { kind: 'dpo' } } }),
+      )
+      await made.lab.runs.ended(runId)
+      return runId
+    }
+    const [first, second] = [await run('one'), await run('two')]
+    const queueId = await aQueue({ source: { kind: 'two-models', dataset: 'pairs', first, second, limit: 5 } })
+    expect(made.lab.labelling.found(queueId)).toMatchObject({ status: 'ready', slots: 5 })
+    judge(queueId, 0, 'a')
+    const { item } = made.lab.labelling.judgedOf(queueId)[0]!
+    expect([item.first.source, item.second.source]).toEqual(['one', 'two'])
+    expect(made.runner.jobs.filter(({ kind }) => kind === 'answers')).toHaveLength(2)
+
+    const byMargin = await aQueue({ name: 'unsure first', order: { kind: 'small-margin', runs: [first] }, source: { kind: 'pairs', dataset: 'pairs', limit: 7 } })
+    // The fake model's margins are 3, 2, 1, 0, −1 …: the smallest comes first.
+    expect(upcoming(byMargin).items[0]!.reason).toContain('0.00 nats')
+
+    const same = await aQueue({ name: 'same', source: { kind: 'two-models', dataset: 'pairs', first, second: first } })
+    expect(made.lab.labelling.found(same)).toMatchObject({ status: 'failed', failure: { code: 'invalid-input', message: expect.stringContaining('temperature') } })
+  })
+
+  it('of disagreements holds what two labellers said differently, and its verdict is final', async () => {
+    const queueId = await aQueue()
+    for (const ordinal of [0, 1]) judge(queueId, ordinal, 'tie', 'Ada')
+    judge(queueId, 0, 'tie', 'Ben')
+    judge(queueId, 1, 'both-bad', 'Ben')
+    const adjudication = await aQueue({ name: 'final', source: { kind: 'disagreements', queueId } })
+    const [item, ...others] = upcoming(adjudication, 'Cyd').items
+    expect(others).toEqual([])
+    expect(item!.reason).toBe('Ada and Ben disagree')
+    judge(adjudication, 0, 'a', 'Cyd')
+    const outcomes = made.lab.labelling.outcomes(queueId)
+    expect(outcomes.map(({ isAdjudicated }) => isAdjudicated)).toEqual([false, true])
+    expect(['first', 'second']).toContain(outcomes[1]!.verdict)
+  })
+
+  it('of edits sets each against the answer that it was written from', async () => {
+    const queueId = await aQueue()
+    const { a } = upcoming(queueId).items[0]!
+    judge(queueId, 0, 'a', 'Ada', { edit: { side: 'a', text: 'better still' } })
+    const edits = await aQueue({ name: 'edits', source: { kind: 'edits', queueId } })
+    const [item] = upcoming(edits).items
+    expect([item!.a, item!.b].toSorted()).toEqual(['better still', a].toSorted())
+  })
+
+  it('whose source holds nothing says what the dataset holds', async () => {
+    const queueId = await aQueue({ source: { kind: 'pairs', dataset: 'pairs', search: 'zebra' } })
+    expect(made.lab.labelling.found(queueId).failure!.message).toMatch(/"pairs".*zebra.*30 train/)
+    expect(() => upcoming(queueId)).toThrow(/could not be made/)
+  })
+
+  it('of a dataset that there is not is refused at once and leaves nothing behind', async () => {
+    await expect(aQueue({ source: { kind: 'pairs', dataset: 'unknown' } })).rejects.toThrow(/no dataset "unknown"/)
+    expect(made.lab.labelling.list()).toEqual([])
+  })
+})
+
+describe('labels of several people', () => {
+  it('come together from two project folders, and merging twice changes nothing', async () => {
+    const queueId = await aQueue()
+    const bundle = made.lab.labelling.bundle(queueId)
+    const elsewhere = mkdtempSync(join(tmpdir(), 'pivot-lab-'))
+    const other = aLab(elsewhere)
+    try {
+      other.lab.labelling.merge(bundle)
+      other.lab.labelling.judge(judgementInputSchema.parse({ queueId, ordinal: 0, labeller: 'Ben', choice: 'b', seconds: 1 }), 1, false)
+      await other.lab.close()
+      judge(queueId, 0, 'b')
+      const [summary] = made.lab.labelling.mergeProject(elsewhere, 'lab.sqlite')
+      expect(summary).toMatchObject({ added: 1, unchanged: 0, labellers: ['Ben'] })
+      expect(made.lab.labelling.mergeProject(elsewhere, 'lab.sqlite')[0]).toMatchObject({ added: 0, unchanged: 1 })
+      expect(made.lab.labelling.found(queueId).labellers.map(({ labeller }) => labeller)).toEqual(['Ada', 'Ben'])
+      expect(made.lab.labelling.trust(queueId).sharedItems).toBe(1)
+    } finally {
+      rmSync(elsewhere, { recursive: true, force: true })
+    }
+  })
+
+  it('of another queue, or from a file that is none of ours, are refused by name', async () => {
+    const queueId = await aQueue()
+    const file = join(folder, 'labels.json')
+    const bundle = made.lab.labelling.bundle(queueId)
+    writeFileSync(file, JSON.stringify({ ...bundle, slots: bundle.slots.slice(1) }))
+    expect(() => made.lab.labelling.mergeFile(file)).toThrow(/other items/)
+    writeFileSync(file, JSON.stringify({ ...bundle, formatVersion: 2 }))
+    expect(() => made.lab.labelling.mergeFile(file)).toThrow(/labels\.json.*formatVersion/)
+    writeFileSync(file, '{')
+    expect(() => made.lab.labelling.mergeFile(file)).toThrow(/labels\.json is not JSON/)
+  })
+})
+
+describe('what comes out', () => {
+  it('is read back by the lab’s own importer in each format, with the answer that was chosen', async () => {
+    const queueId = await aQueue()
+    const chosen = new Set<string>()
+    for (let i = 0; i < 6; i++) {
+      const [item] = upcoming(queueId).items
+      chosen.add(item!.a)
+      judge(queueId, item!.ordinal, 'a')
+    }
+    for (const format of PAIR_FORMATS.filter((each) => each !== 'llama-factory')) {
+      const { artifact } = await made.lab.labelExport.write({ queueId, format, images: 'copy', ties: 'leave-out' }, null)
+      const file = join(artifact.path, format === 'pivot' ? 'dpo.json' : 'pairs.jsonl')
+      const { datasets, added, problems } = await made.lab.datasets.import({ path: file, name: format })
+      expect({ format, kind: datasets[0]!.kind, added, problems }).toEqual({ format, kind: 'preferences', added: 6, problems: [] })
+      const labels = readFileSync(join(artifact.path, 'labels.jsonl'), 'utf8').trim().split('\n')
+      expect(labels.map((line) => JSON.parse(line).labeller)).toEqual(new Array(6).fill('Ada'))
+    }
+    const summary = await made.lab.labelExport.toDataset(queueId, 'mine to train on', 'leave-out')
+    expect(summary).toMatchObject({ added: 6, problems: [] })
+    expect(await made.lab.labelExport.toDataset(queueId, 'mine to train on', 'leave-out')).toMatchObject({ added: 0, unchanged: 6 })
+    const text = readFileSync(join(folder, 'snapshots', `${summary.datasets[0]!.snapshot}.jsonl`), 'utf8')
+    for (const line of text.trim().split('\n')) expect(chosen.has(JSON.parse(line).content.chosen)).toBe(true)
+  })
+
+  it('is refused while there is no pair, and says what there is', async () => {
+    const queueId = await aQueue()
+    judge(queueId, 0, 'both-bad')
+    await expect(made.lab.labelExport.write({ queueId, format: 'trl', images: 'copy', ties: 'leave-out' }, null)).rejects.toThrow(/0 ties, 1 both bad/)
+  })
+})
