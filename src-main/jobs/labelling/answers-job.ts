@@ -5,7 +5,7 @@ import { LabError } from '../../domain/errors.ts'
 import type { AbortSignalLike, AnswersJob, JobEvent } from '../../domain/job.ts'
 import { createRandom } from '../../domain/random.ts'
 import type { ImageRef } from '../../domain/sample.ts'
-import { greedyAnswers } from '../../engine/generate.ts'
+import { collectAnswers, eagerDecoder, generateTokens, promptEmbeddings } from '../../engine/generate.ts'
 import { imageTokens } from '../../engine/models/multimodal-lm.ts'
 import { preprocessImage } from '../../engine/preprocess/pipeline.ts'
 import { encodeRow } from '../../engine/text/collate.ts'
@@ -47,14 +47,20 @@ export async function* runAnswersJob(job: AnswersJob, signal: AbortSignalLike): 
       const group = sorted.slice(at, at + job.batchSize)
       const features = await featuresOf(measured, job.image, group.map(({ image }) => image))
       const tokens = tf.tidy(() => imageTokens(model, features))
-      const answers = greedyAnswers(
-        model,
-        group.map((each) => each.tokens),
-        tokens,
-        tokenizer,
-        { endId: tokenizer.endId, maxNewTokens: job.maxNewTokens },
+      const prompts = group.map((each) => each.tokens)
+      const embeddings = promptEmbeddings(model, prompts, tokens, tokenizer)
+      const answers = collectAnswers(
+        generateTokens(
+          eagerDecoder(model.spec.languageModel, model.weights.languageModel),
+          embeddings,
+          prompts.map((prompt) => prompt.length),
+          { endIds: [tokenizer.endId], maxNewTokens: job.maxNewTokens },
+          // A seed of its own for each batch, or all batches would draw alike.
+          { temperature: job.temperature, topP: 1, seed: createRandom(job.seed, 'answers', at).integer(2 ** 31) },
+        ),
+        prompts.length,
       )
-      tf.dispose([features, tokens])
+      tf.dispose([features, tokens, embeddings])
       yield {
         kind: 'items',
         metric: 'answers',
