@@ -20,21 +20,25 @@ const metric = (name: string, label: string, unit: Metric['unit'], better: Metri
 
 /** Logged at every optimiser step, under TRL's names. */
 export const TRAINING_METRICS = [
-  metric('loss', 'Loss', 'nats', 'lower', 'What is minimised: SFT: mean negative log-likelihood of an answer token; DPO: −log σ(margin).'),
+  metric('loss', 'Loss', 'nats', 'lower', 'What is minimised: SFT: mean negative log-likelihood of an answer token; DPO: −log σ(margin); other objectives by their own formulas.'),
   metric('learning_rate', 'Learning rate', 'number', 'neither', "The schedule's value at this step; a module may have its own peak."),
   metric('grad_norm', 'Gradient norm', 'number', 'neither', 'Euclidean norm over all trained parameters, before clipping.'),
   metric('epoch', 'Epoch', 'number', 'neither', 'Passes over the training data so far.'),
   metric('num_tokens', 'Tokens seen', 'number', 'neither', 'Text and image tokens processed since the start of the run.'),
   metric('mean_token_accuracy', 'Token accuracy', 'share', 'higher', 'Share of answer tokens (of the chosen answer) that are the most likely token.'),
   metric('entropy', 'Entropy', 'nats', 'neither', 'Mean entropy of the predicted distribution at the answer tokens.'),
-  metric('rewards/chosen', 'Reward, chosen', 'nats', 'neither', 'β·(log π_policy − log π_reference) of the chosen answer.'),
-  metric('rewards/rejected', 'Reward, rejected', 'nats', 'neither', 'β·(log π_policy − log π_reference) of the rejected answer.'),
+  metric('rewards/chosen', 'Reward, chosen', 'nats', 'neither', 'β·(log π_policy − log π_reference) of the chosen answer; without a reference β·log π_policy.'),
+  metric('rewards/rejected', 'Reward, rejected', 'nats', 'neither', 'β·(log π_policy − log π_reference) of the rejected answer; without a reference β·log π_policy.'),
   metric('rewards/margins', 'Margin', 'nats', 'higher', 'Reward of the chosen minus reward of the rejected answer: the quantity that DPO raises.'),
   metric('rewards/accuracies', 'Preference accuracy', 'share', 'higher', 'Share of pairs whose chosen reward exceeds the rejected one; a tie counts as wrong.'),
   metric('logps/chosen', 'Log-probability, chosen', 'nats', 'higher', 'Sum over the tokens of the chosen answer. It may fall while the margin grows.'),
   metric('logps/rejected', 'Log-probability, rejected', 'nats', 'lower', 'Sum over the tokens of the rejected answer.'),
   metric('logits/chosen', 'Mean logit, chosen', 'number', 'neither', 'Mean over vocabulary and answer tokens of the chosen answer.'),
   metric('logits/rejected', 'Mean logit, rejected', 'number', 'neither', 'Mean over vocabulary and answer tokens of the rejected answer.'),
+  metric('nll_loss', 'Negative log-likelihood, chosen', 'nats', 'lower', 'Mean over the tokens of the chosen answer: what SFT would minimise.'),
+  metric('log_odds_ratio', 'log σ of the log odds ratio', 'nats', 'higher', 'ORPO: log σ of by how much the odds of the chosen answer exceed those of the rejected one.'),
+  metric('log_odds_chosen', 'Log odds ratio', 'nats', 'higher', 'ORPO: log odds of the chosen minus log odds of the rejected answer, odds of the mean probability of a token.'),
+  metric('kl', 'Drift from the reference', 'nats', 'neither', 'Estimate of the KL divergence of the policy from the reference. KTO: mean log-ratio of mismatched answers, at least 0.'),
 ] as const
 
 /** Gradients at the visual tokens that localisation is scored for; the DPO one with features shared by both answers. */

@@ -5,26 +5,7 @@
 import { z } from 'zod'
 import { precisionSchema } from './device.ts'
 import { MODULES, multimodalLmSpecSchema } from './model-spec.ts'
-
-export const objectiveSchema = z.discriminatedUnion('kind', [
-  /** Pre-trains an encoder from nothing: predict the caption's words from the image (SuperClass, arXiv 2411.03313). */
-  z.strictObject({ kind: z.literal('caption-words') }),
-  /** Pre-trains a language model from nothing: SFT on the text alone, images left out. */
-  z.strictObject({ kind: z.literal('text') }),
-  z.strictObject({ kind: z.literal('sft') }),
-  z.strictObject({
-    kind: z.literal('dpo'),
-    beta: z.number().min(0.001).max(10).default(0.1).meta({
-      label: 'β',
-      help: 'DPO (arXiv 2305.18290): how strongly the policy is held to the reference; the paper uses 0.1',
-    }),
-    labelSmoothing: z.number().min(0).max(0.499).default(0).meta({
-      label: 'Label smoothing',
-      help: 'cDPO: assumed share of pairs whose answers are swapped',
-    }),
-  }),
-])
-export type ObjectiveConfig = z.output<typeof objectiveSchema>
+import { objectiveSchema } from './objective-config.ts'
 
 const moduleTrainingSchema = z.strictObject({
   train: z.boolean().default(true).meta({ label: 'Train', help: 'off: the module is frozen' }),

@@ -4,7 +4,8 @@
 import { z } from 'zod'
 import { ERROR_CODES } from './errors.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
-import { objectiveSchema, runConfigSchema, trainingSchema } from './run-config.ts'
+import { objectiveSchema } from './objective-config.ts'
+import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { RUN_STATUSES } from './run.ts'
 
 export const failureSchema = z.strictObject({

@@ -13,7 +13,7 @@ import { adamWUpdate, clipCoefficient, globalNorm, type Trained } from './optim/
 import { scheduleFactor } from './optim/schedule.ts'
 import type { NamedArrays } from './weights/initial.ts'
 
-/** Tensors by name. A step's batch holds `0/ids`, `0/patches`, … and, with gradient accumulation, `1/ids`, … */
+/** Tensors by name. A step's batch holds `0/ids`, `0/mismatched/ids`, … and, with gradient accumulation, `1/ids`, … */
 export type NamedTensors = Readonly<Record<string, tf.Tensor>>
 
 /** What a step is made of: it reads and assigns `variables` and nothing else. */
@@ -174,8 +174,16 @@ function gradientsOf(model: MultimodalLm, trained: readonly Trained[], objective
 }
 
 function microBatch(batch: NamedTensors, index: number): Batch {
-  const prefix = `${index}/`
-  return Object.fromEntries(
-    Object.entries(batch).flatMap(([name, tensor]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), tensor]] : [])),
-  ) as unknown as Batch
+  return nested(batch, `${index}/`) as unknown as Batch
+}
+
+/** The tensors under a prefix by the rest of their names; `mismatched/ids` becomes `{ mismatched: { ids } }`. */
+function nested(tensors: NamedTensors, prefix: string): object {
+  const made: Record<string, unknown> = {}
+  for (const [name, tensor] of Object.entries(tensors)) {
+    if (!name.startsWith(prefix)) continue
+    const [first, ...rest] = name.slice(prefix.length).split('/')
+    made[first!] ??= rest.length === 0 ? tensor : nested(tensors, `${prefix}${first}/`)
+  }
+  return made
 }

@@ -18,11 +18,13 @@ export interface EncodedSample {
   readonly id: string
   readonly image: ImageRef | null
   readonly rows: readonly EncodedRow[]
+  /** The prompt under the two answers of another sample, where the objective needs it. */
+  readonly mismatched?: readonly EncodedRow[]
 }
 
 export interface EncodedData {
   readonly samples: readonly EncodedSample[]
-  /** Left out because a row is longer than maxLength. */
+  /** Left out because a row is longer than maxLength (or would be under every other sample's answers, where they are needed). */
   readonly tooLong: readonly string[]
 }
 
@@ -35,17 +37,20 @@ export function encodeSamples(
   tokenizer: ChatTokenizer,
   numImageTokens: number,
   maxLength: number,
-  { needsReference: needsPairs = false, usesImages = true }: Partial<Pick<Objective, 'needsReference' | 'usesImages'>> = {},
+  { needsPairs = false, needsMismatched = false, usesImages = true }: Partial<Pick<Objective, 'needsPairs' | 'needsMismatched' | 'usesImages'>> = {},
 ): EncodedData {
   const encoded: EncodedSample[] = []
   const tooLong: string[] = []
-  for (const given of samples) {
+  const encode = (turns: readonly Turn[]) => encodeRow(tokenizer, turns, numImageTokens)
+  const isTooLong = (row: EncodedRow) => row.ids.length > maxLength
+  for (const [index, given] of samples.entries()) {
     const sample = usesImages ? given : withoutImage(given)
     if (needsPairs && sample.content.kind !== 'preferences')
       throw new LabError('invalid-input', `the objective needs preference pairs, found ${sample.content.kind}; choose a dataset of preferences`)
-    const rows = conversationsOf(sample).map((turns) => encodeRow(tokenizer, turns, numImageTokens))
-    if (rows.some((row) => row.ids.length > maxLength)) tooLong.push(sample.id)
-    else encoded.push({ id: sample.id, image: sample.image, rows })
+    const rows = conversationsOf(sample).map(encode)
+    const mismatched = needsMismatched ? mismatchedRows(samples, index, encode, isTooLong) : null
+    if (rows.some(isTooLong) || (needsMismatched && mismatched === null)) tooLong.push(sample.id)
+    else encoded.push({ id: sample.id, image: sample.image, rows, ...(mismatched === null ? {} : { mismatched }) })
   }
   if (encoded.length === 0)
     throw new LabError(
@@ -55,6 +60,27 @@ export function encodeSamples(
         : `all ${samples.length} samples are longer than maxLength (${maxLength} tokens); raise it`,
     )
   return { samples: encoded, tooLong }
+}
+
+/**
+ * The prompt of a pair under the answers of the next pair (the first again after the last) with which it is not too long;
+ * null when there is none. Whose answers they are is a matter of the dataset alone, so the reference can be asked once.
+ */
+function mismatchedRows(
+  samples: readonly Sample[],
+  index: number,
+  encode: (turns: readonly Turn[]) => EncodedRow,
+  isTooLong: (row: EncodedRow) => boolean,
+): readonly EncodedRow[] | null {
+  const sample = samples[index]!
+  for (let next = 1; next < samples.length; next++) {
+    const { content } = samples[(index + next) % samples.length]!
+    if (sample.content.kind !== 'preferences' || content.kind !== 'preferences') continue
+    const { chosen, rejected } = content
+    const rows = conversationsOf({ ...sample, content: { ...sample.content, chosen, rejected } }).map(encode)
+    if (!rows.some(isTooLong)) return rows
+  }
+  return null
 }
 
 /** The texts that a sample teaches: its conversation, a question with its answer, or a prompt with either answer. */
@@ -124,6 +150,10 @@ export function chooseBuckets(samples: readonly EncodedSample[]): readonly Bucke
 }
 
 function shapeOf({ rows }: EncodedSample): Bucket {
+  return shapeOfRows(rows)
+}
+
+function shapeOfRows(rows: readonly EncodedRow[]): Bucket {
   return {
     T: bucketLength(Math.max(...rows.map((row) => row.ids.length))),
     A: bucketAnswer(Math.max(...rows.map((row) => row.isAnswer.filter(Boolean).length))),
@@ -163,7 +193,7 @@ export interface BatchSource {
   readonly patchWidth: number
   readonly objective: Objective
   readonly training: Training
-  /** log π_reference of each sample's rows, where the objective needs it. */
+  /** log π_reference of each sample's rows, then of its mismatched ones, where the objective needs them. */
   readonly reference: ReadonlyMap<string, readonly number[]> | null
 }
 
@@ -171,14 +201,16 @@ export interface BatchSource {
 export async function* stepBatches(source: BatchSource, stepsDone: number): AsyncGenerator<StepBatch> {
   const { samples, training } = source
   const buckets = chooseBuckets(samples)
+  // Mismatched rows have one shape: they are few in a run, and a further shape costs a compilation.
+  const mismatchedBucket = source.objective.needsMismatched ? shapeOfRows(samples.flatMap(({ mismatched }) => mismatched ?? [])) : null
   let step = 0
   for (const plan of batchOrder(samples, buckets, training.batchSize * training.gradientAccumulation, training.seed)) {
     if (++step <= stepsDone) continue
-    yield await stepBatch(source, plan)
+    yield await stepBatch(source, plan, mismatchedBucket)
   }
 }
 
-async function stepBatch(source: BatchSource, { indices, bucket, epoch }: Plan): Promise<StepBatch> {
+async function stepBatch(source: BatchSource, { indices, bucket, epoch }: Plan, mismatchedBucket: Bucket | null): Promise<StepBatch> {
   const { training, samples } = source
   const micro: { rows: CollatedRows; chosen: readonly EncodedSample[] }[] = []
   for (let i = 0; i < training.gradientAccumulation; i++) {
@@ -190,11 +222,20 @@ async function stepBatch(source: BatchSource, { indices, bucket, epoch }: Plan):
   const tensors: Record<string, tf.Tensor> = {}
   for (const [i, { rows, chosen }] of micro.entries()) {
     const patches = await patchesTensor(source, chosen.map(({ image }) => image))
-    const reference = Float32Array.from({ length: rows.R }, (_, r) => {
-      const sample = chosen[r % chosen.length]!
-      return source.reference?.get(sample.id)?.[Math.floor(r / chosen.length)] ?? 0
-    })
-    const made = { ...rowTensors(rows), patches, rowWeights: tf.fill([rows.R], weight), referenceLogProbs: tf.tensor1d(reference) }
+    /** What the reference says of the batch's rows, from the `first` of those that it knows of a sample. */
+    const referenceLogProbs = (first: number) =>
+      tf.tensor1d(
+        Float32Array.from({ length: rows.R }, (_, r) => {
+          const known = source.reference?.get(chosen[r % chosen.length]!.id)
+          return known?.[first + Math.floor(r / chosen.length)] ?? 0
+        }),
+      )
+    const made: Record<string, tf.Tensor> = { ...rowTensors(rows), patches, rowWeights: tf.fill([rows.R], weight), referenceLogProbs: referenceLogProbs(0) }
+    if (mismatchedBucket !== null) {
+      const mismatched = collateSamples(source, chosen.map(withMismatchedAnswers), source.objective.rowsPerImage, mismatchedBucket)
+      const others = { ...rowTensors(mismatched), referenceLogProbs: referenceLogProbs(source.objective.rowsPerImage) }
+      for (const [name, tensor] of Object.entries(others)) made[`mismatched/${name}`] = tensor
+    }
     for (const [name, tensor] of Object.entries(made)) tensors[`${i}/${name}`] = tensor
   }
   return {
@@ -203,6 +244,11 @@ async function stepBatch(source: BatchSource, { indices, bucket, epoch }: Plan):
     epoch,
     samples: indices.map((index) => samples[index]!.id),
   }
+}
+
+/** The sample with the mismatched answers in place of its own. */
+export function withMismatchedAnswers(sample: EncodedSample): EncodedSample {
+  return { ...sample, rows: sample.mismatched ?? [] }
 }
 
 /** All first rows (chosen), then, where two are wanted, all second rows (rejected). */

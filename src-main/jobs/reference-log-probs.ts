@@ -8,13 +8,13 @@ import { z } from 'zod'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
-import { answerLogits, imageFeatures, imageTokens, type MultimodalLm } from '../engine/models/multimodal-lm.ts'
-import { answerLogProbs, tokenLogProbs } from '../engine/objectives/log-probs.ts'
-import { chooseBuckets, collateSamples, patchesTensor, rowTensors, type BatchSource, type EncodedSample } from './batches.ts'
+import { imageFeatures, imageTokens, type MultimodalLm } from '../engine/models/multimodal-lm.ts'
+import { rowLogProbs } from '../engine/objectives/log-probs.ts'
+import { chooseBuckets, collateSamples, patchesTensor, rowTensors, withMismatchedAnswers, type BatchSource, type EncodedSample } from './batches.ts'
 import { readJson, sha256, writeWhole } from './files.ts'
 
-const cacheSchema = z.record(z.string(), z.tuple([z.number(), z.number()]))
-/** Chosen and rejected, by sample. */
+const cacheSchema = z.record(z.string(), z.array(z.number()).min(2))
+/** Chosen and rejected, by sample; then, where they are needed, the same of mismatched answers. */
 export type ReferenceLogProbs = ReadonlyMap<string, readonly number[]>
 
 export type ReferenceSource = Pick<BatchSource, 'samples' | 'images' | 'tokenizer' | 'numImageTokens' | 'numPatches' | 'patchWidth'>
@@ -30,7 +30,16 @@ export async function cachedReference(project: string, key: string, samples: rea
   }
 }
 
-export function referenceKey(parts: { readonly model: string; readonly snapshot: string; readonly tokenizer: unknown; readonly preprocess: unknown }): string {
+export function referenceKey(parts: {
+  readonly model: string
+  readonly snapshot: string
+  readonly tokenizer: unknown
+  readonly preprocess: unknown
+  /** Of length desensitising. */
+  readonly ldAlpha: number
+  /** What decides whose answers stand under a prompt as mismatched ones; null: there are none. */
+  readonly mismatched: { readonly maxLength: number } | null
+}): string {
   return sha256(JSON.stringify(parts))
 }
 
@@ -40,16 +49,17 @@ export async function* computeReference(
   key: string,
   model: MultimodalLm,
   source: ReferenceSource,
-  batchSize: number,
+  { batchSize, ldAlpha = 1 }: { readonly batchSize: number; readonly ldAlpha?: number },
   signal: AbortSignalLike,
 ): AsyncGenerator<JobEvent, ReferenceLogProbs> {
   const { samples } = source
   yield { kind: 'part', name: 'reference log-probabilities', of: samples.length }
-  const values = new Map<string, readonly [number, number]>()
+  const values = new Map<string, readonly number[]>()
   for (let at = 0; at < samples.length; at += batchSize) {
     const group = samples.slice(at, at + batchSize)
-    const [chosen, rejected] = await pairLogProbs(model, source, group)
-    group.forEach(({ id }, i) => values.set(id, [chosen[i]!, rejected[i]!]))
+    const own = await pairLogProbs(model, source, group, ldAlpha)
+    const mismatched = group[0]!.mismatched === undefined ? [] : await pairLogProbs(model, source, group.map(withMismatchedAnswers), ldAlpha)
+    group.forEach(({ id }, i) => values.set(id, [...own, ...mismatched].map((column) => column[i]!)))
     yield { kind: 'progress', done: Math.min(at + batchSize, samples.length), of: samples.length }
     if (signal.aborted) throw new LabError('cancelled', 'cancelled while computing reference log-probabilities')
   }
@@ -57,19 +67,17 @@ export async function* computeReference(
   return values
 }
 
-/** Summed log-probabilities of both answers of each pair, in nats: [chosen, rejected], each as long as `group`. */
+/** Log-probabilities of both answers of each pair, in nats: [chosen, rejected], each as long as `group`. @param ldAlpha of length desensitising */
 export async function pairLogProbs(
   model: MultimodalLm,
   source: Omit<ReferenceSource, 'samples'>,
   group: readonly EncodedSample[],
+  ldAlpha = 1,
 ): Promise<readonly [Float32Array, Float32Array]> {
   const rows = collateSamples(source, group, 2, chooseBuckets(group).at(-1)!)
   const patches = await patchesTensor(source, group.map(({ image }) => image))
   const tensors = rowTensors(rows)
-  const result = tf.tidy(() => {
-    const logits = answerLogits(model, tensors, imageTokens(model, imageFeatures(model, patches)))
-    return answerLogProbs(tokenLogProbs(logits, tf.reshape(tensors.answerIds, [-1]) as tf.Tensor1D), tensors.answerMask)
-  })
+  const result = tf.tidy(() => rowLogProbs(model, tensors, imageTokens(model, imageFeatures(model, patches)), ldAlpha))
   const values = result.dataSync() as Float32Array
   tf.dispose([result, patches, tensors as unknown as tf.NamedTensorMap])
   return [values.slice(0, group.length), values.slice(group.length)]

@@ -58,13 +58,15 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     patchWidth: patchWidth(spec.visionEncoder),
   }
   let reference: BatchSource['reference'] = null
-  if (objective.needsReference) {
-    const key = referenceKey({ model: start.identity, snapshot, tokenizer: tokenizerFiles, preprocess })
+  if (objective.reference !== null) {
+    const { ldAlpha } = objective.reference
+    const mismatched = objective.needsMismatched ? { maxLength: training.maxLength } : null
+    const key = referenceKey({ model: start.identity, snapshot, tokenizer: tokenizerFiles, preprocess, ldAlpha, mismatched })
     reference = await cachedReference(job.project, key, data.samples)
     if (reference === null) {
       const held = heldModel(start)
       try {
-        reference = yield* computeReference(job.project, key, held.model, source, training.batchSize, signal)
+        reference = yield* computeReference(job.project, key, held.model, source, { batchSize: training.batchSize, ldAlpha }, signal)
       } finally {
         held.dispose()
       }

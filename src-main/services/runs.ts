@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import type { JobEvent, TokenizerJob, TrainJob } from '../domain/job.ts'
 import { TRAINING_METRICS } from '../domain/metric.ts'
+import { needsPairs } from '../domain/objective-config.ts'
 import { parse } from '../domain/parse.ts'
 import { runConfigSchema, type Start } from '../domain/run-config.ts'
 import type { LogLine, RunRequest, RunRow, RunView, Series } from '../domain/run-view.ts'
@@ -153,7 +154,7 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
   return {
     async start(request: RunRequest): Promise<{ runId: string }> {
       const dataset = datasets.named(request.dataset)
-      const expected = request.training.objective.kind === 'dpo' ? ['preferences'] : ['conversations', 'preferences']
+      const expected = needsPairs(request.training.objective.kind) ? ['preferences'] : ['conversations', 'preferences']
       if (!expected.includes(dataset.kind))
         throw new LabError(
           'invalid-input',

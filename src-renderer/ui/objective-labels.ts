@@ -5,6 +5,11 @@ import type { RunRow } from '../../src-main/domain/run-view.ts'
 export const objectiveLabels: Readonly<Record<RunRow['objective'], string>> = {
   sft: 'SFT',
   dpo: 'DPO',
+  mpo: 'MPO',
+  simpo: 'SimPO',
+  cpo: 'CPO',
+  orpo: 'ORPO',
+  kto: 'KTO',
   'caption-words': 'Caption words',
   text: 'Text alone',
 }

@@ -7,7 +7,8 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from '../../src-main/domain/parse.ts'
-import { objectiveSchema, runConfigSchema, startSchema, trainingSchema } from '../../src-main/domain/run-config.ts'
+import { objectiveSchema } from '../../src-main/domain/objective-config.ts'
+import { runConfigSchema, startSchema, trainingSchema } from '../../src-main/domain/run-config.ts'
 import type { Start } from '../../src-main/domain/run-config.ts'
 import { tinyProject, type TinyProject } from '../jobs/evaluate/tiny-project.ts'
 import { aTrainJob, follow, openEngineWithOwnCache, SMALL_SPEC, weightsOf } from '../jobs/tiny-training.ts'
@@ -39,7 +40,6 @@ const BASE: Json = {
 const CHANGES: Readonly<Record<string, Json>> = {
   'objective.kind': { objective: { kind: 'sft' } },
   'objective.beta': { objective: { kind: 'dpo', beta: 0.4 } },
-  'objective.labelSmoothing': { objective: { kind: 'dpo', labelSmoothing: 0.2 } },
   learningRate: { learningRate: 1e-3 },
   steps: { steps: 2 },
   batchSize: { batchSize: 3 },
@@ -101,8 +101,9 @@ describe('every setting that is changed changes something', () => {
     }
   }
 
-  it('the cases are the settings that there are', () => {
-    expect(Object.keys(CHANGES).sort()).toEqual(flat(trainingSchema.parse(BASE)).sort())
+  it('the cases are the settings that there are; the objectives’ own have theirs beside the objectives', () => {
+    const settings = flat(trainingSchema.parse(BASE)).filter((setting) => !/^objective\.(?!kind$|beta$)/.test(setting))
+    expect(Object.keys(CHANGES).sort()).toEqual(settings.sort())
   })
 
   it('the same settings change nothing', async () => {
@@ -172,6 +173,35 @@ describe('a setting outside its range', () => {
     ])
     expect(faultOf(() => parse(trainingSchema, { objective: { kind: 'sft', beta: 0.1 } })).message).toContain('beta')
     expect(faultOf(() => parse(objectiveSchema, { kind: 'ppo' })).message).toContain('kind')
+  })
+
+  it('of an objective that nothing would read is refused, with those that would', () => {
+    const fault = (objective: Json) => {
+      const { details, message } = faultOf(() => parse(objectiveSchema, objective))
+      return [details['path'], message] as const
+    }
+    for (const objective of [
+      { kind: 'dpo', lossType: 'hinge', labelSmoothing: 0.1 },
+      { kind: 'mpo', lossType: ['ipo', 'sft'], lossWeights: [1, 1], labelSmoothing: 0.1 },
+      { kind: 'cpo', lossType: 'ipo', labelSmoothing: 0.1 },
+    ])
+      expect(fault(objective)).toEqual([['labelSmoothing'], expect.stringContaining('sigmoid')])
+    expect(fault({ kind: 'dpo', lossType: 'bco_pair', fDivergenceType: 'js_divergence' })).toEqual([['fDivergenceType'], expect.stringContaining('sigmoid_norm')])
+    expect(fault({ kind: 'dpo', lossType: 'exo_pair' })).toEqual([['labelSmoothing'], expect.stringContaining('above 0')])
+  })
+
+  it('of a mix: every loss once, with one weight each, not all of them 0', () => {
+    const pathOf = (lossType: string[], lossWeights: number[]) =>
+      faultOf(() => parse(objectiveSchema, { kind: 'mpo', lossType, lossWeights })).details['path']
+    expect(pathOf(['sigmoid', 'sft'], [1])).toEqual(['lossWeights'])
+    expect(pathOf(['sigmoid', 'sigmoid'], [1, 1])).toEqual(['lossType'])
+    expect(pathOf(['sigmoid', 'sft'], [0, 0])).toEqual(['lossWeights'])
+    expect(pathOf(['sigmoid', 'ppo'], [1, 1])).toEqual(['lossType', '1'])
+    expect(pathOf([], [])).toEqual(['lossType'])
+  })
+
+  it('of a run that was written before a setting existed gets its default', () => {
+    expect(parse(objectiveSchema, { kind: 'dpo', beta: 0.2, labelSmoothing: 0.1 })).toMatchObject({ lossType: 'sigmoid', rpoAlpha: 0, ldAlpha: 1 })
   })
 
   it('that does not exist is refused, in a module too', () => {

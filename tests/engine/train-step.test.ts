@@ -1,33 +1,16 @@
-// One optimiser step: what accumulation, freezing, checkpointing, clipping and a spoiled batch may and may not change, and
-// whole runs of TRL's trainers step by step.
+// One optimiser step: what accumulation, freezing, checkpointing, clipping and a spoiled batch may and may not change.
 
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { MODULES, multimodalLmSpecSchema } from '../../src-main/domain/model-spec.ts'
+import { MODULES } from '../../src-main/domain/model-spec.ts'
 import type { Training } from '../../src-main/domain/run-config.ts'
-import { answerLogits, imageFeatures, imageTokens, type MultimodalLm } from '../../src-main/engine/models/multimodal-lm.ts'
-import { answerLogProbs, tokenLogProbs } from '../../src-main/engine/objectives/log-probs.ts'
+import type { MultimodalLm } from '../../src-main/engine/models/multimodal-lm.ts'
 import { createObjective, type Batch, type Objective } from '../../src-main/engine/objectives/objective.ts'
-import { collateRows, type EncodedRow } from '../../src-main/engine/text/collate.ts'
-import { createChatTokenizer } from '../../src-main/engine/text/tokenizer.ts'
-import {
-  createTrainStep,
-  stepNumbers,
-  trainableModel,
-  type NamedTensors,
-  type TrainableModel,
-} from '../../src-main/engine/train-step.ts'
-import { languageModelSpec } from '../../src-main/engine/models/language/families.ts'
-import { initialWeights, type NamedArrays } from '../../src-main/engine/weights/initial.ts'
-import { splitByModule } from '../../src-main/engine/weights/names.ts'
-import { readSafetensors } from '../../src-main/engine/weights/safetensors.ts'
+import { createTrainStep, stepNumbers, trainableModel, type TrainableModel } from '../../src-main/engine/train-step.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
-import { rowTensors } from '../../src-main/jobs/batches.ts'
 import { expectClose } from '../support/all-close.ts'
 import { expectNoLeak } from '../support/no-leak.ts'
-import { describeParity, parityFolder } from '../support/read-parity.ts'
+import { runner } from '../support/step-runner.ts'
 import { aBatch, aRow, aTraining, livelyWeights, TINY } from '../support/tiny-model.ts'
 
 beforeAll(() => openBackend('native'))
@@ -42,27 +25,6 @@ function open(training: Training): {
 } {
   const trainable = trainableModel(TINY, livelyWeights(1), training)
   return { trainable, run: runner(trainable, training) }
-}
-
-/** Runs step number `step` on micro-batches and gives the numbers it logs. */
-function runner(trainable: TrainableModel, training: Training) {
-  const step = createTrainStep(trainable, createObjective(training.objective), training)
-  return (number: number, ...batches: Batch[]): Record<string, number> => {
-    const scalars = Object.fromEntries(
-      Object.entries(stepNumbers(training, number)).map(([name, value]) => [name, tf.scalar(value)]),
-    )
-    const outputs = step.run(named(...batches), scalars)
-    expect(Object.keys(outputs).sort()).toEqual([...step.outputs].sort())
-    const numbers = Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, value.dataSync()[0]!]))
-    tf.dispose([outputs, scalars])
-    return numbers
-  }
-}
-
-function named(...batches: Batch[]): NamedTensors {
-  return Object.fromEntries(
-    batches.flatMap((batch, i) => Object.entries(batch).map(([name, tensor]) => [`${i}/${name}`, tensor as tf.Tensor])),
-  )
 }
 
 /** Four samples (SFT: rows of 3, 2, 4 and 1 answer tokens; DPO: pairs) from `from` to `to`, weighed as parts of the four. */
@@ -247,165 +209,5 @@ describe('the same seed', () => {
       return [1, 2, 3, 4, 5].map((step) => run(step, batchOf('dpo')))
     }
     expect(curve()).toEqual(curve())
-  })
-})
-
-describeParity('training', (read) => {
-  interface Logged {
-    readonly config: { readonly beta?: number; readonly learning_rate: number }
-    readonly log: readonly Readonly<Record<string, number>>[]
-  }
-  interface Recorded {
-    readonly rows: readonly { readonly prompt: string; readonly chosen: string; readonly rejected: string }[]
-    readonly tokenised_first_row: Readonly<Record<'prompt_ids' | 'chosen_ids' | 'rejected_ids', number[]>>
-    readonly sft: Logged
-    readonly dpo_sigmoid: Logged
-  }
-  const BATCH = 4
-  const folder = join(parityFolder, 'training')
-  const tokenizerFolder = join(parityFolder, 'tokenizers', 'qwen2_like')
-  const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
-  const tokenizer = () =>
-    createChatTokenizer({
-      tokenizer: readJson(join(tokenizerFolder, 'tokenizer.json')),
-      config: {
-        ...readJson(join(tokenizerFolder, 'tokenizer_config.json')),
-        chat_template: readFileSync(join(tokenizerFolder, 'chat_template.jinja'), 'utf8'),
-      },
-    })
-  const recorded = () => read().json as Recorded
-  const languageModelOf = (name: string): NamedArrays =>
-    splitByModule(readSafetensors(readFileSync(join(folder, name, 'model.safetensors')))).modules.languageModel
-
-  /** The recorded text-only model; an encoder that no row looks at stands beside it, frozen. */
-  function openRecorded(kind: 'text' | 'dpo', { config, log }: Logged) {
-    const spec = multimodalLmSpecSchema.parse({
-      ...TINY,
-      languageModel: languageModelSpec(readJson(join(folder, 'model', 'config.json'))),
-    })
-    const training = aTraining({
-      objective: kind === 'text' ? { kind } : { kind, beta: config.beta },
-      learningRate: config.learning_rate,
-      steps: log.length,
-      schedule: 'cosine',
-      warmupRatio: 2 / log.length,
-      weightDecay: 0.05,
-      maxGradientNorm: 1,
-      modules: { visionEncoder: { train: false }, projector: { train: false } },
-    })
-    const trainable = trainableModel(spec, { ...initialWeights(spec, 0), languageModel: languageModelOf('model') }, training)
-    return { trainable, training, run: runner(trainable, training) }
-  }
-
-  function rowsOf(answer: 'chosen' | 'rejected'): EncodedRow[] {
-    const { encode, endId } = tokenizer()
-    return recorded().rows.map((row) => {
-      const [prompt, words] = [encode(row.prompt), [...encode(row[answer]), endId]]
-      return { ids: [...prompt, ...words], isAnswer: [...prompt.map(() => false), ...words.map(() => true)] }
-    })
-  }
-
-  /** Rows in file order, four at a time, from the beginning again at the end. */
-  function rowsOfStep(rows: readonly EncodedRow[], step: number): EncodedRow[] {
-    return Array.from({ length: BATCH }, (_, i) => rows[((step - 1) * BATCH + i) % rows.length]!)
-  }
-
-  function textBatch(rows: readonly EncodedRow[], images: number, weight: number, references: readonly number[]): Batch {
-    return {
-      ...rowTensors(collateRows({ padId: 0, imageId: 3 }, rows, images, 4, { T: 48, A: 32 })),
-      patches: tf.zeros([images, 4, 192]),
-      rowWeights: tf.fill([rows.length], weight),
-      referenceLogProbs: tf.tensor1d([...references]),
-    }
-  }
-
-  function logProbsOf(model: MultimodalLm, rows: readonly EncodedRow[]): number[] {
-    return Array.from(
-      tf.tidy(() => {
-        const batch = textBatch(
-          rows,
-          rows.length,
-          1,
-          rows.map(() => 0),
-        )
-        const logits = answerLogits(model, batch, imageTokens(model, imageFeatures(model, batch.patches)))
-        return answerLogProbs(
-          tokenLogProbs(logits, tf.reshape(batch.answerIds, [-1]) as tf.Tensor1D),
-          batch.answerMask,
-        ).dataSync()
-      }),
-    )
-  }
-
-  /** Six steps of float32 on both sides: each number to 2e-4 of its size, or 2e-5. */
-  function expectLogged(
-    step: number,
-    found: Readonly<Record<string, number>>,
-    expected: Readonly<Record<string, number>>,
-    names: readonly string[],
-  ) {
-    for (const name of names) {
-      const allowed = Math.max(2e-5, 2e-4 * Math.abs(expected[name]!))
-      expect(
-        Math.abs(found[name]! - expected[name]!),
-        `${name} of step ${step}: ${found[name]} for ${expected[name]}`,
-      ).toBeLessThanOrEqual(allowed)
-    }
-  }
-
-  function expectWeights({ variables }: TrainableModel, name: string) {
-    for (const [key, { values }] of Object.entries(languageModelOf(name)))
-      // A key's bias has no gradient but rounding, which Adam brings to the size of the rate.
-      if (!key.endsWith('k_proj.bias')) expectClose(variables[`languageModel/${key}`]!, values, 2e-4, key)
-  }
-
-  it('the same tokens', () => {
-    const { tokenised_first_row: expected } = recorded()
-    for (const answer of ['chosen', 'rejected'] as const) {
-      const { ids, isAnswer } = rowsOf(answer)[0]!
-      expect(ids.filter((_, i) => !isAnswer[i])).toEqual(expected.prompt_ids)
-      expect(ids.filter((_, i) => isAnswer[i])).toEqual(expected[`${answer}_ids`])
-    }
-  })
-
-  it('SFT: loss, gradient norm and entropy of every step, and the weights at the end', () => {
-    const logged = recorded().sft
-    const { run, trainable, training } = openRecorded('text', logged)
-    const rows = rowsOf('chosen')
-    logged.log.forEach((expected, i) => {
-      const batch = rowsOfStep(rows, i + 1)
-      const tokens = batch.reduce((sum, { isAnswer }) => sum + isAnswer.filter(Boolean).length, 0)
-      const found = run(
-        i + 1,
-        textBatch(
-          batch,
-          BATCH,
-          1 / tokens,
-          batch.map(() => 0),
-        ),
-      )
-      expectLogged(i + 1, found, expected, ['loss', 'grad_norm', 'entropy', 'mean_token_accuracy'])
-      expect(stepNumbers(training, i + 1)['learning_rate/languageModel']).toBeCloseTo(expected['learning_rate']!, 12)
-    })
-    expectWeights(trainable, 'sft')
-  })
-
-  it('DPO: loss, gradient norm, rewards, log-probabilities and logits of every step, and the weights at the end', () => {
-    const logged = recorded().dpo_sigmoid
-    const { run, trainable } = openRecorded('dpo', logged)
-    const [chosen, rejected] = [rowsOf('chosen'), rowsOf('rejected')]
-    const reference = { chosen: logProbsOf(trainable.model, chosen), rejected: logProbsOf(trainable.model, rejected) }
-    logged.log.forEach((expected, i) => {
-      const indices = Array.from({ length: BATCH }, (_, j) => (i * BATCH + j) % chosen.length)
-      const rows = [...indices.map((j) => chosen[j]!), ...indices.map((j) => rejected[j]!)]
-      const references = [...indices.map((j) => reference.chosen[j]!), ...indices.map((j) => reference.rejected[j]!)]
-      const found = run(i + 1, textBatch(rows, BATCH, 1 / BATCH, references))
-      const names = Object.keys(expected).filter((name) => /^(loss|grad_norm|rewards\/(?!acc)|logps\/|logits\/)/.test(name))
-      expect(names.length).toBe(9)
-      expectLogged(i + 1, found, expected, names)
-      // At the first two steps every margin is rounding: who is ahead says nothing.
-      if (i >= 2) expect(found['rewards/accuracies']).toBe(expected['rewards/accuracies'])
-    })
-    expectWeights(trainable, 'dpo_sigmoid')
   })
 })

@@ -255,7 +255,7 @@ describe('samples as tokens', () => {
     category: null,
     region: [],
   }
-  const encode = (content: Content, image = true, needs: { needsReference?: boolean; usesImages?: boolean } = {}) =>
+  const encode = (content: Content, image = true, needs: { needsPairs?: boolean; usesImages?: boolean } = {}) =>
     encodeSamples([sample(content, image)], tokenizer, I, 512, needs).samples[0]!
   const imageTokensIn = (ids: readonly number[]) => ids.filter((id) => id === tokenizer.imageId).length
   const wordsOf = ({ rows }: EncodedSample) =>

@@ -53,7 +53,7 @@ const source = () => ({
 async function compute(key: string, batchSize: number, signal = { aborted: false }) {
   const held = heldModel(model)
   const events: JobEvent[] = []
-  const running = computeReference(tiny.project, key, held.model, source(), batchSize, signal)
+  const running = computeReference(tiny.project, key, held.model, source(), { batchSize }, signal)
   try {
     for (;;) {
       const { done, value } = await running.next()
@@ -115,16 +115,26 @@ describe('the cache', () => {
     expect(readdirSync(join(tiny.project, 'cache', 'reference-log-probs'))).toEqual(before)
   })
 
-  it('has a key that model, pairs, tokenizer and preprocessing decide, each of them', () => {
-    const parts = { model: 'm', snapshot: 's', tokenizer: { config: { chat_template: 't' } }, preprocess: model.preprocess }
+  it('has a key that whatever decides the values decides too, each part of it', () => {
+    const parts = {
+      model: 'm',
+      snapshot: 's',
+      tokenizer: { config: { chat_template: 't' } },
+      preprocess: model.preprocess,
+      ldAlpha: 1,
+      mismatched: null as { maxLength: number } | null,
+    }
     const keys = [
       parts,
       { ...parts, model: 'n' },
       { ...parts, snapshot: 'r' },
       { ...parts, tokenizer: { config: { chat_template: 'u' } } },
       { ...parts, preprocess: [] },
+      { ...parts, ldAlpha: 0.5 },
+      { ...parts, mismatched: { maxLength: 64 } },
+      { ...parts, mismatched: { maxLength: 128 } },
     ].map(referenceKey)
-    expect(new Set(keys).size).toBe(5)
+    expect(new Set(keys).size).toBe(8)
     expect(referenceKey(structuredClone(parts))).toBe(keys[0])
   })
 })

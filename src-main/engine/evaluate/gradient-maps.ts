@@ -4,15 +4,9 @@
 // tokens: one backward pass gives every gradient, and the losses' own gradients follow from them in closed form.
 
 import * as tf from '@tensorflow/tfjs'
-import { answerLogits, type MultimodalLm, type TextRows } from '../models/multimodal-lm.ts'
+import type { MultimodalLm } from '../models/multimodal-lm.ts'
 import { gradients } from '../nn/gradients.ts'
-import { answerLogProbs, tokenLogProbs } from '../objectives/log-probs.ts'
-
-/** Rows with the answers that they end in. */
-export interface AnswerRows extends TextRows {
-  readonly answerIds: tf.Tensor2D
-  readonly answerMask: tf.Tensor2D
-}
+import { rowLogProbs, type AnswerRows } from '../objectives/log-probs.ts'
 
 /** Maps of one pair, (I) each. */
 export interface PairMaps {
@@ -82,10 +76,4 @@ export function pairMaps(
       logProbs: own,
     }
   })
-}
-
-/** log π of each row's answer, in nats. @param tokens (R, I, D) @returns (R) */
-function rowLogProbs(model: MultimodalLm, rows: AnswerRows, tokens: tf.Tensor): tf.Tensor1D {
-  const logits = answerLogits(model, rows, tokens) // (R·A, V)
-  return answerLogProbs(tokenLogProbs(logits, tf.reshape(rows.answerIds, [-1]) as tf.Tensor1D), rows.answerMask)
 }

@@ -19,3 +19,11 @@ export function withGradient(inputs: readonly tf.Tensor[], forward: (...inputs: 
     return { value, gradFunc: gradient }
   })(...inputs)
 }
+
+/**
+ * Evaluates f and keeps nothing for a backward pass: for what is only logged, and for what is a constant to the gradient
+ * although it depends on the weights.
+ */
+export function withoutGradient<T extends tf.Tensor>(f: () => T): T {
+  return tf.customGrad(() => ({ value: f(), gradFunc: () => [] }))() as T
+}

@@ -18,7 +18,9 @@ export function captionWords(): Objective {
     kind: 'caption-words',
     rowsPerImage: 1,
     weighsTokens: false,
-    needsReference: false,
+    needsPairs: false,
+    reference: null,
+    needsMismatched: false,
     usesImages: true,
     metricNames: [],
     loss(model, batch) {

@@ -14,7 +14,9 @@ export function sft(kind: 'sft' | 'text' = 'sft'): Objective {
     usesImages,
     rowsPerImage: 1,
     weighsTokens: true,
-    needsReference: false,
+    needsPairs: false,
+    reference: null,
+    needsMismatched: false,
     metricNames: ['mean_token_accuracy', 'entropy'],
     loss(model, batch) {
       const logits = answerLogits(model, batch, usesImages ? imageTokens(model, imageFeatures(model, batch.patches)) : null) // (R·A, V)

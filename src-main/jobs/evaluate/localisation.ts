@@ -50,7 +50,7 @@ export const measureLocalisation: Measurement = async function* (bench) {
     tokenizer,
     numImageTokens,
     maxPositionEmbeddings,
-    { needsReference: true },
+    { needsPairs: true },
   )
   if (tooLong.length > 0)
     yield {

@@ -14,7 +14,7 @@ export const measurePreferences: Measurement = async function* (bench) {
   const samples = drawSamples(pairs, settings.preferences.limit, settings.seed, 'preferences')
   const { maxPositionEmbeddings } = model.spec.languageModel
   const { samples: encoded, tooLong } = encodeSamples(samples, tokenizer, measured.numImageTokens, maxPositionEmbeddings, {
-    needsReference: true,
+    needsPairs: true,
   })
   if (tooLong.length > 0)
     yield {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, expect, it } from 'vitest'
 import { MODULES, type Module, type MultimodalLmSpec } from '../../../src-main/domain/model-spec.ts'
+import { objectiveSchema } from '../../../src-main/domain/objective-config.ts'
 import { pairMaps } from '../../../src-main/engine/evaluate/gradient-maps.ts'
 import { collectAnswers, eagerDecoder, generateTokens, greedyAnswers } from '../../../src-main/engine/generate.ts'
 import { languageModelSpec } from '../../../src-main/engine/models/language/families.ts'
@@ -17,9 +18,8 @@ import {
   visionLastHiddenState,
   visionPooled,
 } from '../../../src-main/engine/models/vision-encoder.ts'
-import { dpo } from '../../../src-main/engine/objectives/dpo.ts'
 import { answerLogProbs, tokenLogProbs } from '../../../src-main/engine/objectives/log-probs.ts'
-import type { Batch, Objective } from '../../../src-main/engine/objectives/objective.ts'
+import { createObjective, type Batch, type Objective } from '../../../src-main/engine/objectives/objective.ts'
 import { sft } from '../../../src-main/engine/objectives/sft.ts'
 import type { Weights } from '../../../src-main/engine/shapes.ts'
 import { collateRows, type EncodedRow } from '../../../src-main/engine/text/collate.ts'
@@ -308,7 +308,7 @@ describeParity('llava_siglip_qwen2', (read) => {
   it('DPO: loss against the reference, rewards, log-probabilities and every gradient', () => {
     const held = open()
     const batch = batchOf(held, [...rowsOf(held, 'chosen'), ...rowsOf(held, 'rejected')], 2, false)
-    const metrics = expectObjective(held, dpo({ beta, labelSmoothing: 0 }), batch, 'dpo')
+    const metrics = expectObjective(held, createObjective(objectiveSchema.parse({ kind: 'dpo', beta })), batch, 'dpo')
     for (const [metric, name] of [
       ['rewards/chosen', 'dpo.rewards.chosen'],
       ['rewards/rejected', 'dpo.rewards.rejected'],

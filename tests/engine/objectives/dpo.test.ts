@@ -1,99 +1,21 @@
-// DPO by its laws: the loss alone on given log-probabilities, then the whole objective on a tiny model.
+// DPO and its mixes by their laws, on a tiny model; the losses alone have their own file.
 
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { dpo, dpoLosses, type PairLogProbs } from '../../../src-main/engine/objectives/dpo.ts'
-import type { Batch } from '../../../src-main/engine/objectives/objective.ts'
+import { objectiveSchema } from '../../../src-main/domain/objective-config.ts'
+import { createObjective, type Batch } from '../../../src-main/engine/objectives/objective.ts'
 import { answerLogits, imageFeatures, imageTokens, type MultimodalLm } from '../../../src-main/engine/models/multimodal-lm.ts'
 import { answerLogProbs, tokenLogProbs } from '../../../src-main/engine/objectives/log-probs.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { heldModel } from '../../../src-main/jobs/held-model.ts'
-import { expectClose, expectFinite } from '../../support/all-close.ts'
-import { aTensor, expectSlopes } from '../../support/finite-differences.ts'
+import { expectFinite } from '../../support/all-close.ts'
 import { aBatch, aRow, livelyWeights, TINY } from '../../support/tiny-model.ts'
 
 beforeAll(() => openBackend('native'))
 
-const pair = (chosen: readonly number[], rejected: readonly number[]): PairLogProbs => ({
-  chosen: tf.tensor1d([...chosen]),
-  rejected: tf.tensor1d([...rejected]),
-})
-/** Pairs whose margin, before β, is as given. */
-const withMargins = (...margins: number[]) =>
-  pair(
-    margins,
-    margins.map(() => 0),
-  )
-const zeros = (count: number) => pair(new Array<number>(count).fill(0), new Array<number>(count).fill(0))
-
-describe('the loss of a pair', () => {
-  it('is ln 2 with zero rewards where the policy is the reference', () => {
-    const both = pair([-3, -40], [-7, -1])
-    for (const labelSmoothing of [0, 0.2]) {
-      const { losses, chosenRewards, rejectedRewards, margins } = dpoLosses(both, both, 0.1, labelSmoothing)
-      expectClose(losses, [Math.LN2, Math.LN2], 1e-7)
-      for (const zero of [chosenRewards, rejectedRewards, margins]) expect(Array.from(zero.dataSync())).toEqual([0, 0])
-    }
-  })
-
-  it('of margins 0, 1, 2 is softplus(−m), by hand', () => {
-    // softplus(0) = ln 2 = 0.6931472; softplus(−1) = ln(1 + e⁻¹) = ln 1.3678794 = 0.3132617;
-    // softplus(−2) = ln(1 + e⁻²) = ln 1.1353353 = 0.1269280. Their mean is 1.1333369 / 3 = 0.3777790.
-    const { losses } = dpoLosses(withMargins(0, 1, 2), zeros(3), 1)
-    expectClose(losses, [0.6931472, 0.3132617, 0.126928], 1e-6)
-    expectClose(tf.mean(losses), [0.377779], 1e-6)
-  })
-
-  it('takes rewards against the reference, times β', () => {
-    // chosen 0.1·(−3 − (−5)) = 0.2; rejected 0.1·(−4 − (−1)) = −0.3; margin 0.5
-    const { chosenRewards, rejectedRewards, margins } = dpoLosses(pair([-3], [-4]), pair([-5], [-1]), 0.1)
-    expectClose(chosenRewards, [0.2], 1e-7)
-    expectClose(rejectedRewards, [-0.3], 1e-7)
-    expectClose(margins, [0.5], 1e-7)
-  })
-
-  it('is finite at margins of ±1000, and so is its gradient', () => {
-    const margins = withMargins(1000, -1000)
-    expectClose(dpoLosses(margins, zeros(2), 1).losses, [0, 1000], 1e-7)
-    expectClose(dpoLosses(margins, zeros(2), 1, 0.25).losses, [250, 750], 1e-7)
-    const slope = tf.grad((chosen: tf.Tensor) =>
-      tf.sum(dpoLosses({ ...margins, chosen: chosen as tf.Tensor1D }, zeros(2), 1).losses),
-    )
-    expectClose(slope(margins.chosen), [0, -1], 1e-6)
-  })
-
-  it('has the gradient −β·σ(−m) by the chosen and +β·σ(−m) by the rejected log-probability', () => {
-    const beta = 0.3
-    const [chosen, rejected] = [aTensor([5], 'chosen', 5), aTensor([5], 'rejected', 5)]
-    const loss = (a: tf.Tensor, b: tf.Tensor) =>
-      dpoLosses({ chosen: a as tf.Tensor1D, rejected: b as tf.Tensor1D }, zeros(5), beta).losses
-    const [byChosen, byRejected] = tf.grads((a: tf.Tensor, b: tf.Tensor) => tf.sum(loss(a, b)))([chosen, rejected])
-    const expected = tf.mul(tf.sigmoid(tf.mul(tf.sub(chosen, rejected), -beta)), beta)
-    expectClose(byChosen!, tf.neg(expected), 1e-6)
-    expectClose(byRejected!, expected, 1e-6)
-    expectSlopes((a, b) => loss(a!, b!), [chosen, rejected])
-  })
-
-  it('with label smoothing ε is that of swapped answers with 1 − ε', () => {
-    const [policy, reference] = [pair([-2, -9], [-6, -3]), pair([-4, -4], [-4, -5])]
-    const swapped = (of: PairLogProbs): PairLogProbs => ({ chosen: of.rejected, rejected: of.chosen })
-    for (const epsilon of [0, 0.1, 0.4])
-      expectClose(
-        dpoLosses(policy, reference, 0.5, epsilon).losses,
-        dpoLosses(swapped(policy), swapped(reference), 0.5, 1 - epsilon).losses,
-        1e-6,
-      )
-    // (1 − 0.1)·softplus(−1) + 0.1·softplus(1) = 0.9·0.3132617 + 0.1·1.3132617
-    expectClose(dpoLosses(withMargins(1), zeros(1), 1, 0.1).losses, [0.4132617], 1e-6)
-  })
-
-  it('says so where a log-probability is not a number', () => {
-    expect(Array.from(dpoLosses(withMargins(Number.NaN, 1), zeros(2), 1).losses.dataSync(), Number.isNaN)).toEqual([true, false])
-  })
-})
-
 describe('the objective', () => {
-  const objective = dpo({ beta: 0.1, labelSmoothing: 0 })
+  const objectiveWith = (settings: Readonly<Record<string, unknown>>) => createObjective(objectiveSchema.parse(settings))
+  const objective = objectiveWith({ kind: 'dpo' })
   const aModel = (): MultimodalLm => heldModel({ spec: TINY, weights: livelyWeights(1) }).model
   const [chosen, rejected] = [
     [aRow(1), aRow(2, { answer: 2 })],
@@ -109,8 +31,8 @@ describe('the objective', () => {
         batch.answerMask,
       ).dataSync(),
     )
-  const numbersOf = (model: MultimodalLm, batch: Batch): Record<string, number> => {
-    const { loss, metrics } = objective.loss(model, batch)
+  const numbersOf = (model: MultimodalLm, batch: Batch, of = objective): Record<string, number> => {
+    const { loss, metrics } = of.loss(model, batch)
     return Object.fromEntries(Object.entries({ loss, ...metrics }).map(([name, value]) => [name, value.dataSync()[0]!]))
   }
   const half = [0.5, 0.5, 0.5, 0.5]
@@ -129,6 +51,45 @@ describe('the objective', () => {
     expect(found['loss']).toBeCloseTo(Math.LN2, 6)
     expect(found['logps/chosen']).toBeCloseTo((referenceLogProbs[0]! + referenceLogProbs[1]!) / 2, 4)
     expect(found['logps/rejected']).toBeCloseTo((referenceLogProbs[2]! + referenceLogProbs[3]!) / 2, 4)
+  })
+
+  describe('a mix', () => {
+    const parts = { rows: [...chosen, ...rejected], images: 2, rowWeights: half, referenceLogProbs: [-5, -6, -7, -8] }
+    const lossOf = (settings: Readonly<Record<string, unknown>>) =>
+      numbersOf(aModel(), aBatch(parts), objectiveWith({ beta: 0.3, ...settings }))['loss']!
+    const sftAlone = () => lossOf({ kind: 'mpo', lossType: ['sft'], lossWeights: [1] })
+
+    it('is the weighted sum of its parts, of which sft is the mean over the chosen answers’ tokens', () => {
+      const losses = ['sigmoid', 'bco_pair', 'ipo', 'apo_zero'] as const
+      const weights = [0.8, 0.2, 0.05, 1.5]
+      const apart = losses.map((lossType) => lossOf({ kind: 'dpo', lossType }))
+      const expected = apart.reduce((sum, loss, i) => sum + weights[i]! * loss, 0.7 * sftAlone())
+      expect(lossOf({ kind: 'mpo', lossType: [...losses, 'sft'], lossWeights: [...weights, 0.7] })).toBeCloseTo(expected, 4)
+      const [, ...tokens] = [0, 3, 2]
+      const logs = logProbsOf(aModel(), aBatch(parts)).slice(0, 2)
+      expect(sftAlone()).toBeCloseTo(-(logs[0]! + logs[1]!) / (tokens[0]! + tokens[1]!), 4)
+    })
+
+    it('of the paper is 0.8 of DPO, 0.2 of BCO and 1 of SFT', () => {
+      const expected = 0.8 * lossOf({ kind: 'dpo' }) + 0.2 * lossOf({ kind: 'dpo', lossType: 'bco_pair' }) + sftAlone()
+      expect(lossOf({ kind: 'mpo' })).toBeCloseTo(expected, 4)
+    })
+
+    it('DPO with an SFT term is a mix of the two', () => {
+      expect(lossOf({ kind: 'dpo', rpoAlpha: 0.5 })).toBeCloseTo(lossOf({ kind: 'dpo' }) + 0.5 * sftAlone(), 4)
+    })
+  })
+
+  it('length desensitising leaves the shorter answer whole and weighs the rest of the longer by α', () => {
+    // The second pair's answers have 2 and 3 tokens: at α = 0 the third is as if it were not there.
+    const model = aModel()
+    const batch = aBatch({ rows: [chosen[1]!, rejected[1]!], images: 1, rowWeights: [1, 1] })
+    const logpsAt = (ldAlpha: number) => numbersOf(model, batch, objectiveWith({ kind: 'dpo', ldAlpha }))
+    const [none, half, all] = [logpsAt(0), logpsAt(0.5), logpsAt(1)]
+    const shortened = { ...batch, answerMask: tf.tensor2d([1, 1, 0, 0, 1, 1, 0, 0], [2, 4]) }
+    expect(none['logps/rejected']).toBeCloseTo(numbersOf(model, shortened)['logps/rejected']!, 5)
+    expect(half['logps/rejected']).toBeCloseTo((none['logps/rejected']! + all['logps/rejected']!) / 2, 4)
+    expect(half['logps/chosen']).toBeCloseTo(all['logps/chosen']!, 5)
   })
 
   it('a batch that is filled up gives the numbers of its real pairs', () => {

@@ -49,7 +49,7 @@ it('shows the settings of the chosen kind only, and starts a new kind from its d
   expect(kind.choices.map((choice) => choice.value)).toEqual(expect.arrayContaining(['sft', 'dpo']))
   expect(named(runFields(start), 'training.objective.beta')).toBeUndefined()
   const changed = withKind(runSchema, start, kind, 'dpo')
-  expect(at(changed, ['training', 'objective'])).toEqual({ kind: 'dpo', beta: 0.1, labelSmoothing: 0 })
+  expect(at(changed, ['training', 'objective'])).toMatchObject({ kind: 'dpo', lossType: 'sigmoid', beta: 0.1, labelSmoothing: 0 })
   expect(at(changed, ['training', 'steps'])).toBe(at(start, ['training', 'steps']))
 })
 
