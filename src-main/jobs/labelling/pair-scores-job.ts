@@ -64,7 +64,7 @@ async function* marginsOf(
   if (job.images.length === 0) return margins
   const { maxPositionEmbeddings } = measured.model.spec.languageModel
   const { samples, tooLong } = encodeSamples(job.pairs.map(asSample), measured.tokenizer, measured.numImageTokens, maxPositionEmbeddings, {
-    needsReference: true,
+    needsPairs: true,
   })
   if (tooLong.length > 0)
     yield {
