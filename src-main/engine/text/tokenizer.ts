@@ -32,52 +32,52 @@ export interface ChatTokenizer {
   encodePrompt(turns: readonly Turn[]): number[]
 }
 
-/** @throws LabError 'corrupt-artifact' naming what the files lack: chat template, image placeholder, end token */
+/**
+ * @throws LabError 'corrupt-artifact' naming what the files lack: chat template, image placeholder, end token, or an image
+ *   placeholder in what the chat template makes of a turn with an image
+ */
 export function createChatTokenizer({ tokenizer: json, config }: TokenizerFiles): ChatTokenizer {
   const tokenizer = new Tokenizer(json, config)
-  const template = config['chat_template']
-  if (typeof template !== 'string')
-    throw new LabError('corrupt-artifact', 'tokenizer_config.json: expected a chat_template; add one, or choose an instruct checkpoint')
-  const chat = new Template(template)
   const idOf = (role: string, text: unknown): number => {
     const id = typeof text === 'string' ? tokenizer.token_to_id(text) : undefined
     if (id === undefined)
       throw new LabError('corrupt-artifact', `the tokenizer has no ${role} token (${JSON.stringify(text)}); add it to tokenizer.json and tokenizer_config.json`)
     return id
   }
-  const text = (value: unknown) => (typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value)
   const endText = text(config['eos_token'])
-  const imageText = text(config['image_token']) ?? '<image>'
+  const imageText = imageTokenText(config)
   const imageId = idOf('image', imageText)
   const endId = idOf('end (eos_token)', endText)
   const padId = idOf('padding', text(config['pad_token']) ?? endText)
-  const encode = (words: string) => tokenizer.encode(words, { add_special_tokens: false }).ids
-
-  const render = (turns: readonly Turn[], addGenerationPrompt: boolean) =>
-    chat.render({
-      messages: turns.map(({ from, text: content }) => ({ role: from === 'human' ? 'user' : 'assistant', content })),
-      add_generation_prompt: addGenerationPrompt,
-      bos_token: text(config['bos_token']) ?? '',
-      eos_token: endText,
-    })
+  const plain = (words: string) => tokenizer.encode(words, { add_special_tokens: false }).ids
+  const { render, takesParts } = chatRenderer(config, imageText, endText)
+  // transformers' processors let the tokenizer put its first token (Llama's <s>) before what their templates write, unless
+  // they wrote it; a tokenizer's own template is taken as it is.
+  const prefix = takesParts ? tokenizer.encode('').ids.filter((id) => id !== endId) : []
+  const withPrefix = (ids: readonly number[]) => (ids.length > 0 && prefix.some((id, i) => ids[i] !== id) ? [...prefix, ...ids] : [...ids])
 
   return {
     vocabSize: Math.max(...tokenizer.get_vocab(true).values()) + 1,
     padId,
     endId,
     imageId,
-    encode,
+    encode: plain,
     // The library refuses an empty list; a model may well answer nothing.
     decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: true })),
-    encodePrompt: (turns) => encode(render(turns, true)),
+    encodePrompt: (turns) => withPrefix(plain(render(turns, true))),
     encodeConversation(turns) {
       const ids: number[] = []
       const isAnswer: boolean[] = []
       const push = (words: string, answer: boolean) => {
-        for (const id of encode(words)) {
+        for (const id of plain(words)) {
           ids.push(id)
           isAnswer.push(answer)
         }
+      }
+      /** A template that ends no answer (LLaVA 1.5's) would teach the model never to stop. */
+      const pushEnd = () => {
+        ids.push(endId)
+        isAnswer.push(true)
       }
       let done = ''
       turns.forEach((turn, i) => {
@@ -93,10 +93,90 @@ export function createChatTokenizer({ tokenizer: json, config }: TokenizerFiles)
         const end = typeof endText === 'string' ? tail.lastIndexOf(endText) : -1
         const cut = end < 0 ? tail.length : end + (endText as string).length
         push(tail.slice(0, cut), true)
+        if (end < 0) pushEnd()
         push(tail.slice(cut), false)
         done = after
       })
-      return { ids, isAnswer }
+      const whole = withPrefix(ids)
+      return { ids: whole, isAnswer: [...new Array<boolean>(whole.length - ids.length).fill(false), ...isAnswer] }
     },
   }
+}
+
+/** A special token as a config gives it: its text, or an object that holds it. */
+function text(value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value
+}
+
+/** The placeholder's text; "<image>" where the files do not say. */
+export function imageTokenText(config: TokenizerFiles['config']): string {
+  const named = text(config['image_token'])
+  return typeof named === 'string' ? named : '<image>'
+}
+
+/** The chat template: one text, or a list of named ones of which "default" is meant. */
+function templateText(config: TokenizerFiles['config']): string {
+  const given = config['chat_template']
+  const chosen = Array.isArray(given)
+    ? (given as { name?: unknown; template?: unknown }[]).find(({ name }, _, all) => name === 'default' || all.length === 1)?.template
+    : given
+  if (typeof chosen !== 'string')
+    throw new LabError('corrupt-artifact', 'tokenizer_config.json: expected a chat_template; add one, or choose an instruct checkpoint')
+  return chosen
+}
+
+/**
+ * Conversations as the template writes them. Some templates take a turn's words as text, with the placeholder in it; those of
+ * multimodal checkpoints take a list of parts, and write the placeholder themselves. Which one this is, is tried.
+ */
+function chatRenderer(
+  config: TokenizerFiles['config'],
+  imageText: string,
+  endText: unknown,
+): { readonly takesParts: boolean; render(turns: readonly Turn[], addGenerationPrompt: boolean): string } {
+  const template = new Template(templateText(config))
+  const asParts = (words: string) => {
+    const image = words.includes(imageText) ? [{ type: 'image' }] : []
+    const rest = words.replace(`${imageText}\n`, '').replace(`\n${imageText}`, '').replace(imageText, '')
+    return [...image, { type: 'text', text: rest }]
+  }
+  const renderAs = (content: (words: string) => unknown, turns: readonly Turn[], addGenerationPrompt: boolean) =>
+    template.render({
+      messages: turns.map(({ from, text: words }) => ({ role: from === 'human' ? 'user' : 'assistant', content: content(words) })),
+      add_generation_prompt: addGenerationPrompt,
+      bos_token: text(config['bos_token']) ?? '',
+      eos_token: endText,
+      pad_token: text(config['pad_token']) ?? '',
+    })
+  const probe: Turn[] = [{ from: 'human', text: `${imageText}\nprobe` }]
+  const writes = (content: (words: string) => unknown): string | null => {
+    try {
+      const written = renderAs(content, probe, true)
+      return written.includes('probe') ? written : null
+    } catch {
+      // A template that expects the other form fails in its own words.
+      return null
+    }
+  }
+  const asText = (words: string) => words
+  const content = writes(asText) !== null ? asText : writes(asParts) !== null ? asParts : null
+  if (content === null)
+    throw new LabError('corrupt-artifact', 'the chat template writes nothing of a turn, given as text or as a list of parts; choose another template')
+  if (!writes(content)!.includes(imageText))
+    throw new LabError('corrupt-artifact', `the chat template leaves out the image token ${imageText} of a turn with an image; the model would never see one. Correct chat_template, or image_token in tokenizer_config.json`)
+  return { takesParts: content === asParts, render: (turns, addGenerationPrompt) => renderAs(content, turns, addGenerationPrompt) }
+}
+
+/**
+ * Files whose tokenizer knows the image placeholder: as given, or with one added after the last token.
+ * @returns the files, and the token's id where it is new
+ */
+export function withImageToken({ tokenizer, config }: TokenizerFiles): { readonly files: TokenizerFiles; readonly addedId: number | null } {
+  const content = imageTokenText(config)
+  const known = new Tokenizer(tokenizer, config)
+  if (known.token_to_id(content) !== undefined) return { files: { tokenizer, config: { ...config, image_token: content } }, addedId: null }
+  const addedId = Math.max(...known.get_vocab(true).values()) + 1
+  const token = { id: addedId, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
+  const before = (tokenizer as { added_tokens?: readonly unknown[] }).added_tokens ?? []
+  return { files: { tokenizer: { ...tokenizer, added_tokens: [...before, token] }, config: { ...config, image_token: content } }, addedId }
 }

@@ -5,10 +5,16 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createRandom, type Random } from '../../../src-main/domain/random.ts'
 import type { Turn } from '../../../src-main/domain/sample.ts'
-import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
+import { createChatTokenizer, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
 import { trainTokenizer } from '../../../src-main/engine/text/train-tokenizer.ts'
 import { faultOf } from '../../support/fault-of.ts'
 import { describeParity, parityFolder } from '../../support/read-parity.ts'
+
+/** What the reference library makes of texts with Llama 2's kind of tokenizer; the file says which version. */
+const sentencePiece = JSON.parse(readFileSync(join(import.meta.dirname, 'sentencepiece.json'), 'utf8')) as Record<
+  'legacy' | 'metaspace',
+  { readonly tokenizer: object; readonly cases: readonly { readonly text: string; readonly plain: number[]; readonly decoded: string }[] }
+>
 
 const files = trainTokenizer(
   [
@@ -160,6 +166,69 @@ describe('files that lack something are refused, naming it:', () => {
     expect([found.endId, found.padId]).toEqual([tokenizer.endId, tokenizer.endId])
   })
 })
+
+describe("a multimodal checkpoint's template, which takes a list of parts,", () => {
+  // LLaVA 1.5's, whose tokenizer puts <s> first and whose template ends no answer.
+  const LLAVA =
+    "{% for message in messages %}{{ message['role'].upper() + ': ' }}" +
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}{{ '<image>\n' }}{% endfor %}" +
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}{% generation %}{{ content['text'] + ' ' }}{% endgeneration %}{% endfor %}" +
+    "{% endfor %}{% if add_generation_prompt %}{{ 'ASSISTANT:' }}{% endif %}"
+  const { tokenizer: json } = sentencePiece.legacy
+  const llava = (template = LLAVA) =>
+    createChatTokenizer({ tokenizer: json, config: { bos_token: '<s>', eos_token: '</s>', pad_token: '<pad>', image_token: '<image>', chat_template: template } })
+
+  it("writes the placeholder, the tokenizer's first token stands before it, and the answer ends", () => {
+    const chat = llava()
+    const prompt = chat.encodePrompt(turns('<image>\nhow many birds are there?'))
+    expect(prompt[0]).toBe(1)
+    expect(prompt.filter((id) => id === chat.imageId)).toHaveLength(1)
+    expect(chat.decode(prompt)).toBe('USER:  \nhow many birds are there? ASSISTANT:')
+    const { ids, isAnswer } = chat.encodeConversation(turns('<image>\nhow many birds are there?', 'two'))
+    expect(ids.slice(0, prompt.length)).toEqual(prompt)
+    expect(isAnswer.lastIndexOf(true)).toBe(ids.length - 1)
+    expect([ids.at(-1), chat.decode(ids.slice(prompt.length)).trim()]).toEqual([chat.endId, 'two'])
+  })
+
+  it('that leaves the image out, or writes nothing of a turn, is refused by name', () => {
+    const blind = LLAVA.replace("{{ '<image>\\n' }}", '').replace("{{ '<image>\n' }}", '')
+    expect(faultOf(() => llava(blind))).toMatchObject({ code: 'corrupt-artifact', message: expect.stringContaining('<image>') })
+    expect(faultOf(() => llava('{{ bos_token }}')).message).toContain('chat template')
+  })
+
+  it('may be one of several, of which the default is taken', () => {
+    const named = [
+      { name: 'tool_use', template: 'none' },
+      { name: 'default', template: LLAVA },
+    ]
+    expect(llava(named as never).encodePrompt(turns('a'))).toEqual(llava().encodePrompt(turns('a')))
+  })
+})
+
+describe('the placeholder of a text-only tokenizer', () => {
+  it('is added after its last token, once, and is one token in text', () => {
+    const bare = { ...files, config: { ...files.config, image_token: '<picture>' } }
+    const { files: extended, addedId } = withImageToken(bare)
+    expect(addedId).toBe(tokenizer.vocabSize)
+    const chat = createChatTokenizer(extended)
+    expect([chat.imageId, chat.vocabSize]).toEqual([addedId, tokenizer.vocabSize + 1])
+    expect(chat.encode('a<picture>b').filter((id) => id === addedId)).toHaveLength(1)
+    expect(withImageToken(extended).addedId).toBeNull()
+    expect(withImageToken(files).addedId).toBeNull()
+  })
+})
+
+for (const kind of ['legacy', 'metaspace'] as const)
+  describe(`SentencePiece's BPE with byte fallback (${kind})`, () => {
+    const { tokenizer: json, cases } = sentencePiece[kind]
+    const library = createChatTokenizer({ tokenizer: json, config: { bos_token: '<s>', eos_token: '</s>', pad_token: '<pad>', chat_template: QWEN } })
+    it('the same tokens and the same text as tokenizers', () => {
+      for (const { text, plain, decoded } of cases) {
+        expect(library.encode(text), JSON.stringify(text)).toEqual(plain)
+        expect(library.decode(plain), JSON.stringify(text)).toBe(decoded)
+      }
+    })
+  })
 
 for (const name of ['qwen2_like', 'llama3_like'])
   describeParity(`tokenizers/${name}`, (readCase) => {
