@@ -12,6 +12,7 @@ import { createLabelQueueService } from './services/label-queues.ts'
 import { createLabellingService } from './services/labelling.ts'
 import { createPairHealthService } from './services/pair-health.ts'
 import type { Announcement, Parts, ReadDataset } from './services/parts.ts'
+import { createParityService } from './services/parity.ts'
 import { createPresetService } from './services/presets.ts'
 import { createReportService } from './services/reports.ts'
 import { createResultService } from './services/results.ts'
@@ -87,6 +88,7 @@ export function composeLab(given: LabParts) {
     labelQueues,
     labelExport,
     pairHealth,
+    parity: createParityService(parts),
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,
     settings: store.settings,

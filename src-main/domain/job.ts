@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { executionModeSchema, executionPreferenceSchema, type BackendPreference } from './device.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
+import type { ParityReport } from './parity.ts'
 import { runConfigSchema } from './run-config.ts'
 import { imageRefSchema } from './sample.ts'
 
@@ -149,13 +150,17 @@ const pairScoresJob = z.strictObject({
   batchSize: z.int().min(1),
 })
 
-export const jobSchema = z.discriminatedUnion('kind', [trainJob, evaluateJob, exportJob, sightTestJob, tokenizerJob, answersJob, pairScoresJob])
+/** Compares the lab with every reference case at or below `folder`. */
+const parityJob = z.strictObject({ kind: z.literal('parity'), folder: z.string() })
+
+export const jobSchema = z.discriminatedUnion('kind', [trainJob, evaluateJob, exportJob, sightTestJob, tokenizerJob, answersJob, pairScoresJob, parityJob])
 export type Job = z.output<typeof jobSchema>
 export type JobKind = Job['kind']
 export type TrainJob = Extract<Job, { kind: 'train' }>
 export type EvaluateJob = Extract<Job, { kind: 'evaluate' }>
 export type ExportJob = Extract<Job, { kind: 'export' }>
 export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
+export type ParityJob = Extract<Job, { kind: 'parity' }>
 export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
 export type AnswersJob = Extract<Job, { kind: 'answers' }>
 export type PairScoresJob = Extract<Job, { kind: 'pair-scores' }>
@@ -184,6 +189,7 @@ export type JobEvent =
   /** A number about the whole checkpoint; `n` items stand behind it. */
   | { readonly kind: 'result'; readonly metric: string; readonly value: number; readonly n: number }
   | { readonly kind: 'items'; readonly metric: string; readonly items: readonly ItemResult[] }
+  | { readonly kind: 'parity'; readonly report: ParityReport }
   | { readonly kind: 'artifact'; readonly name: string; readonly path: string }
   | { readonly kind: 'log'; readonly level: 'info' | 'warning'; readonly message: string }
 

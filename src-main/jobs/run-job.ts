@@ -5,6 +5,7 @@ import { runEvaluateJob } from './evaluate-job.ts'
 import { runExportJob } from './export-job.ts'
 import { runAnswersJob } from './labelling/answers-job.ts'
 import { runPairScoresJob } from './labelling/pair-scores-job.ts'
+import { runParityJob } from './parity-job.ts'
 import { runSightTestJob } from './sight-test-job.ts'
 import { runTokenizerJob } from './tokenizer-job.ts'
 import { runTrainJob } from './train-job.ts'
@@ -20,6 +21,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runExportJob(job, signal)
     case 'tokenizer':
       return runTokenizerJob(job, signal)
+    case 'parity':
+      return runParityJob(job, signal)
     case 'sight-test':
       return runSightTestJob(job, signal)
     case 'answers':

@@ -64,6 +64,7 @@ export async function followRun(
       case 'artifact':
       case 'result':
       case 'items':
+      case 'parity':
         return
     }
   }

@@ -4,7 +4,7 @@
 import { MODULES, type Module } from '../../domain/model-spec.ts'
 import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import { familyOf } from '../models/vision/families.ts'
-import type { NamedArrays } from './initial.ts'
+import type { NamedArray, NamedArrays } from './initial.ts'
 
 /** What stands before a module's names in a file, all generations; the local name follows. */
 const PREFIXES: readonly (readonly [RegExp, Module, string])[] = [
@@ -42,11 +42,36 @@ export function visionEncoderName(spec: VisionEncoderSpec, name: string): string
 }
 
 /** A vision encoder's tensors under the names of its family, whichever release of transformers wrote them. */
-export function visionEncoderTensors<Tensor>(spec: VisionEncoderSpec, tensors: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
-  const { renames } = familyOf(spec)
-  return Object.fromEntries(
+export function visionEncoderTensors(spec: VisionEncoderSpec, tensors: NamedArrays): Record<string, NamedArray> {
+  const { renames, joins } = familyOf(spec)
+  const named = Object.fromEntries(
     Object.entries(tensors).map(([name, tensor]) => [renames.reduce((each, [from, to]) => each.replace(from, to), name), tensor]),
   )
+  for (const { parts, whole } of joins)
+    for (const name of Object.keys(named)) {
+      if (!name.includes(`${parts[0]}.`)) continue
+      const [first, second] = parts.map((part) => name.replace(parts[0], part)) as [string, string]
+      const [a, b] = [named[first]!, named[second]]
+      if (b === undefined) continue
+      named[name.replace(parts[0], whole)] = stacked(a, b)
+      delete named[first]
+      delete named[second]
+    }
+  return named
+}
+
+/** Two tensors along their first axis; their values are read when it is asked for its own. */
+function stacked(a: NamedArray, b: NamedArray): NamedArray {
+  return {
+    shape: [a.shape[0]! + b.shape[0]!, ...a.shape.slice(1)],
+    get values() {
+      const [first, second] = [a.values, b.values]
+      const values = new Float32Array(first.length + second.length)
+      values.set(first)
+      values.set(second, first.length)
+      return values
+    },
+  }
 }
 
 /** Sorts a file's tensors by module; names of no known form are returned beside. */

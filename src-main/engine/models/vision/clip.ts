@@ -51,6 +51,7 @@ export const CLIP: VisionFamily<SpecOf<'clip'>> = {
   },
   filePrefix: 'vision_model.',
   renames: [],
+  joins: [],
   interpolation: { filter: 'bicubic', antialias: false },
   embeddings(spec, weights, input) {
     const patches = patchEmbedding(weights, 'embeddings.patch_embedding', input.patches) // (B, P, D)

@@ -19,7 +19,9 @@ const NAMES: BlockNames = { norm1: 'norm1', ...VIT_ATTENTION, norm2: 'norm2', ml
 
 const shared = {
   filePrefix: '',
-  renames: [[/^layer\./, 'encoder.layer.'], ...VIT_ATTENTION_RENAMES],
+  renames: [...VIT_ATTENTION_RENAMES, [/\.mlp\.down_proj\./, '.mlp.weights_out.']],
+  // Later releases keep the two halves of the SwiGLU apart.
+  joins: [{ parts: ['mlp.gate_proj', 'mlp.up_proj'], whole: 'mlp.weights_in' }],
   blockPrefix: (i: number) => `encoder.layer.${i}.`,
   block,
   lastHiddenState: (spec: Spec, weights: Weights, state: tf.Tensor) => layerNorm(weights, 'layernorm', state, spec.layerNormEps),

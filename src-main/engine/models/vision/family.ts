@@ -51,6 +51,8 @@ export interface VisionFamily<Spec extends VisionEncoderSpec = VisionEncoderSpec
   readonly filePrefix: string
   /** Names of later releases to local ones, applied one after the other. */
   readonly renames: readonly (readonly [RegExp, string])[]
+  /** Layers that later releases keep as two and this one as one, the first on top. */
+  readonly joins: readonly { readonly parts: readonly [string, string]; readonly whole: string }[]
   readonly interpolation: PositionInterpolation
   /** hidden_states[0]. @returns (B, N, D): prefix tokens, then patches */
   embeddings(spec: Spec, weights: Weights, input: VisionInput): tf.Tensor

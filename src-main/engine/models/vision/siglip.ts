@@ -30,6 +30,7 @@ export const SIGLIP: VisionFamily<SpecOf<'siglip'>> = {
   },
   filePrefix: 'vision_model.',
   renames: [],
+  joins: [],
   interpolation: { filter: 'bicubic', antialias: false },
   embeddings(_spec, weights, { patches, grid }) {
     const embedded = patchEmbedding(weights, 'embeddings.patch_embedding', patches) // (B, P, D)

@@ -28,6 +28,7 @@ export const SIGLIP2: VisionFamily<Spec> = {
   },
   filePrefix: 'vision_model.',
   renames: [],
+  joins: [],
   interpolation: { filter: 'bilinear', antialias: true },
   embeddings(spec, weights, { patches, grid, variable }) {
     const { hiddenSize: D, patchSize, numChannels } = spec

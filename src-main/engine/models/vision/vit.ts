@@ -25,6 +25,7 @@ const INTERPOLATION = { filter: 'bicubic', antialias: false } as const
 const shared = {
   filePrefix: '',
   renames: [[/^(?:encoder\.)?layers?\./, 'encoder.layer.'], [/\.mlp\.fc1\./, '.intermediate.dense.'], [/\.mlp\.fc2\./, '.output.dense.'], ...VIT_ATTENTION_RENAMES],
+  joins: [],
   interpolation: INTERPOLATION,
   embeddings(_spec: Spec, weights: Weights, input: VisionInput): tf.Tensor {
     const patches = patchEmbedding(weights, 'embeddings.patch_embeddings.projection', input.patches) // (B, P, D)

@@ -1,0 +1,105 @@
+// A vision encoder against its reference: every hidden state, the last one, the pooled output, images of other sizes, and the
+// gradients of a weighted sum of the last hidden state by every weight and by the pixels.
+//
+// Names: `pixel_values` (B, C, H, W), or for NaFlex patches (B, P, patch·patch·C) with `pixel_attention_mask` and
+// `spatial_shapes`; outputs under the same prefix (`interp.48x40.last_hidden_state`); `cotangent` and `grad.*` without one.
+
+import * as tf from '@tensorflow/tfjs'
+import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
+import {
+  gridOf,
+  patchify,
+  variableInput,
+  visionHiddenStates,
+  visionLastHiddenState,
+  visionPooled,
+  type VisionOptions,
+} from '../../engine/models/vision-encoder.ts'
+import { gradients } from '../../engine/nn/gradients.ts'
+import type { Weights } from '../../engine/shapes.ts'
+import { visionEncoderSpec } from '../../engine/weights/hugging-face-config.ts'
+import { visionEncoderLayout } from '../../engine/weights/initial.ts'
+import { matchWeights } from '../../engine/weights/match.ts'
+import { splitByModule, visionEncoderTensors } from '../../engine/weights/names.ts'
+import { readWeights } from '../weight-files.ts'
+import { toTensor, tolerancesOf, type CaseTensors } from './case-files.ts'
+import { gradientTolerance, largestOf, type Comparison, type Tolerance } from './comparison.ts'
+import type { ParityKind } from './parity-kind.ts'
+
+export const visionEncoderParity: ParityKind = {
+  name: 'vision encoder',
+  recognises: ({ json }) => json['kind'] === 'vision encoder',
+  async compare(files, comparison) {
+    const spec = visionEncoderSpec(await files.object('config.json'), `${files.folder}: config.json`)
+    const { modules } = splitByModule(await readWeights(files.folder))
+    const { weights: arrays } = matchWeights(visionEncoderLayout(spec), visionEncoderTensors(spec, modules.visionEncoder), files.folder)
+    const recorded = await files.tensors('case.safetensors')
+    const tolerances = tolerancesOf(files)
+    tf.tidy(() => {
+      const weights: Weights = Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, toTensor(array)]))
+      for (const name of recorded.names)
+        if (/(^|\.)pixel_values$/.test(name) && !name.startsWith('grad.'))
+          compareOutputs(spec, weights, recorded, name.slice(0, -'pixel_values'.length), comparison, tolerances.forward)
+      if (recorded.has('cotangent')) compareGradients(spec, weights, recorded, comparison, tolerances.gradient)
+    })
+  },
+}
+
+/** How the encoder is to look at the images recorded under `prefix`. */
+function imagesOf(spec: VisionEncoderSpec, recorded: CaseTensors, prefix: string): { patches(pixels: tf.Tensor): tf.Tensor; options: VisionOptions } {
+  const { shape } = recorded.get(`${prefix}pixel_values`)
+  if (shape.length === 4) {
+    const grid = gridOf(shape[2]!, shape[3]!, spec.patchSize)
+    return { patches: (pixels) => patchify(pixels as tf.Tensor4D, spec.patchSize), options: { grid } }
+  }
+  const [B, P] = shape as [number, number]
+  const { patchSize, numChannels } = spec
+  const sides = recorded.get(`${prefix}spatial_shapes`).values
+  const grids = Array.from({ length: B }, (_, b) => ({ rows: sides[2 * b]!, columns: sides[2 * b + 1]! }))
+  return {
+    // The processor flattens a patch as (y, x, channel), the lab as (channel, y, x).
+    patches: (pixels) => tf.reshape(tf.transpose(tf.reshape(pixels, [B * P, patchSize, patchSize, numChannels]), [0, 3, 1, 2]), [B, P, -1]),
+    options: { variable: variableInput(spec, grids, P) },
+  }
+}
+
+function compareOutputs(spec: VisionEncoderSpec, weights: Weights, recorded: CaseTensors, prefix: string, comparison: Comparison, tolerance: Tolerance): void {
+  const { patches, options } = imagesOf(spec, recorded, prefix)
+  const states = visionHiddenStates(spec, weights, patches(toTensor(recorded.get(`${prefix}pixel_values`))), spec.numHiddenLayers, options)
+  const last = visionLastHiddenState(spec, weights, states.at(-1)!)
+  const check = (group: string, name: string, found: tf.Tensor) =>
+    comparison.check(prefix === '' ? group : `${group}, other sizes`, prefix + name, found, recorded.get(prefix + name), tolerance)
+  for (const name of recorded.names) {
+    const index = name.startsWith(`${prefix}hidden_states.`) ? Number(name.slice(prefix.length + 'hidden_states.'.length)) : NaN
+    if (Number.isInteger(index)) check('hidden states', `hidden_states.${index}`, states[index] ?? tf.zeros([0]))
+  }
+  if (recorded.has(`${prefix}last_hidden_state`)) check('last hidden state', 'last_hidden_state', last)
+  if (recorded.has(`${prefix}pooler_output`)) check('pooled output', 'pooler_output', visionPooled(spec, weights, last, options.variable) ?? tf.zeros([0]))
+}
+
+/** Of Σ last_hidden_state · cotangent. */
+function compareGradients(spec: VisionEncoderSpec, weights: Weights, recorded: CaseTensors, comparison: Comparison, tolerance: Tolerance): void {
+  const pixels = toTensor(recorded.get('pixel_values'))
+  const cotangent = toTensor(recorded.get('cotangent'))
+  const { patches, options } = imagesOf(spec, recorded, '')
+  const names = Object.keys(weights)
+  const last = () => {
+    const state = visionHiddenStates(spec, weights, patches(pixels), spec.numHiddenLayers, options).at(-1)!
+    return visionLastHiddenState(spec, weights, state)
+  }
+  const { gradients: found } = gradients(last, [...names.map((name) => weights[name]!), pixels], cotangent)
+  if (recorded.has('grad.pixel_values')) comparison.check('gradient of the pixels', 'grad.pixel_values', found.at(-1)!, recorded.get('grad.pixel_values'), tolerance)
+  const ofWeights = recorded.names.filter((name) => name.startsWith('grad.') && name !== 'grad.pixel_values')
+  const { modules, unknown } = splitByModule(Object.fromEntries(ofWeights.map((name) => [name.slice('grad.'.length), recorded.get(name)])))
+  const expected = visionEncoderTensors(spec, modules.visionEncoder)
+  const largest = Math.max(...Object.values(expected).map(largestOf))
+  names.forEach((name, i) => {
+    const values = expected[name]
+    // The reference records no gradient where nothing depends on a weight.
+    if (values === undefined) comparison.check('weights without gradient', name, found[i]!, { shape: found[i]!.shape, values: new Float32Array(found[i]!.size) }, tolerance)
+    else comparison.check('gradients of the weights', `grad.${name}`, found[i]!, values, gradientTolerance(tolerance, values, largest))
+  })
+  // A recorded gradient that belongs to no weight of ours was never compared.
+  const strays = [...unknown, ...Object.keys(modules.projector), ...Object.keys(modules.languageModel), ...Object.keys(expected).filter((name) => !(name in weights))]
+  comparison.same('gradients without weight', strays[0] ?? 'grad.*', strays, [])
+}

@@ -1,0 +1,57 @@
+// The lab against what the reference libraries computed, case by case, on the native engine: the same code as `lab parity`.
+
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { openBackend } from '../../src-main/jobs/backend/backend.ts'
+import { compareCase } from '../../src-main/jobs/parity-job.ts'
+import { findCases, openCase } from '../../src-main/jobs/parity/case-files.ts'
+import { PARITY_KINDS } from '../../src-main/jobs/parity/kinds.ts'
+import { parityFolder } from '../support/read-parity.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+const cases: { readonly name: string; readonly folder: string }[] = []
+if (existsSync(parityFolder))
+  for (const each of await findCases(parityFolder)) {
+    const files = await openCase(each.folder)
+    if (PARITY_KINDS.some((kind) => kind.recognises(files))) cases.push(each)
+  }
+else console.log(`skipped: the reference cases, since there is no folder ${parityFolder}; name it in PIVOT_PARITY`)
+
+beforeAll(() => openBackend())
+
+describe.skipIf(cases.length === 0)('every reference case', () => {
+  it.each(cases.map(({ name, folder }) => [name, folder]))('%s', async (name, folder) => {
+    const { groups, fault, passed } = await compareCase(folder, name)
+    expect({ fault, beyond: groups.filter(({ worst, limit }) => worst === null || worst > limit) }).toEqual({ fault: null, beyond: [] })
+    expect(passed).toBe(true)
+  })
+
+  it('fails where a number is off by more than its case allows, and says which', async () => {
+    const folder = join(temporaryFolder(), 'vit')
+    cpSync(join(parityFolder, 'vit'), folder, { recursive: true })
+    const path = join(folder, 'case.safetensors')
+    const bytes = readFileSync(path)
+    const start = 8 + Number(bytes.readBigUInt64LE(0))
+    const header = JSON.parse(bytes.toString('utf8', 8, start)) as Record<string, { data_offsets: [number, number] }>
+    const at = start + header['hidden_states.2']!.data_offsets[0]
+    bytes.writeFloatLE(bytes.readFloatLE(at) + 0.01, at)
+    writeFileSync(path, bytes)
+    const { passed, fault, groups } = await compareCase(folder, 'vit')
+    expect([passed, fault]).toEqual([false, null])
+    expect(groups.filter(({ worst, limit }) => worst! > limit)).toMatchObject([{ name: 'hidden states', at: 'hidden_states.2' }])
+  })
+})
+
+it('a case of no known kind is a failed case that lists the known', async () => {
+  const folder = temporaryFolder()
+  writeFileSync(join(folder, 'case.json'), JSON.stringify({ kind: 'a dream' }))
+  const { passed, fault } = await compareCase(folder, 'dream')
+  expect(passed).toBe(false)
+  expect(fault).toContain('"a dream"')
+  for (const { name } of PARITY_KINDS) expect(fault).toContain(name)
+})
+
+it('a folder without cases is refused', async () => {
+  await expect(findCases(temporaryFolder())).rejects.toMatchObject({ code: 'not-found' })
+})
