@@ -7,6 +7,7 @@ import type { DoctorCheck, DoctorReport } from './domain/doctor-report.ts'
 import type { Runner } from './domain/job.ts'
 import { createDatasetService } from './services/datasets.ts'
 import { createEvaluationService } from './services/evaluations.ts'
+import { createExportService } from './services/exports.ts'
 import { createLabelExportService } from './services/label-export.ts'
 import { createLabelQueueService } from './services/label-queues.ts'
 import { createLabellingService } from './services/labelling.ts'
@@ -62,6 +63,7 @@ export function composeLab(given: LabParts) {
   const results = createResultService(parts)
   const reports = createReportService(parts, { runs, studies, results, presets })
   const evaluations = createEvaluationService(parts, datasets, runs)
+  const exports = createExportService(parts, { runs, results })
   const labelling = createLabellingService(parts)
   const labelQueues = createLabelQueueService(parts, { datasets, runs, labelling })
   const labelExport = createLabelExportService(parts, labelling, datasets)
@@ -84,6 +86,7 @@ export function composeLab(given: LabParts) {
     results,
     reports,
     evaluations,
+    exports,
     labelling,
     labelQueues,
     labelExport,

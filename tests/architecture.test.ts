@@ -36,6 +36,7 @@ const ROOMS: readonly Room[] = [
       'src-main/jobs/',
     ],
   },
+  { prefix: 'src-main/jobs/onnx-runtime.ts', may: ['node:', 'onnxruntime-node'] },
   { prefix: 'src-main/jobs/utility-process.ts', may: ['src-main/jobs/', 'electron'] },
   { prefix: 'src-main/store/', may: ['src-main/domain/', 'better-sqlite3', 'node:', 'zod'] },
   // Given a Runner and a reader: neither engine nor jobs nor Electron.

@@ -44,7 +44,7 @@ export function toFailure(thrown: unknown): Failure {
   if (error?.code === 'ENOSPC' || error?.code === 'EDQUOT' || error?.code === 'SQLITE_FULL')
     return { code: 'out-of-disk', message: `${message}. Free space on that disk or choose another project folder, then resume.`, details: {} }
   if (error?.code === 'ENOENT') return { code: 'not-found', message, details: { path: error.path } }
-  if (error?.code === 'EROFS' || error?.code === 'EACCES' || error?.code === 'EPERM')
+  if (error?.code === 'EROFS' || error?.code === 'EACCES' || error?.code === 'EPERM' || error?.code === 'ENOTDIR')
     return { code: 'invalid-input', message: `${message}. Choose a folder that can be written to.`, details: { path: error.path } }
   if (isOutOfMemory(message))
     return {

@@ -3,6 +3,7 @@
 
 import { z } from 'zod'
 import { executionModeSchema, executionPreferenceSchema, type BackendPreference } from './device.ts'
+import { exportRecordSchema, exportSettingsSchema } from './export.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import type { ParityReport } from './parity.ts'
@@ -72,14 +73,15 @@ const evaluateJob = z.strictObject({
   }),
 })
 
-/** Writes a checkpoint's encoder as a Hugging Face folder and checks that it reads back with identical features. */
+/** Writes a checkpoint's encoder for other programs, and checks what was written against the checkpoint's own features. */
 const exportJob = z.strictObject({
   kind: z.literal('export'),
   project: z.string(),
   checkpoint: z.string(),
   folder: z.string(),
-  /** What to write: the encoder alone, or the whole multimodal model. */
-  part: z.enum(['vision-encoder', 'multimodal-lm']).default('vision-encoder'),
+  ...exportSettingsSchema.shape,
+  /** From the run's record, for the model card; null: the checkpoint alone is known. */
+  record: exportRecordSchema.nullable().default(null),
 })
 
 /** Writes the built-in sight test to `folder` in ordinary formats (PNG, LLaVA JSON, preference JSONL, COCO). */

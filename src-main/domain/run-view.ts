@@ -64,6 +64,10 @@ export const artifactRowSchema = z.strictObject({
 })
 export type ArtifactRow = z.output<typeof artifactRowSchema>
 
+/** What an export came to: where it lies, how it was checked, the lines that load it. */
+export const exportResultSchema = z.strictObject({ artifact: artifactRowSchema, verification: z.string(), loading: z.array(z.string()) })
+export type ExportResult = z.output<typeof exportResultSchema>
+
 /** One run with all that does not fit a list. */
 export const runViewSchema = z.strictObject({
   row: runRowSchema,

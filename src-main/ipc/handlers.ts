@@ -61,7 +61,10 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'runs.cancel': ({ runId }) => lab.runs.cancel(runId),
     'runs.delete': ({ runId }) => lab.runs.delete(runId),
     'runs.log': ({ runId, afterId, limit }) => [...lab.runs.log(runId, afterId, limit)],
-    'runs.export': ({ runId, part }) => lab.evaluations.export(runId, part, null),
+    'runs.export': ({ runId, settings, parent }) => {
+      if (parent !== null) assertChosen(parent)
+      return lab.exports.export({ checkpoint: runId, settings, parent, folder: null })
+    },
 
     'metrics.series': ({ runId, names, points }) => [...lab.runs.series(runId, names, points)],
 

@@ -1,145 +1,241 @@
-// Writes a checkpoint's encoder (or the whole model, without the optimiser's moments) as a Hugging Face folder. What was
-// written is read back and compared before the folder gets its name: it appears whole and proven, or not at all.
+// Writes a checkpoint's encoder for other programs (Hugging Face, ONNX, TensorFlow.js, timm, open_clip), or the whole model
+// without the optimiser's moments. What was written is read back and compared before the folder gets its name: it appears
+// whole and proven, or not at all. Where nothing here can run what was written, the export says so.
 
 import { copyFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
+import { exportFault, verificationWords, type ExportDtype, type ExportSettings, type Verification } from '../domain/export.ts'
 import type { AbortSignalLike, ExportJob, JobEvent } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
-import { createRandom } from '../domain/random.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
+import { encoderGraph } from '../engine/export/encoder-forward.ts'
+import { openClipEncoder, timmEncoder } from '../engine/export/renamed-encoders.ts'
 import { imageFeatures } from '../engine/models/multimodal-lm.ts'
 import { specToHuggingFace } from '../engine/preprocess/hugging-face.ts'
 import { visionEncoderConfig } from '../engine/weights/hugging-face-config.ts'
-import { visionEncoderLayout } from '../engine/weights/initial.ts'
+import { visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
 import { visionEncoderName } from '../engine/weights/names.ts'
-import { writeSafetensors } from '../engine/weights/safetensors.ts'
+import { roundedBytes } from '../engine/weights/rounding.ts'
+import { safetensorsPieces } from '../engine/weights/safetensors.ts'
 import { readCheckpoint, verifyCheckpoint, type LoadedCheckpoint } from './checkpoint.ts'
 import {
   exportedFeatures,
   exportedSpec,
   MANIFEST,
   manifestSchema,
-  readExportedEncoder,
-  verifiedManifest,
-  type Manifest,
+  PROJECTOR_FILE,
+  readEncoder,
 } from './exported-encoder.ts'
-import { sha256OfFile, writeFolderWhole, writeWhole } from './files.ts'
-import { encoderCard, multimodalCard } from './model-card.ts'
+import { relativeDifference, samplePixels, TOLERANCES, writeOnnxExport, writeTfjsExport } from './exported-graph.ts'
+import { readJson, sha256OfFile, writeFolderWhole, writeWhole } from './files.ts'
+import { modelCard } from './model-card.ts'
+import { readTensors } from './weight-files.ts'
 
-/** What a checkpoint holds beside the optimiser's moments. */
-const MODEL_FILES = [
-  'model.safetensors',
-  'config.json',
-  'tokenizer.json',
-  'tokenizer_config.json',
-  'preprocessor_config.json',
-  'lab.json',
-] as const
+/** What a checkpoint holds beside the optimiser's moments, its weights and what describes them. */
+const COMPANION_FILES = ['tokenizer.json', 'tokenizer_config.json', 'preprocessor_config.json'] as const
+const WEIGHTS = 'model.safetensors'
+
+/**
+ * @throws LabError 'conflict' when the folder holds something that is no export, 'invalid-input' for a format that cannot hold
+ *   this encoder or a folder that cannot be written, 'out-of-disk', 'corrupt-artifact' when the checkpoint is not what it
+ *   says or the export does not read back as it, 'cancelled'
+ */
+export async function* runExportJob(job: ExportJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  const settings = settingsOf(job)
+  const fault = exportFault(settings)
+  if (fault !== null) throw new LabError('invalid-input', fault)
+  await refuseForeign(job.folder)
+  yield { kind: 'part', name: `exporting the ${job.part} as ${job.format}`, of: 3 }
+  await verifyCheckpoint(job.checkpoint)
+  const loaded = await readCheckpoint(job.checkpoint)
+  yield { kind: 'progress', done: 1, of: 3 }
+  const stopIfAsked = () => {
+    if (signal.aborted) throw new LabError('cancelled', 'cancelled before anything was written')
+  }
+  stopIfAsked()
+  let verification: Verification | undefined
+  await writeFolderWhole(job.folder, async (folder) => {
+    verification = await fill(folder, loaded, job)
+    stopIfAsked()
+  })
+  yield { kind: 'progress', done: 3, of: 3 }
+  yield { kind: 'log', level: verification!.by === null ? 'warning' : 'info', message: verificationWords(verification!) }
+  yield { kind: 'artifact', name: job.part, path: job.folder }
+}
+
+function settingsOf({ part, format, dtype, projectorLayers }: ExportJob): ExportSettings {
+  return { part, format, dtype, projectorLayers }
+}
+
+/** Everything that is to be in the folder; the manifest last. */
+async function fill(folder: string, loaded: LoadedCheckpoint, job: ExportJob): Promise<Verification> {
+  const settings = settingsOf(job)
+  const verification = await (job.part === 'multimodal-lm' ? fillModel(folder, loaded, job.dtype) : fillEncoder(folder, loaded, settings))
+  await writeWhole(join(folder, 'README.md'), modelCard(loaded.checkpoint, settings, verification, job.record))
+  const names = (await readdir(folder)).sort()
+  const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await sha256OfFile(join(folder, name))] as const)))
+  const { sha256, step } = loaded.checkpoint
+  const manifest = { formatVersion: 1, kind: job.part, checkpoint: { sha256, step }, settings, verification, files }
+  await writeJson(join(folder, MANIFEST), parse(manifestSchema, manifest, 'internal'))
+  return verification
+}
+
+async function fillEncoder(folder: string, loaded: LoadedCheckpoint, settings: ExportSettings): Promise<Verification> {
+  const { dtype, format, projectorLayers } = settings
+  const { checkpoint, preprocess } = loaded
+  const spec = exportedSpec(checkpoint.model)
+  const weights = encoderWeights(loaded)
+  const projector = projectorWeights(loaded, projectorLayers)
+  await writeJson(join(folder, 'preprocessor_config.json'), specToHuggingFace(preprocess))
+  switch (format) {
+    case 'hf': {
+      const tensors = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [visionEncoderName(spec, name), tensor]))
+      await writeTensors(join(folder, WEIGHTS), tensors, dtype)
+      await writeJson(join(folder, 'config.json'), withDtype(visionEncoderConfig(spec), dtype))
+      if (projectorLayers > 0) await writeTensors(join(folder, PROJECTOR_FILE), projector, dtype)
+      return compareFeatures(folder, loaded, settings)
+    }
+    case 'timm':
+    case 'open_clip': {
+      const { config, tensors } = (format === 'timm' ? timmEncoder : openClipEncoder)(spec, weights, preprocess)
+      await writeTensors(join(folder, format === 'timm' ? WEIGHTS : 'open_clip_model.safetensors'), tensors, dtype)
+      await writeJson(join(folder, format === 'timm' ? 'config.json' : 'open_clip_config.json'), config)
+      // Renamed numbers, compared as they were written; no other program runs them here.
+      return { by: 'reading the weights back', batches: [], difference: 0, tolerance: 0 }
+    }
+    case 'onnx':
+    case 'tfjs': {
+      const encoder = encoderGraph({ spec: checkpoint.model, visionEncoder: loaded.weights.visionEncoder, projector, projectorLayers })
+      try {
+        const { numChannels, imageSize } = checkpoint.model.visionEncoder
+        const options = {
+          dtype,
+          imageShape: [numChannels, imageSize, imageSize] as const,
+          metadata: {
+            preprocessor_config: JSON.stringify(specToHuggingFace(preprocess)),
+            outputs: 'features (batch, tokens, width): what the projector sees; projected: after its first linear layers',
+            checkpoint_sha256: checkpoint.sha256,
+            checkpoint_step: String(checkpoint.step),
+          },
+        }
+        return await (format === 'onnx' ? writeOnnxExport : writeTfjsExport)(folder, encoder, options)
+      } finally {
+        encoder.dispose()
+      }
+    }
+  }
+}
+
+/** The weights of the blocks that feed the projector. @throws LabError 'corrupt-artifact' naming what is missing */
+function encoderWeights(loaded: LoadedCheckpoint): NamedArrays {
+  return Object.fromEntries(
+    Object.keys(visionEncoderLayout(exportedSpec(loaded.checkpoint.model))).map((name) => {
+      const tensor = loaded.weights.visionEncoder[name]
+      if (tensor === undefined)
+        throw new LabError('corrupt-artifact', `${loaded.folder}: the weight ${name} of the vision encoder is missing`)
+      return [name, tensor]
+    }),
+  )
+}
+
+function projectorWeights({ weights }: LoadedCheckpoint, layers: 0 | 1 | 2): NamedArrays {
+  const linears = ['linear_1.', 'linear_2.'].slice(0, layers)
+  return Object.fromEntries(Object.entries(weights.projector).filter(([name]) => linears.some((linear) => name.startsWith(linear))))
+}
+
+/** The whole model; in float32 the file is copied, and stays the checkpoint that it was. */
+async function fillModel(folder: string, loaded: LoadedCheckpoint, dtype: ExportDtype): Promise<Verification> {
+  const from = (name: string) => join(loaded.folder, name)
+  for (const name of COMPANION_FILES) await copyFile(from(name), join(folder, name))
+  if (dtype === 'float32') {
+    for (const name of [WEIGHTS, 'config.json', 'lab.json']) {
+      await copyFile(from(name), join(folder, name))
+      if ((await sha256OfFile(join(folder, name))) !== (await sha256OfFile(from(name))))
+        throw new LabError('corrupt-artifact', `${name} was not copied as it is; look at the disk, then export again`)
+    }
+    await verifyCheckpoint(folder)
+    return { by: 'comparing the files', batches: [], difference: 0, tolerance: 0 }
+  }
+  await writeTensors(join(folder, WEIGHTS), readTensors(from(WEIGHTS)), dtype)
+  await writeJson(join(folder, 'config.json'), withDtype((await readJson(from('config.json'))) as Json, dtype))
+  const lab = (await readJson(from('lab.json'))) as Json
+  await writeJson(join(folder, 'lab.json'), { ...lab, sha256: await sha256OfFile(join(folder, WEIGHTS)) })
+  await verifyCheckpoint(folder)
+  return { by: 'reading the weights back', batches: [], difference: 0, tolerance: 0 }
+}
+
+type Json = Readonly<Record<string, unknown>>
+
+/** A config, and those within it, under another number type. */
+function withDtype(config: Json, dtype: ExportDtype): Json {
+  return Object.fromEntries(
+    Object.entries(config).map(([key, value]) => {
+      if (key === 'torch_dtype') return [key, dtype]
+      return [key, /^(text|vision)_config$/.test(key) ? withDtype(value as Json, dtype) : value]
+    }),
+  )
+}
+
+/** Writes a safetensors file and reads it back. @throws LabError 'corrupt-artifact' naming the tensor that came back otherwise */
+async function writeTensors(path: string, tensors: NamedArrays, dtype: ExportDtype): Promise<void> {
+  await writeWhole(path, safetensorsPieces(tensors, dtype))
+  const found = readTensors(path)
+  for (const [name, { values }] of Object.entries(tensors)) {
+    const [written, again] = [roundedBytes(values, dtype), roundedBytes(found[name]!.values, dtype)]
+    if (Buffer.compare(written, again) !== 0)
+      throw new LabError('corrupt-artifact', `${path}: the tensor ${name} does not read back as it was written; look at the disk, then export again`)
+  }
+}
 
 /** Images of the comparison. */
 const SAMPLE_IMAGES = 2
 
 /**
- * @throws LabError 'conflict' when the folder holds something that is no export, 'corrupt-artifact' when the checkpoint is not
- *   what it says or the export does not read back bit for bit, 'cancelled'
+ * @throws LabError 'corrupt-artifact' unless the folder gives the checkpoint's features, in float32 bit for bit, and its
+ *   preprocessing
  */
-export async function* runExportJob(job: ExportJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
-  await refuseForeign(job.folder)
-  yield { kind: 'part', name: `exporting the ${job.part}`, of: 2 }
-  await verifyCheckpoint(job.checkpoint)
-  const loaded = await readCheckpoint(job.checkpoint)
-  yield { kind: 'progress', done: 1, of: 2 }
-  if (signal.aborted) throw new LabError('cancelled', 'cancelled before anything was written')
-  await writeFolderWhole(job.folder, (temporary) =>
-    job.part === 'vision-encoder' ? fillEncoder(temporary, loaded) : fillModel(temporary, loaded),
-  )
-  yield { kind: 'progress', done: 2, of: 2 }
-  yield { kind: 'artifact', name: job.part, path: job.folder }
-}
-
-async function fillEncoder(folder: string, loaded: LoadedCheckpoint): Promise<void> {
-  const { checkpoint, weights, preprocess } = loaded
-  const spec = exportedSpec(checkpoint.model)
-  const tensors = Object.fromEntries(
-    Object.keys(visionEncoderLayout(spec)).map((name) => {
-      const tensor = weights.visionEncoder[name]
-      if (tensor === undefined)
-        throw new LabError('corrupt-artifact', `${loaded.folder}: the weight ${name} of the vision encoder is missing`)
-      return [visionEncoderName(spec, name), tensor]
-    }),
-  )
-  await writeWhole(join(folder, 'model.safetensors'), writeSafetensors(tensors))
-  await writeJson(join(folder, 'config.json'), visionEncoderConfig(spec))
-  await writeJson(join(folder, 'preprocessor_config.json'), specToHuggingFace(preprocess))
-  await writeWhole(join(folder, 'README.md'), encoderCard(checkpoint, spec))
-  await writeManifest(folder, 'vision-encoder', loaded)
-  await compareFeatures(folder, loaded)
-}
-
-async function fillModel(folder: string, loaded: LoadedCheckpoint): Promise<void> {
-  for (const name of MODEL_FILES) await copyFile(join(loaded.folder, name), join(folder, name))
-  await writeWhole(join(folder, 'README.md'), multimodalCard(loaded.checkpoint))
-  await writeManifest(folder, 'multimodal-lm', loaded)
-  await verifiedManifest(folder)
-  await verifyCheckpoint(folder)
-  for (const name of MODEL_FILES)
-    if ((await sha256OfFile(join(folder, name))) !== (await sha256OfFile(join(loaded.folder, name))))
-      throw new LabError('corrupt-artifact', `${name} was not copied as it is; look at the disk, then export again`)
-}
-
-async function writeManifest(folder: string, kind: Manifest['kind'], { checkpoint }: LoadedCheckpoint): Promise<void> {
-  const names = (await readdir(folder)).sort()
-  const files = Object.fromEntries(
-    await Promise.all(names.map(async (name) => [name, await sha256OfFile(join(folder, name))] as const)),
-  )
-  const manifest = { formatVersion: 1, kind, checkpoint: { sha256: checkpoint.sha256, step: checkpoint.step }, files }
-  await writeJson(join(folder, MANIFEST), parse(manifestSchema, manifest, 'internal'))
-}
-
-/** @throws LabError 'corrupt-artifact' unless the export gives the checkpoint's features, bit for bit, and its preprocessing */
-async function compareFeatures(folder: string, { checkpoint, weights, preprocess }: LoadedCheckpoint): Promise<void> {
+async function compareFeatures(folder: string, { checkpoint, weights, preprocess }: LoadedCheckpoint, { dtype, projectorLayers }: ExportSettings): Promise<Verification> {
   const { visionEncoder: spec } = checkpoint.model
-  const shape: [number, number, number] = [SAMPLE_IMAGES, numPatches(spec), patchWidth(spec)]
-  const random = createRandom(0, 'export', 'sample')
-  const patches = tf.tensor3d(
-    Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, () => 2 * random.uniform() - 1),
-    shape,
-  )
-  const exported = await readExportedEncoder(folder)
+  const pixels = samplePixels([SAMPLE_IMAGES, 1, numPatches(spec), patchWidth(spec)])
+  const patches = tf.reshape(pixels, [SAMPLE_IMAGES, numPatches(spec), patchWidth(spec)])
+  const exported = await readEncoder(folder, projectorLayers)
   const [expected, found] = tf.tidy(() => {
     const held = Object.fromEntries(
       Object.entries(weights.visionEncoder).map(([name, tensor]) => [name, tf.tensor(tensor.values, [...tensor.shape])]),
     )
-    const frozen = { visionEncoder: false, projector: false, languageModel: false }
     const model = {
-      spec: checkpoint.model,
+      // The export keeps every token; the projector may see one less.
+      spec: { ...checkpoint.model, visionFeatureSelectStrategy: 'full' as const },
       weights: { visionEncoder: held, projector: {}, languageModel: {} },
-      gradientCheckpointing: frozen,
+      gradientCheckpointing: { visionEncoder: false, projector: false, languageModel: false },
     }
-    // The export keeps every token; the projector may see one less.
-    const full = { ...model, spec: { ...model.spec, visionFeatureSelectStrategy: 'full' as const } }
-    return [imageFeatures(full, patches).dataSync(), exportedFeatures(exported, patches).dataSync()]
-  })
-  patches.dispose()
-  const differing = expected!.findIndex((value, i) => !Object.is(value, found![i]))
-  if (differing >= 0 || expected!.length !== found!.length)
+    return [imageFeatures(model, patches).dataSync() as Float32Array, exportedFeatures(exported, patches).dataSync() as Float32Array]
+  }) as unknown as [Float32Array, Float32Array]
+  tf.dispose([pixels, patches])
+  const tolerance = dtype === 'float32' ? 0 : TOLERANCES[dtype]
+  const difference = relativeDifference(found, expected)
+  if (!(difference <= tolerance))
     throw new LabError(
       'corrupt-artifact',
-      `feature ${differing} of the export is ${found![differing]}, of the checkpoint ${expected![differing]}, nothing written`,
+      `features of the export differ from the checkpoint's by ${difference} (relative), expected at most ${tolerance}; nothing was written`,
+      { difference, tolerance },
     )
   if (JSON.stringify(exported.preprocess) !== JSON.stringify(preprocess))
     throw new LabError(
       'corrupt-artifact',
       `the exported preprocessing reads back as ${JSON.stringify(exported.preprocess)}. Nothing was written.`,
     )
+  return { by: 'reading it back', batches: [SAMPLE_IMAGES], difference, tolerance }
 }
 
 /** A folder is replaced only where it is empty or an earlier export. */
 async function refuseForeign(folder: string): Promise<void> {
   const names = await readdir(folder).catch((thrown: NodeJS.ErrnoException): string[] => {
     if (thrown.code === 'ENOENT') return []
+    if (thrown.code === 'ENOTDIR')
+      throw new LabError('invalid-input', `${folder}: expected a folder, found a file or a path through one; choose another folder`, { folder }, thrown)
     throw thrown
   })
   if (names.length > 0 && !names.includes(MANIFEST))

@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs'
 import { z } from 'zod'
 import { LabError } from '../domain/errors.ts'
 import type { MultimodalLmSpec } from '../domain/model-spec.ts'
+import { exportSettingsSchema, verificationSchema } from '../domain/export.ts'
 import { parse } from '../domain/parse.ts'
 import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
 import type { VisionEncoderSpec } from '../domain/vision-encoder-spec.ts'
@@ -22,37 +23,57 @@ import { readJson, sha256OfFile } from './files.ts'
 import { readTensors } from './weight-files.ts'
 
 export const MANIFEST = 'manifest.json'
+/** Beside an encoder: `linear_1.weight`, … of the projector. */
+export const PROJECTOR_FILE = 'projector.safetensors'
 
 export const manifestSchema = z.strictObject({
   formatVersion: z.literal(1),
   kind: z.enum(['vision-encoder', 'multimodal-lm']),
   /** Identity of the checkpoint that it was cut out of. */
   checkpoint: z.strictObject({ sha256: z.string(), step: z.int().min(0) }),
+  /** What it was written as. */
+  settings: exportSettingsSchema.prefault({}),
+  /** null: written before exports said so. */
+  verification: verificationSchema.nullable().default(null),
   /** SHA-256 of every other file in the folder. */
   files: z.record(z.string(), z.string().regex(/^[0-9a-f]{64}$/)),
 })
 export type Manifest = z.output<typeof manifestSchema>
 
-export interface ExportedEncoder {
-  readonly folder: string
-  readonly manifest: Manifest
+/** What an encoder's folder holds. */
+export interface EncoderFolder {
   readonly spec: VisionEncoderSpec
   readonly weights: NamedArrays
+  /** The projector's first linear layers, where they went along. */
+  readonly projector: NamedArrays
   readonly preprocess: PreprocessSpec
+}
+
+export interface ExportedEncoder extends EncoderFolder {
+  readonly folder: string
+  readonly manifest: Manifest
 }
 
 /**
  * Reads an export back, whole.
  * @throws LabError 'not-found' without a manifest, 'corrupt-artifact' naming the file that is not what was exported,
- *   'invalid-input' when the folder holds something else than an encoder
+ *   'invalid-input' when the folder holds something else than an encoder in the format hf
  */
 export async function readExportedEncoder(folder: string): Promise<ExportedEncoder> {
   const manifest = await verifiedManifest(folder)
+  const { format, projectorLayers } = manifest.settings
   if (manifest.kind !== 'vision-encoder')
     throw new LabError(
       'invalid-input',
       `${folder}: expected an exported vision encoder, found a ${manifest.kind}; export the encoder alone`,
     )
+  if (format !== 'hf')
+    throw new LabError('invalid-input', `${folder}: expected an encoder in the format hf, found ${format}; the lab writes ${format} and reads hf`)
+  return { folder, manifest, ...(await readEncoder(folder, projectorLayers)) }
+}
+
+/** The files themselves, whatever a manifest says. @throws LabError 'corrupt-artifact' naming the tensor that is missing */
+export async function readEncoder(folder: string, projectorLayers: 0 | 1 | 2): Promise<EncoderFolder> {
   const spec = visionEncoderSpec((await readJson(join(folder, 'config.json'))) as Record<string, unknown>)
   const path = join(folder, 'model.safetensors')
   const { visionEncoder: weights } = splitByModule(readTensors(path)).modules
@@ -63,10 +84,9 @@ export async function readExportedEncoder(folder: string): Promise<ExportedEncod
     assertShape(`${path}: ${name}`, found, shape)
   }
   return {
-    folder,
-    manifest,
     spec,
     weights,
+    projector: projectorLayers === 0 ? {} : readTensors(join(folder, PROJECTOR_FILE)),
     preprocess: specFromHuggingFace(await readJson(join(folder, 'preprocessor_config.json'))),
   }
 }

@@ -6,14 +6,15 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 
-/** @throws the system's error (ENOSPC, EROFS …); the target is then as it was */
-export async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {
+/** @param bytes in pieces, where laying them end to end would cost their size again
+ * @throws the system's error (ENOSPC, EROFS …); the target is then as it was */
+export async function writeWhole(path: string, bytes: Uint8Array | string | Iterable<Uint8Array>): Promise<void> {
   await mkdir(dirname(path), { recursive: true })
   const temporary = temporaryBeside(path)
   try {
     const file = await open(temporary, 'w')
     try {
-      await file.writeFile(bytes)
+      await file.writeFile(bytes as Uint8Array | string)
       await file.sync()
     } finally {
       await file.close()

@@ -226,6 +226,14 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
       return wanted.map((name) => store.runMetrics.series(runId, name, points))
     },
     newestCheckpoint,
+    /** A run's id or a model's folder → the folder. @throws LabError 'not-found' */
+    modelFolder(of: string): string {
+      if (store.runs.find(of) !== null) return newestCheckpoint(of)
+      if (existsSync(join(of, 'config.json'))) return of
+      throw new LabError('not-found', `"${of}" is neither a run of this project nor a folder that holds a model (config.json)`, {
+        checkpoint: of,
+      })
+    },
     /** Resolves when the run is no longer waiting or working. */
     async ended(runId: string): Promise<RunRow> {
       await underWay.get(runId)?.ended

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
+import { exportSettingsSchema } from '../domain/export.ts'
 import type { EvaluateJob, ExportJob, SightTest, TokenizerJob } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
 import { runConfigSchema, type RunConfig, type Start } from '../domain/run-config.ts'
@@ -141,7 +142,8 @@ export function exportJob(phase: Extract<Phase, { kind: 'export' }>, places: Stu
     project: places.project,
     checkpoint: places.checkpointOf(phase.checkpointOf),
     folder: join(places.folder, 'encoders', `seed-${phase.seed}-${phase.encoder}`),
-    part: 'vision-encoder',
+    ...parse(exportSettingsSchema, {}),
+    record: null,
   }
 }
 

@@ -8,6 +8,15 @@ export interface WorkQueue {
   idle(): Promise<void>
 }
 
+/** What `work` gives, once its turn has come. */
+export async function inTurn<T>(queue: WorkQueue, work: () => Promise<T>): Promise<T> {
+  let result: { readonly value: T } | undefined
+  await queue.add(async () => {
+    result = { value: await work() }
+  })
+  return result!.value
+}
+
 export function createWorkQueue(): WorkQueue {
   let last: Promise<unknown> = Promise.resolve()
   return {

@@ -4,6 +4,7 @@
 
 import { z } from 'zod'
 import { datasetRowSchema, importSummarySchema } from '../../src-main/domain/dataset-view.ts'
+import { exportSettingsSchema } from '../../src-main/domain/export.ts'
 import { doctorReportSchema } from '../../src-main/domain/doctor-report.ts'
 import { EVALUATORS, sightTestSchema } from '../../src-main/domain/job.ts'
 import { judgementInputSchema, labellerSchema } from '../../src-main/domain/labelling/judgement.ts'
@@ -23,6 +24,7 @@ import { trustReportSchema } from '../../src-main/domain/labelling/trust.ts'
 import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
 import {
   artifactRowSchema,
+  exportResultSchema,
   logLineSchema,
   runRequestSchema,
   runRowSchema,
@@ -85,10 +87,13 @@ export const operations = {
     }),
     output: z.array(logLineSchema),
   },
-  /** Writes the encoder (or the whole model) of the run's newest checkpoint into the project's exports. */
+  /**
+   * Writes the encoder (or the whole model) of the run's newest checkpoint. `parent` comes from files.chooseFolder and gets a
+   * folder of the export's own; null: the project's exports.
+   */
   'runs.export': {
-    input: z.strictObject({ runId: z.string(), part: z.enum(['vision-encoder', 'multimodal-lm']).default('vision-encoder') }),
-    output: artifactRowSchema,
+    input: z.strictObject({ runId: z.string(), settings: exportSettingsSchema.prefault({}), parent: z.string().nullable().default(null) }),
+    output: exportResultSchema,
   },
 
   /** Thinned in SQL to at most `points` a metric (first, last and every k-th step). Empty `names`: all. */

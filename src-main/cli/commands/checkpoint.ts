@@ -2,6 +2,14 @@
 
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
+import {
+  EXPORT_DTYPES,
+  EXPORT_FORMATS,
+  EXPORT_PARTS,
+  exportSettingsSchema,
+  FORMAT_WORDS,
+  type ExportSettings,
+} from '../../domain/export.ts'
 import { EVALUATORS, evaluationSchema, type Evaluator } from '../../domain/job.ts'
 import { metricNamed } from '../../domain/metric.ts'
 import { parse } from '../../domain/parse.ts'
@@ -87,22 +95,34 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
 
   program
     .command('export <model> [folder]')
-    .description('Write the vision encoder (or the whole model) as a Hugging Face folder that reads back with identical features')
+    .description('Write the vision encoder (or the whole model) for other programs, and check what was written')
+    .addOption(new Option('--part <part>', 'what to write').choices([...EXPORT_PARTS]).default('vision-encoder'))
     .addOption(
-      new Option('--part <part>', 'what to write').choices(['vision-encoder', 'multimodal-lm']).default('vision-encoder'),
+      new Option('--format <format>', EXPORT_FORMATS.map((format) => `${format}: ${FORMAT_WORDS[format].help}`).join('; '))
+        .choices([...EXPORT_FORMATS])
+        .default('hf'),
+    )
+    .addOption(new Option('--dtype <type>', 'number type of the weights').choices([...EXPORT_DTYPES]).default('float32'))
+    .addOption(
+      new Option('--projector-layers <n>', 'linear layers of the projector that go along: 0, 1 or 2')
+        .argParser(Number)
+        .default(0),
     )
     .action(async (model: string, folder: string | undefined, _: unknown, command: Command) => {
-      const options = command.optsWithGlobals<GlobalOptions & { readonly part: 'vision-encoder' | 'multimodal-lm' }>()
+      const options = command.optsWithGlobals<GlobalOptions & ExportSettings>()
+      const { part, format, dtype, projectorLayers } = options
+      const settings = parse(exportSettingsSchema, { part, format, dtype, projectorLayers }, 'invalid-input', 'export')
       await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
-        const artifact = await lab.evaluations.export(
-          asModel(lab, model),
-          options.part,
-          folder === undefined ? null : resolve(folder),
+        const result = await lab.exports.export(
+          { checkpoint: asModel(lab, model), settings, folder: folder === undefined ? null : resolve(folder), parent: null },
           signal,
           progressOfJob(terminal, 'exporting'),
         )
-        terminal.json({ event: 'exported', ...artifact })
-        terminal.out(artifact.path)
+        terminal.json({ event: 'exported', ...result })
+        terminal.out(result.artifact.path)
+        terminal.out(result.verification)
+        terminal.out('')
+        for (const line of result.loading) terminal.out(line)
       })
     })
 }

@@ -5,9 +5,9 @@
 import { ProtoWriter } from '../compile/protobuf.ts'
 import type { GraphTensor, Size } from './batch-graph.ts'
 
-/** What onnxruntime 1.20 and onnx 1.17 read, and everything later. */
-export const OPSET = 21
-const IR_VERSION = 10
+/** Read by onnx 1.19 and onnxruntime 1.23, and everything later. */
+export const OPSET = 24
+const IR_VERSION = 12
 
 /** TensorProto.DataType. */
 export const ONNX_TYPES = { float32: 1, int32: 6, int64: 7, bool: 9, float16: 10, bfloat16: 16 } as const

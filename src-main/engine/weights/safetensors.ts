@@ -3,6 +3,7 @@
 
 import { LabError } from '../../domain/errors.ts'
 import type { NamedArray, NamedArrays } from './initial.ts'
+import { roundedBytes, type WeightDtype } from './rounding.ts'
 
 // Both exist on every platform the engine runs on; it is compiled without the types of any of them.
 declare const TextDecoder: new (label: string, options: { fatal: boolean }) => { decode(bytes: Uint8Array): string }
@@ -176,27 +177,43 @@ export function readSafetensors(bytes: Uint8Array, file = 'safetensors'): Record
   )
 }
 
-/** A float32 file's bytes: equal tensors give equal bytes. Names are sorted, and the data begins at a multiple of 8 bytes. */
-export function writeSafetensors(tensors: NamedArrays, metadata: Readonly<Record<string, string>> = { format: 'pt' }): Uint8Array {
+/** A file's bytes as float32: equal tensors give equal bytes. */
+export function writeSafetensors(tensors: NamedArrays, metadata?: Readonly<Record<string, string>>): Uint8Array {
+  const pieces = [...safetensorsPieces(tensors, 'float32', metadata)]
+  const bytes = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    bytes.set(piece, at)
+    at += piece.length
+  }
+  return bytes
+}
+
+/**
+ * A file's bytes, tensor by tensor, so that no two need be in memory. Names are sorted, and the data begins at a multiple of 8.
+ * @param dtype  what the values are rounded to, to nearest, ties to even
+ */
+export function* safetensorsPieces(
+  tensors: NamedArrays,
+  dtype: WeightDtype = 'float32',
+  metadata: Readonly<Record<string, string>> = { format: 'pt' },
+): Generator<Uint8Array> {
+  const name = ({ float32: 'F32', float16: 'F16', bfloat16: 'BF16' } as const)[dtype]
   const names = Object.keys(tensors).sort()
   const header: Record<string, unknown> = { __metadata__: metadata }
   let offset = 0
-  for (const name of names) {
-    const { shape, values } = tensors[name]!
-    header[name] = { dtype: 'F32', shape, data_offsets: [offset, (offset += values.byteLength)] }
+  for (const each of names) {
+    const { shape } = tensors[each]!
+    const bytes = shape.reduce((product, size) => product * size, 1) * BYTES[name]
+    header[each] = { dtype: name, shape, data_offsets: [offset, (offset += bytes)] }
   }
   const text = JSON.stringify(header)
   const padded = new TextEncoder().encode(text.padEnd(text.length + ((8 - (new TextEncoder().encode(text).length % 8)) % 8), ' '))
-  const bytes = new Uint8Array(8 + padded.length + offset)
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(padded.length), true)
-  bytes.set(padded, 8)
-  let at = 8 + padded.length
-  for (const name of names) {
-    const { values } = tensors[name]!
-    bytes.set(new Uint8Array(values.buffer, values.byteOffset, values.byteLength), at)
-    at += values.byteLength
-  }
-  return bytes
+  const length = new Uint8Array(8)
+  new DataView(length.buffer).setBigUint64(0, BigInt(padded.length), true)
+  yield length
+  yield padded
+  for (const each of names) yield roundedBytes(tensors[each]!.values, dtype)
 }
 
 /** IEEE 754 half precision to a number. */

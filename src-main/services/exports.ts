@@ -1,0 +1,116 @@
+// Exporting one checkpoint: where it goes, what its card tells of the run that made it, and how it is loaded. The command
+// line's `export` and the window's dialog.
+
+import { join } from 'node:path'
+import { LabError } from '../domain/errors.ts'
+import { exportFault, loadingLines, type ExportRecord, type ExportSettings } from '../domain/export.ts'
+import type { AbortSignalLike, ExportJob, JobEvent } from '../domain/job.ts'
+import type { ExportResult } from '../domain/run-view.ts'
+import { ENCODERS, type EncoderName } from '../domain/study.ts'
+import type { StoredRun } from '../store/runs.ts'
+import { formatInterval, formatValue } from './number-text.ts'
+import type { Parts } from './parts.ts'
+import type { ResultService } from './results.ts'
+import type { RunService } from './runs.ts'
+import { inTurn } from './work-queue.ts'
+
+export interface ExportRequest {
+  /** A run's id, or a folder that holds a model. */
+  readonly checkpoint: string
+  readonly settings: ExportSettings
+  /** The export's own folder; null: one named after run and format, in `parent`. */
+  readonly folder: string | null
+  /** null: the project's exports. */
+  readonly parent: string | null
+}
+
+export type ExportService = ReturnType<typeof createExportService>
+
+export function createExportService(parts: Parts, { runs, results }: { readonly runs: RunService; readonly results: ResultService }) {
+  const { store, project, runner, queue, now, newId } = parts
+
+  /** What the run's card tells beside the checkpoint's own record. */
+  function recordOf(run: StoredRun): ExportRecord {
+    const { row, config } = run
+    const study = row.studyId === null ? null : store.studies.find(row.studyId)
+    return {
+      run: row.name,
+      study: study?.name ?? null,
+      data: [
+        { role: 'training', name: row.dataset ?? 'unnamed', sha256: config.snapshot },
+        ...(study === null ? [] : measuredOn(study.config.data, study.snapshots)),
+      ],
+      results: study === null ? [] : resultsOf(study.id, row.phaseId),
+    }
+  }
+
+  /** Every measure of the encoder that this phase trains, over the study's seeds. */
+  function resultsOf(studyId: string, phaseId: string | null): ExportRecord['results'] {
+    const encoder = encoderOfPhase(phaseId)
+    if (encoder === null) return []
+    return results.of(studyId).metrics.flatMap(({ label, unit, encoders }) =>
+      encoders
+        .filter((each) => each.encoder === encoder)
+        .map(({ mean, low, high, n, perSeed }) => ({
+          label,
+          value: formatValue(mean, unit),
+          interval: low === null || high === null ? null : formatInterval(low, high, unit),
+          n,
+          basis: perSeed.length === 1 ? `seed ${perSeed[0]!.seed}` : `mean of seeds ${perSeed.map(({ seed }) => seed).join(', ')}`,
+        })),
+    )
+  }
+
+  return {
+    /** @throws LabError 'invalid-input' when the settings do not go together, 'not-found', and what the export job throws */
+    async export(
+      { checkpoint, settings, folder, parent }: ExportRequest,
+      signal: AbortSignalLike = { aborted: false },
+      observe: (event: JobEvent) => void = () => {},
+    ): Promise<ExportResult> {
+      const fault = exportFault(settings)
+      if (fault !== null) throw new LabError('invalid-input', fault)
+      const run = store.runs.find(checkpoint)
+      const { part, format, dtype, projectorLayers } = settings
+      const variant = [part === 'multimodal-lm' ? 'model' : 'encoder', format, ...(dtype === 'float32' ? [] : [dtype]), ...(projectorLayers === 0 ? [] : [`projector-${projectorLayers}`])]
+      const job: ExportJob = {
+        kind: 'export',
+        project,
+        checkpoint: runs.modelFolder(checkpoint),
+        folder: folder ?? join(parent ?? join(project, 'exports'), `${run?.row.id ?? 'model'}-${variant.join('-')}`),
+        ...settings,
+        record: run === null ? null : recordOf(run),
+      }
+      return inTurn(queue, async () => {
+        let verification = ''
+        for await (const event of runner(job, signal, { backend: store.settings.get().backend })) {
+          if (event.kind === 'log') verification = event.message
+          observe(event)
+        }
+        const artifact = store.artifacts.insert({
+          id: newId('artifact'),
+          studyId: null,
+          phaseId: null,
+          runId: run?.row.id ?? null,
+          name: `${part === 'vision-encoder' ? 'vision encoder' : 'multimodal model'} of ${run?.row.name ?? checkpoint}, ${format} ${dtype}`,
+          path: job.folder,
+          createdAtMs: now(),
+        })
+        return { artifact, verification, loading: [...loadingLines(settings, job.folder)] }
+      })
+    },
+  }
+}
+
+/** "seed-0/instruction" trains the encoder stage-1, "seed-0/dpo" the encoder dpo; other phases train none that is measured. */
+function encoderOfPhase(phaseId: string | null): EncoderName | null {
+  const stage = phaseId?.split('/').at(-1)
+  if (stage === 'instruction') return 'stage-1'
+  return ENCODERS.find((encoder) => encoder === stage) ?? null
+}
+
+const MEASURED_ON = ['questions', 'heldOutPreferences', 'objects'] as const
+
+function measuredOn(names: Readonly<Record<string, string>>, snapshots: Readonly<Record<string, string>>): ExportRecord['data'] {
+  return MEASURED_ON.flatMap((role) => (snapshots[role] === undefined ? [] : [{ role: `measured on: ${role}`, name: names[role] ?? role, sha256: snapshots[role] }]))
+}
