@@ -2,12 +2,12 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { dualEncoderLayout, dualEncoderSpec, imageEmbeddings, imageTextLogits, textEmbeddings } from '../../engine/models/dual-encoder.ts'
-import { gridOf, patchify } from '../../engine/models/vision-encoder.ts'
 import type { Weights } from '../../engine/shapes.ts'
 import { matchWeights } from '../../engine/weights/match.ts'
 import { readWeights } from '../weight-files.ts'
 import { toTensor, tolerancesOf } from './case-files.ts'
 import type { ParityKind } from './parity-kind.ts'
+import { imagesOf } from './recorded-images.ts'
 
 export const dualEncoderParity: ParityKind = {
   name: 'dual encoder',
@@ -19,9 +19,8 @@ export const dualEncoderParity: ParityKind = {
     const { forward } = tolerancesOf(files)
     tf.tidy(() => {
       const weights: Weights = Object.fromEntries(Object.entries(arrays).map(([name, array]) => [name, toTensor(array)]))
-      const pixels = toTensor(recorded.get('pixel_values')) as tf.Tensor4D
-      const { patchSize } = spec.visionEncoder
-      const images = imageEmbeddings(spec, weights, patchify(pixels, patchSize), { grid: gridOf(pixels.shape[2], pixels.shape[3], patchSize) })
+      const { patches, options } = imagesOf(spec.visionEncoder, recorded, '')
+      const images = imageEmbeddings(spec, weights, patches(toTensor(recorded.get('pixel_values'))), options)
       const { shape, values } = recorded.get('input_ids')
       const [N, T] = shape as [number, number]
       const texts = textEmbeddings(spec, weights, Array.from({ length: N }, (_, i) => [...values.subarray(i * T, (i + 1) * T)]))

@@ -6,15 +6,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
-import {
-  gridOf,
-  patchify,
-  variableInput,
-  visionHiddenStates,
-  visionLastHiddenState,
-  visionPooled,
-  type VisionOptions,
-} from '../../engine/models/vision-encoder.ts'
+import { visionHiddenStates, visionLastHiddenState, visionPooled } from '../../engine/models/vision-encoder.ts'
 import { gradients } from '../../engine/nn/gradients.ts'
 import type { Weights } from '../../engine/shapes.ts'
 import { visionEncoderSpec } from '../../engine/weights/hugging-face-config.ts'
@@ -25,6 +17,7 @@ import { readWeights } from '../weight-files.ts'
 import { toTensor, tolerancesOf, type CaseTensors } from './case-files.ts'
 import { gradientTolerance, largestOf, type Comparison, type Tolerance } from './comparison.ts'
 import type { ParityKind } from './parity-kind.ts'
+import { imagesOf } from './recorded-images.ts'
 
 export const visionEncoderParity: ParityKind = {
   name: 'vision encoder',
@@ -43,24 +36,6 @@ export const visionEncoderParity: ParityKind = {
       if (recorded.has('cotangent')) compareGradients(spec, weights, recorded, comparison, tolerances.gradient)
     })
   },
-}
-
-/** How the encoder is to look at the images recorded under `prefix`. */
-function imagesOf(spec: VisionEncoderSpec, recorded: CaseTensors, prefix: string): { patches(pixels: tf.Tensor): tf.Tensor; options: VisionOptions } {
-  const { shape } = recorded.get(`${prefix}pixel_values`)
-  if (shape.length === 4) {
-    const grid = gridOf(shape[2]!, shape[3]!, spec.patchSize)
-    return { patches: (pixels) => patchify(pixels as tf.Tensor4D, spec.patchSize), options: { grid } }
-  }
-  const [B, P] = shape as [number, number]
-  const { patchSize, numChannels } = spec
-  const sides = recorded.get(`${prefix}spatial_shapes`).values
-  const grids = Array.from({ length: B }, (_, b) => ({ rows: sides[2 * b]!, columns: sides[2 * b + 1]! }))
-  return {
-    // The processor flattens a patch as (y, x, channel), the lab as (channel, y, x).
-    patches: (pixels) => tf.reshape(tf.transpose(tf.reshape(pixels, [B * P, patchSize, patchSize, numChannels]), [0, 3, 1, 2]), [B, P, -1]),
-    options: { variable: variableInput(spec, grids, P) },
-  }
 }
 
 function compareOutputs(spec: VisionEncoderSpec, weights: Weights, recorded: CaseTensors, prefix: string, comparison: Comparison, tolerance: Tolerance): void {

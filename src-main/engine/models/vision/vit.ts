@@ -3,6 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { numPatches, type SpecOf } from '../../../domain/vision-encoder-spec.ts'
+import { constant } from '../../nn/constant.ts'
 import { linear } from '../../nn/linear.ts'
 import { layerNorm } from '../../nn/norm.ts'
 import { weightOf, type Weights } from '../../shapes.ts'
@@ -55,6 +56,9 @@ export const VIT: VisionFamily<SpecOf<'vit'>> = {
 
 export const VIT_MAE: VisionFamily<SpecOf<'vit_mae'>> = {
   ...shared,
+  // Its positions are sines and cosines, which no training moves.
+  embeddings: (spec, weights, input) =>
+    shared.embeddings(spec, { ...weights, 'embeddings.position_embeddings': constant(weightOf(weights, 'embeddings.position_embeddings')) }, input),
   family: 'vit_mae',
   modelTypes: ['vit_mae'],
   spec: sizes,
