@@ -1,4 +1,4 @@
-// The app's build: main with its three entries (window, command line, job process), one CommonJS preload, the pages.
+// The app's build: main with its four entries (window, command line, the processes for jobs and for data), one CommonJS preload, the pages.
 
 import { resolve } from 'node:path'
 import vue from '@vitejs/plugin-vue'
@@ -15,6 +15,7 @@ export default defineConfig({
           index: at('src-main/index.ts'),
           cli: at('src-main/cli.ts'),
           'process-entry': at('src-main/jobs/process-entry.ts'),
+          'data-process-entry': at('src-main/jobs/data-process-entry.ts'),
         },
         output: { entryFileNames: '[name].js' },
       },

@@ -4,7 +4,6 @@ import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runCli } from './cli/program.ts'
 import { createChildProcessRunner } from './jobs/child-process.ts'
-import { readDataset } from './jobs/import/read-dataset.ts'
 
 const isSource = import.meta.url.endsWith('.ts')
 const root = new URL(isSource ? '../' : '../../', import.meta.url)
@@ -14,7 +13,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
   streams: process,
   forkRunner: () =>
     createChildProcessRunner(new URL(isSource ? './jobs/process-entry.ts' : './process-entry.js', import.meta.url)),
-  readDataset,
+  forkDataRunner: () =>
+    createChildProcessRunner(new URL(isSource ? './jobs/data-process-entry.ts' : './data-process-entry.js', import.meta.url)),
   presetFolder: fileURLToPath(new URL('resources/presets', root)),
   version,
   onInterrupt(listener) {

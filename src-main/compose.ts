@@ -5,6 +5,9 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { DoctorCheck, DoctorReport } from './domain/doctor-report.ts'
 import type { Runner } from './domain/job.ts'
+import { createCurationService } from './services/curation.ts'
+import { createDataCheckService } from './services/data-checks.ts'
+import { createDataTaskService } from './services/data-tasks.ts'
 import { createDatasetService } from './services/datasets.ts'
 import { createEvaluationService } from './services/evaluations.ts'
 import { createExportService } from './services/exports.ts'
@@ -12,8 +15,8 @@ import { createLabelExportService } from './services/label-export.ts'
 import { createLabelQueueService } from './services/label-queues.ts'
 import { createLabellingService } from './services/labelling.ts'
 import { createPairHealthService } from './services/pair-health.ts'
-import type { Announcement, Parts, ReadDataset } from './services/parts.ts'
 import { createParityService } from './services/parity.ts'
+import type { Announcement, Parts } from './services/parts.ts'
 import { createPresetService } from './services/presets.ts'
 import { createReportService } from './services/reports.ts'
 import { createResultService } from './services/results.ts'
@@ -38,7 +41,8 @@ export interface LabParts {
   readonly program: string
   readonly presetFolder: string
   readonly runner: Runner
-  readonly readDataset: ReadDataset
+  /** A runner of its own for work on files, so that an import need not wait for a training. */
+  readonly dataRunner: Runner
   readonly diagnose: (examination: { readonly folder: string; readonly others: readonly DoctorCheck[] }) => Promise<DoctorReport>
   readonly now: () => number
   readonly newId: Parts['newId']
@@ -55,7 +59,10 @@ export function composeLab(given: LabParts) {
   const queue = createWorkQueue()
   const parts: Parts = { ...given, project, store, queue }
 
-  const datasets = createDatasetService(parts)
+  const tasks = createDataTaskService(parts)
+  const datasets = createDatasetService(parts, tasks)
+  const curation = createCurationService(parts)
+  const checks = createDataCheckService(parts, tasks)
   const presets = createPresetService(parts)
   const runs = createRunService(parts, datasets)
   const sightTest = createSightTestService(parts, datasets)
@@ -69,6 +76,7 @@ export function composeLab(given: LabParts) {
   const labelExport = createLabelExportService(parts, labelling, datasets)
   const pairHealth = createPairHealthService(parts, datasets, runs)
   if (given.access === 'write') {
+    tasks.recover()
     runs.recover()
     studies.recover()
     labelQueues.recover()
@@ -79,6 +87,9 @@ export function composeLab(given: LabParts) {
     project,
     database: file,
     datasets,
+    tasks,
+    curation,
+    checks,
     presets,
     runs,
     sightTest,
@@ -103,7 +114,9 @@ export function composeLab(given: LabParts) {
       studies.stopAll('pause')
       labelQueues.stopAll()
       pairHealth.stopAll()
+      tasks.stopAll('pause')
       await queue.idle()
+      await tasks.idle()
       store.close()
     },
   }

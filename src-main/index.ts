@@ -8,7 +8,6 @@ import { toFailure } from './domain/errors.ts'
 import { createHandlers } from './ipc/handlers.ts'
 import { ANNOUNCE_CHANNEL, createPublisher } from './ipc/publish.ts'
 import { registerHandlers } from './ipc/register.ts'
-import { readDataset } from './jobs/import/read-dataset.ts'
 import { createUtilityProcessRunner } from './jobs/utility-process.ts'
 import { newId, projectFolder } from './place.ts'
 import { createDesktop } from './window/desktop.ts'
@@ -26,13 +25,14 @@ else void app.whenReady().then(boot).catch(refuse)
 
 function boot(): void {
   const runner = createUtilityProcessRunner(join(here, 'process-entry.js'))
+  const dataRunner = createUtilityProcessRunner(join(here, 'data-process-entry.js'))
   const lab = composeLab({
     project: projectFolder(app.commandLine.getSwitchValue('project') || undefined),
     access: 'write',
     program: 'the Pivot Lab window',
     presetFolder: join(app.getAppPath(), 'resources', 'presets'),
     runner: runner.run,
-    readDataset,
+    dataRunner: dataRunner.run,
     diagnose: runner.diagnose,
     now: Date.now,
     newId,
@@ -55,7 +55,10 @@ function boot(): void {
   })
   app.on('second-instance', () => BrowserWindow.getAllWindows()[0]?.focus())
   app.on('window-all-closed', () => app.quit())
-  closeBeforeQuitting(lab, runner.close)
+  closeBeforeQuitting(lab, () => {
+    runner.close()
+    dataRunner.close()
+  })
 }
 
 /** Work under way is paused, so that it can be resumed, before the app goes. */

@@ -21,7 +21,7 @@ const ROOMS: readonly Room[] = [
   },
   {
     prefix: 'src-main/jobs/',
-    may: ['src-main/domain/', 'src-main/engine/', 'node:', 'zod', '@tensorflow/tfjs', 'wasm-vips', '@resvg/resvg-wasm'],
+    may: ['src-main/domain/', 'src-main/engine/', 'node:', 'zod', '@tensorflow/tfjs', 'wasm-vips', '@resvg/resvg-wasm', 'umap-js'],
   },
   // One door for each native thing.
   {
@@ -40,7 +40,7 @@ const ROOMS: readonly Room[] = [
   { prefix: 'src-main/jobs/utility-process.ts', may: ['src-main/jobs/', 'electron'] },
   { prefix: 'src-main/store/', may: ['src-main/domain/', 'better-sqlite3', 'node:', 'zod'] },
   // Given a Runner and a reader: neither engine nor jobs nor Electron.
-  { prefix: 'src-main/services/', may: ['src-main/domain/', 'src-main/store/', 'node:'] },
+  { prefix: 'src-main/services/', may: ['src-main/domain/', 'src-main/store/', 'node:', 'zod'] },
   {
     prefix: 'src-main/ipc/',
     may: ['src-main/domain/', 'src-main/services/', 'src-main/compose.ts', 'src-preload/contract/', 'zod'],

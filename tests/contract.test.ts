@@ -21,7 +21,7 @@ let folder: string
 let made: LabForTests
 let lab: Lab
 let handlers: Handlers
-let ids: { runId: string; studyId: string; datasetId: string; artifactId: string; queueId: string }
+let ids: { runId: string; studyId: string; datasetId: string; artifactId: string; queueId: string; taskId: string }
 const opened: string[] = []
 
 const desktop: Desktop = {
@@ -52,7 +52,7 @@ beforeAll(async () => {
   const { id: artifactId } = await lab.reports.write(studyId)
   const { queueId } = lab.labelQueues.create(queueRequestSchema.parse({ name: 'a queue', source: { kind: 'pairs', dataset: 'preferences' } }))
   await lab.labelQueues.ended(queueId)
-  ids = { runId: lab.studies.get(studyId).runs[0]!.id, studyId, datasetId: lab.datasets.list()[0]!.id, artifactId, queueId }
+  ids = { runId: lab.studies.get(studyId).runs[0]!.id, studyId, datasetId: lab.datasets.list()[0]!.id, artifactId, queueId, taskId: lab.tasks.list()[0]!.id }
 })
 afterAll(async () => {
   await lab.close()
@@ -63,9 +63,40 @@ afterAll(async () => {
 const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown } = {
   'project.info': () => undefined,
   'datasets.list': () => undefined,
+  'datasets.previewImport': () => ({ path: '/data/questions/2' }),
   'datasets.import': () => ({ path: '/data/questions/2' }),
   'datasets.createSightTest': () => ({}),
+  'datasets.rename': ({ datasetId }) => ({ datasetId, name: 'captions' }),
   'datasets.delete': () => ({ datasetId: 'nothing' }),
+  'datasets.statistics': ({ datasetId }) => ({ filter: { datasetId } }),
+  'datasets.takeSnapshot': ({ datasetId }) => ({ datasetId }),
+  'datasets.versions': ({ datasetId }) => ({ datasetId }),
+  'datasets.compareVersions': () => ({ from: 'a', to: 'b' }),
+  'samples.page': () => ({ limit: 3, sort: 'textLength', direction: 'descending' }),
+  'samples.count': () => ({ filter: { text: 'number' } }),
+  'samples.facets': ({ datasetId }) => ({ filter: { datasetId } }),
+  'samples.get': () => ({ row: 1 }),
+  'samples.change': () => ({ selection: { kind: 'rows', rows: [1, 2] }, change: { kind: 'tag', tag: 'odd' } }),
+  'samples.previewSplits': () => ({ selection: { kind: 'filter', filter: {} }, rule: {} }),
+  'samples.undo': () => undefined,
+  'samples.redo': () => undefined,
+  'samples.journal': () => ({}),
+  'samples.similar': () => ({ taskId: 'nothing', sha256: 'a' }),
+  'views.list': () => undefined,
+  'views.save': () => ({ name: 'odd ones', filter: { tags: ['odd'] }, sort: 'imported', direction: 'ascending' }),
+  'views.delete': () => ({ id: 'nothing' }),
+  'tasks.list': () => ({}),
+  'tasks.get': ({ taskId }) => ({ taskId }),
+  'tasks.pause': ({ taskId }) => ({ taskId }),
+  'tasks.resume': ({ taskId }) => ({ taskId }),
+  'tasks.cancel': ({ taskId }) => ({ taskId }),
+  'tasks.delete': () => ({ taskId: 'nothing' }),
+  'tasks.faults': ({ taskId }) => ({ taskId }),
+  'tasks.exportFaults': ({ taskId }) => ({ taskId }),
+  'checks.start': () => ({ check: 'texts' }),
+  'checks.clusters': ({ taskId }) => ({ taskId }),
+  'maps.start': ({ runId }) => ({ runId }),
+  'maps.points': ({ taskId }) => ({ taskId }),
   'runs.list': () => undefined,
   'runs.get': ({ runId }) => ({ runId }),
   'runs.start': () => ({ name: 'mine', dataset: 'preferences', training: { steps: 2 } }),
@@ -126,6 +157,12 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
 /** Asked of something in the wrong state: refused, and the refusal is the answer. */
 const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'datasets.import': 'invalid-input', // a path that no dialog has given
+  'datasets.previewImport': 'invalid-input',
+  'samples.similar': 'not-found',
+  'tasks.pause': 'conflict',
+  'tasks.resume': 'conflict',
+  'tasks.cancel': 'conflict',
+  'tasks.delete': 'not-found',
   'datasets.createSightTest': 'not-found', // the fake runner wrote no files
   'runs.pause': 'conflict',
   'runs.resume': 'conflict',
@@ -175,7 +212,7 @@ describe('answering', () => {
     await ask('files.chooseFolder', { title: 'Choose' })
     expect(await ask('datasets.import', { path: '/data/questions/2', name: 'chosen' })).toMatchObject({
       ok: true,
-      value: { added: 2 },
+      value: { taskId: expect.any(String) },
     })
     expect(await ask('datasets.import', { path: '/etc/passwd' })).toMatchObject({ ok: false, failure: { code: 'invalid-input' } })
   })

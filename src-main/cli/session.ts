@@ -5,7 +5,7 @@ import type { ProcessRunner } from '../jobs/process-runner.ts'
 import { composeLab, type Lab } from '../compose.ts'
 import { LabError } from '../domain/errors.ts'
 import { newId, projectFolder } from '../place.ts'
-import type { Announcement, ReadDataset } from '../services/parts.ts'
+import type { Announcement } from '../services/parts.ts'
 import { createTerminal, type Streams, type Terminal } from './terminal.ts'
 
 export interface GlobalOptions {
@@ -18,7 +18,8 @@ export interface CliParts {
   readonly streams: Streams
   /** Called at the first job: a question about rows needs no process. */
   readonly forkRunner: () => ProcessRunner
-  readonly readDataset: ReadDataset
+  /** The process for work on files. */
+  readonly forkDataRunner: () => ProcessRunner
   readonly presetFolder: string
   readonly version: string
   /** Calls back at every Ctrl-C; returns how to stop listening. */
@@ -46,7 +47,9 @@ export async function withLab<T>(
   const terminal = createTerminal(parts.streams, options.json === true)
   const listeners: ((announcement: Announcement) => void)[] = []
   let runner: ProcessRunner | null = null
+  let dataRunner: ProcessRunner | null = null
   const forked = () => (runner ??= parts.forkRunner())
+  const forkedForData = () => (dataRunner ??= parts.forkDataRunner())
   const lab = composeLab({
     project: projectFolder(options.project),
     access: access === 'none' ? 'write' : access,
@@ -54,7 +57,7 @@ export async function withLab<T>(
     program: 'the lab command line',
     presetFolder: parts.presetFolder,
     runner: (job, signal, how) => forked().run(job, signal, how),
-    readDataset: parts.readDataset,
+    dataRunner: (job, signal, how) => forkedForData().run(job, signal, how),
     diagnose: (examination) => forked().diagnose(examination),
     now: Date.now,
     newId,
@@ -68,6 +71,7 @@ export async function withLab<T>(
     const what = interrupts === 1 ? 'pause' : 'cancel'
     lab.runs.stopAll(what)
     lab.studies.stopAll(what)
+    lab.tasks.stopAll(what)
     controller.abort()
   })
   try {
@@ -77,6 +81,7 @@ export async function withLab<T>(
     terminal.redraw('')
     await lab.close()
     ;(runner as ProcessRunner | null)?.close()
+    ;(dataRunner as ProcessRunner | null)?.close()
   }
 }
 

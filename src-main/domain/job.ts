@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { executionModeSchema, executionPreferenceSchema, type BackendPreference } from './device.ts'
 import { exportRecordSchema, exportSettingsSchema } from './export.ts'
+import { dataJobSchema, type DataJobEvent } from './data-job.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import type { ParityReport } from './parity.ts'
@@ -155,7 +156,26 @@ const pairScoresJob = z.strictObject({
 /** Compares the lab with every reference case at or below `folder`. */
 const parityJob = z.strictObject({ kind: z.literal('parity'), folder: z.string() })
 
-export const jobSchema = z.discriminatedUnion('kind', [trainJob, evaluateJob, exportJob, sightTestJob, tokenizerJob, answersJob, pairScoresJob, parityJob])
+/** Features of images under a model's encoder, mean over patches, into `file` (safetensors); known ones are not computed again. */
+const imageFeaturesJob = z.strictObject({
+  kind: z.literal('image-features'),
+  project: z.string(),
+  checkpoint: z.string(),
+  images: z.array(imageRefSchema),
+})
+
+export const jobSchema = z.discriminatedUnion('kind', [
+  trainJob,
+  evaluateJob,
+  exportJob,
+  sightTestJob,
+  tokenizerJob,
+  answersJob,
+  pairScoresJob,
+  parityJob,
+  imageFeaturesJob,
+  ...dataJobSchema.options,
+])
 export type Job = z.output<typeof jobSchema>
 export type JobKind = Job['kind']
 export type TrainJob = Extract<Job, { kind: 'train' }>
@@ -163,6 +183,7 @@ export type EvaluateJob = Extract<Job, { kind: 'evaluate' }>
 export type ExportJob = Extract<Job, { kind: 'export' }>
 export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
 export type ParityJob = Extract<Job, { kind: 'parity' }>
+export type ImageFeaturesJob = Extract<Job, { kind: 'image-features' }>
 export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
 export type AnswersJob = Extract<Job, { kind: 'answers' }>
 export type PairScoresJob = Extract<Job, { kind: 'pair-scores' }>
@@ -193,6 +214,7 @@ export type JobEvent =
   | { readonly kind: 'items'; readonly metric: string; readonly items: readonly ItemResult[] }
   | { readonly kind: 'parity'; readonly report: ParityReport }
   | { readonly kind: 'artifact'; readonly name: string; readonly path: string }
+  | DataJobEvent
   | { readonly kind: 'log'; readonly level: 'info' | 'warning'; readonly message: string }
 
 /** Runs a job wherever the adapter puts it. Stops by `signal`: the iteration then throws LabError 'cancelled'. */

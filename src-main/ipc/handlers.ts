@@ -32,6 +32,10 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     if (!chosen.has(path))
       throw new LabError('invalid-input', `${path} was not chosen in a dialog of the lab: choose it there`, { path })
   }
+  const assertMayRead = (path: string, imageRoot: string | undefined) => {
+    assertChosen(path)
+    if (imageRoot !== undefined) assertChosen(imageRoot)
+  }
   const toJsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>
 
   return {
@@ -43,12 +47,56 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     }),
 
     'datasets.list': () => [...lab.datasets.list()],
-    'datasets.import': ({ path, name }) => {
-      assertChosen(path)
-      return lab.datasets.import({ path, name })
+    'datasets.previewImport': ({ path, options }) => {
+      assertMayRead(path, options.imageRoot)
+      return lab.datasets.previewImport(path, options)
+    },
+    'datasets.import': (request) => {
+      assertMayRead(request.path, request.options.imageRoot)
+      return lab.datasets.startImport(request)
     },
     'datasets.createSightTest': ({ settings }) => lab.sightTest.create(settings),
+    'datasets.rename': ({ datasetId, name }) => lab.datasets.rename(datasetId, name),
     'datasets.delete': ({ datasetId }) => lab.datasets.delete(datasetId),
+    'datasets.statistics': ({ filter }) => lab.curation.statistics(filter),
+    'datasets.takeSnapshot': async ({ datasetId }) => ({ sha256: await lab.datasets.takeSnapshot(datasetId) }),
+    'datasets.versions': ({ datasetId }) => [...lab.datasets.versions(datasetId)],
+    'datasets.compareVersions': ({ from, to }) => lab.datasets.compareVersions(from, to),
+
+    'samples.page': (request) => lab.curation.page(request),
+    'samples.count': ({ filter }) => lab.curation.count(filter),
+    'samples.facets': ({ filter }) => lab.curation.facets(filter),
+    'samples.get': ({ row }) => lab.curation.get(row),
+    'samples.change': ({ selection, change }) => lab.curation.change(selection, change),
+    'samples.previewSplits': ({ selection, rule }) => lab.curation.previewSplits(selection, rule),
+    'samples.undo': () => lab.curation.undo(),
+    'samples.redo': () => lab.curation.redo(),
+    'samples.journal': ({ limit }) => [...lab.curation.journal(limit)],
+    'samples.similar': async ({ taskId, sha256, limit }) => [...(await lab.checks.similar(taskId, sha256, limit))],
+
+    'views.list': () => [...lab.curation.views()],
+    'views.save': (view) => lab.curation.saveView(view),
+    'views.delete': ({ id }) => lab.curation.deleteView(id),
+
+    'tasks.list': ({ limit }) => [...lab.tasks.list(limit)],
+    'tasks.get': ({ taskId }) => lab.tasks.get(taskId),
+    'tasks.pause': ({ taskId }) => lab.tasks.pause(taskId),
+    'tasks.resume': ({ taskId }) => lab.tasks.resume(taskId),
+    'tasks.cancel': ({ taskId }) => lab.tasks.cancel(taskId),
+    'tasks.delete': ({ taskId }) => lab.tasks.delete(taskId),
+    'tasks.faults': ({ taskId, afterId, limit }) => {
+      const { rows, total } = lab.tasks.faults(taskId, afterId, limit)
+      return { rows: [...rows], total }
+    },
+    'tasks.exportFaults': ({ taskId }) => lab.datasets.exportFaults(taskId),
+    'checks.start': ({ runId, ...request }) =>
+      lab.checks.start({
+        ...request,
+        settings: { ...request.settings, checkpoint: runId === null ? null : lab.runs.newestCheckpoint(runId) },
+      }),
+    'checks.clusters': ({ taskId, after, limit }) => lab.checks.clusters(taskId, after, limit).map((each) => [...each]),
+    'maps.start': ({ runId, ...request }) => lab.checks.startMap({ ...request, checkpoint: lab.runs.newestCheckpoint(runId) }),
+    'maps.points': ({ taskId }) => lab.checks.points(taskId),
 
     'runs.list': () => [...lab.runs.list()],
     'runs.get': ({ runId }) => lab.runs.get(runId),

@@ -2,6 +2,7 @@
 // next. The same code serves Electron's utilityProcess (process.parentPort) and node:child_process (process.send).
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { DATA_JOB_KINDS } from '../domain/data-job.ts'
 import type { BackendPreference } from '../domain/device.ts'
 import type { DoctorReport } from '../domain/doctor-report.ts'
 import { LabError, toFailure } from '../domain/errors.ts'
@@ -21,6 +22,9 @@ export interface JobServer {
   readonly versions: () => Readonly<Record<string, string>>
   readonly diagnose: (examination: Examination) => Promise<DoctorReport>
 }
+
+/** Jobs that compute nothing on tensors: no engine is opened for them. */
+const WITHOUT_ENGINE: readonly string[] = ['sight-test', 'tokenizer', ...DATA_JOB_KINDS]
 
 /** Serves the process that forked this one until that one goes or says close. */
 export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer): void {
@@ -57,8 +61,7 @@ export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer
     try {
       if (request.kind === 'diagnose') post({ kind: 'diagnosed', id, report: await diagnose(request.examination) })
       else {
-        // The sight test and the tokenizer compute nothing on tensors: no engine is opened for them.
-        if (request.job.kind !== 'sight-test' && request.job.kind !== 'tokenizer')
+        if (!WITHOUT_ENGINE.includes(request.job.kind))
           for (const event of describeBackend(await openBackend(request.backend), versions())) post({ kind: 'event', id, event })
         for await (const event of runJob(request.job, signal)) {
           post({ kind: 'event', id, event })

@@ -1,5 +1,6 @@
 // A Runner over a forked process, whichever way it is forked: relays events, asks it to cancel and kills it when it does
-// not, keeps it warm between jobs, and turns its death into an error that says how it died.
+// not, keeps it warm between jobs, and turns its death into an error that says how it died. Jobs at the same time get a
+// process each.
 
 import type { BackendPreference } from '../domain/device.ts'
 import type { DoctorReport } from '../domain/doctor-report.ts'
@@ -35,18 +36,31 @@ export interface RunnerTimes {
 export const JOB_ENVIRONMENT: Readonly<Record<string, string>> = { TF_FORCE_GPU_ALLOW_GROWTH: 'true', TF_CPP_MIN_LOG_LEVEL: '2' }
 
 export function createProcessRunner(fork: () => JobProcess, { patienceMs }: RunnerTimes = { patienceMs: 10_000 }): ProcessRunner {
-  let warm: Live | null = null
+  /** All that were forked for jobs and have not been told to close. */
+  const forked = new Set<Live>()
+  const busy = new Set<Live>()
   let lastId = 0
 
   function processFor(backend: BackendPreference): Live {
-    // A process computes on one engine for its life; another preference needs another process.
-    if (warm !== null && !warm.isDead && warm.backend === backend) return warm
-    warm?.process.post({ kind: 'close' })
-    const live = listenTo(fork(), backend, () => {
-      if (warm === live) warm = null
-    })
-    warm = live
+    for (const idle of [...forked].filter((each) => !busy.has(each))) {
+      if (!idle.isDead && idle.backend === backend) return idle
+      // A process computes on one engine for its life; another preference needs another process.
+      release(idle)
+    }
+    const live = listenTo(fork(), backend, () => void forked.delete(live))
+    forked.add(live)
     return live
+  }
+
+  function release(live: Live): void {
+    forked.delete(live)
+    live.post({ kind: 'close' })
+  }
+
+  /** One is kept warm. */
+  function done(live: Live): void {
+    busy.delete(live)
+    if ([...forked].some((each) => each !== live && !busy.has(each))) release(live)
   }
 
   async function* run(
@@ -57,6 +71,7 @@ export function createProcessRunner(fork: () => JobProcess, { patienceMs }: Runn
     if (signal.aborted) throw new LabError('cancelled', 'cancelled before it began')
     const backend = options.backend ?? 'auto'
     const live = processFor(backend)
+    busy.add(live)
     const id = ++lastId
     const messages = live.expect(id)
     let impatience: NodeJS.Timeout | undefined
@@ -89,7 +104,10 @@ export function createProcessRunner(fork: () => JobProcess, { patienceMs }: Runn
         isOver = true
         live.post({ kind: 'cancel', id })
         live.process.kill()
+        // It is dying: no further job may be given to it.
+        forked.delete(live)
       }
+      done(live)
     }
   }
 
@@ -111,8 +129,8 @@ export function createProcessRunner(fork: () => JobProcess, { patienceMs }: Runn
       }
     },
     close() {
-      warm?.process.kill()
-      warm = null
+      for (const live of forked) live.process.kill()
+      forked.clear()
     },
   }
 }

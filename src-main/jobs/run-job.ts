@@ -6,6 +6,8 @@ import { runExportJob } from './export-job.ts'
 import { runAnswersJob } from './labelling/answers-job.ts'
 import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runParityJob } from './parity-job.ts'
+import { runImageFeaturesJob } from './image-features-job.ts'
+import { runDataJob } from './run-data-job.ts'
 import { runSightTestJob } from './sight-test-job.ts'
 import { runTokenizerJob } from './tokenizer-job.ts'
 import { runTrainJob } from './train-job.ts'
@@ -29,5 +31,9 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runAnswersJob(job, signal)
     case 'pair-scores':
       return runPairScoresJob(job, signal)
+    case 'image-features':
+      return runImageFeaturesJob(job, signal)
+    default:
+      return runDataJob(job, signal)
   }
 }

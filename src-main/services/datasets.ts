@@ -1,59 +1,63 @@
-// Datasets: import by the reader that is passed in, images copied into the project under their hash (or left where they
-// are), and snapshots: one file per content, named by its own SHA-256, which is what runs read. Importing the same
-// twice changes nothing.
+// Datasets: imported by a job that reads and places the files, written here as rows, and frozen as snapshots: one file per
+// content, named by its own SHA-256, which is what runs read. Importing the same twice changes nothing.
 
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { constants, createWriteStream, existsSync } from 'node:fs'
-import { copyFile, mkdir, rename, rm } from 'node:fs/promises'
-import { basename, dirname, extname, join } from 'node:path'
-import type { DatasetRow, ImportSummary } from '../domain/dataset-view.ts'
+import { createWriteStream, existsSync } from 'node:fs'
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, extname, isAbsolute, join } from 'node:path'
+import type { PlacedImage, PlacedSample } from '../domain/data-job.ts'
+import { importRequestSchema, type ImportRequest } from '../domain/data-task.ts'
+import {
+  snapshotDifferenceSchema,
+  type DatasetRow,
+  type ImportSummary,
+  type SnapshotDifference,
+  type SnapshotRow,
+} from '../domain/dataset-view.ts'
 import { LabError } from '../domain/errors.ts'
-import type { ImportedImage, ImportedSample, ImportFault, ImportOptions } from '../domain/import-event.ts'
+import { importPreviewSchema, type ImportFault, type ImportOptions, type ImportPreview } from '../domain/import-event.ts'
 import type { AbortSignalLike } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
+import type { ArtifactRow } from '../domain/run-view.ts'
 import { contentSchema, type DatasetKind, type ImageRef, type Sample } from '../domain/sample.ts'
+import { answerOf } from './answer-of.ts'
+import type { DataTaskService, TaskPlan, TaskWork } from './data-tasks.ts'
 import type { Parts } from './parts.ts'
-
-export interface ImportRequest {
-  readonly path: string
-  /** null: after the file or folder. */
-  readonly name: string | null
-  /** 'copy' puts images into the project; 'reference' leaves them where they are. */
-  readonly images?: 'copy' | 'reference'
-  readonly options?: ImportOptions
-}
-
-export interface ImportProgress {
-  readonly file: string
-  readonly done: number
-  readonly of: number
-}
 
 export type DatasetService = ReturnType<typeof createDatasetService>
 
-/** Samples written in one transaction: large enough to be fast, small enough that nobody waits for it. */
-const SAMPLES_PER_TRANSACTION = 500
-/** Faults told one by one; the rest is a count. */
+/** Faults told one by one where an import ends; the task keeps all. */
 const MOST_PROBLEMS = 50
+const PREVIEW_ROWS = 10
 
-export function createDatasetService({ store, project, readDataset, now, newId, announce }: Parts) {
-  async function importDataset(
-    request: ImportRequest,
-    report: (progress: ImportProgress) => void = () => {},
-    signal: AbortSignalLike = { aborted: false },
-  ): Promise<ImportSummary> {
+export function createDatasetService({ store, project, dataRunner, now, newId, announce }: Parts, tasks: DataTaskService) {
+  type Request = ReturnType<typeof parsedRequest>
+  const parsedRequest = (request: Omit<ImportRequest, 'kind'>) => parse(importRequestSchema, { kind: 'import', ...request }, 'invalid-input', 'import')
+
+  function plan(request: Request): TaskPlan {
+    return {
+      title: `import of ${basename(request.path)}`,
+      work: (work) => readInto(request, work),
+      async undo(taskId) {
+        // By reference images are somebody's own and stay.
+        for (const path of store.datasets.removeAddedBy(taskId)) if (!isAbsolute(path)) await rm(join(project, path), { force: true })
+        store.dataTasks.removeFaults(taskId)
+        announce({ name: 'dataset.changed', value: { datasetId: null } })
+      },
+    }
+  }
+  tasks.define('import', plan)
+
+  async function readInto(request: Request, { taskId, signal, progress }: TaskWork) {
     const base = request.name ?? (basename(request.path, extname(request.path)) || 'dataset')
-    const targets = new Map<DatasetKind, { readonly dataset: DatasetRow; readonly isNew: boolean; ordinal: number }>()
-    const problems: string[] = []
-    let faults = 0
-    let added = 0
-    let unchanged = 0
-    let of = 0
+    const targets = new Map<DatasetKind, DatasetRow>()
+    let [seen, revived, of] = [0, 0, 0]
     let file = request.path
-    let waiting: { readonly sample: Sample; readonly fileBytes: number }[] = []
+    // A task that broke off reads from the start again: its faults come again too.
+    store.dataTasks.removeFaults(taskId)
 
-    const target = (kind: DatasetKind) => {
+    const target = (kind: DatasetKind): DatasetRow => {
       const known = targets.get(kind)
       if (known !== undefined) return known
       const name = targets.size === 0 ? base : `${base} ${kind}`
@@ -65,82 +69,63 @@ export function createDatasetService({ store, project, readDataset, now, newId, 
           { name },
         )
       const id = existing?.id ?? newId('dataset')
-      if (existing === null) store.datasets.insert({ id, name, kind, source: request.path, createdAtMs: now() })
-      const opened = { dataset: store.datasets.find(id)!, isNew: existing === null, ordinal: store.datasets.nextOrdinal(id) }
+      if (existing === null) store.datasets.insert({ id, name, kind, source: request.path, createdAtMs: now(), taskId })
+      const opened = store.datasets.find(id)!
       targets.set(kind, opened)
       return opened
     }
-    const flush = () => {
-      store.transaction(() => {
-        for (const { sample, fileBytes } of waiting) {
-          const into = target(sample.content.kind)
-          if (sample.image !== null) store.datasets.insertImage({ ...sample.image, fileBytes })
-          const isNew = store.datasets.insertSample(into.dataset.id, into.ordinal, sample)
-          if (isNew) {
-            into.ordinal += 1
-            added += 1
-          } else unchanged += 1
-        }
-      })
-      waiting = []
+    const write = (each: PlacedSample) => {
+      const into = target(each.content.kind)
+      if (each.image !== null) store.datasets.insertImage(each.image, taskId)
+      const how = store.datasets.insertSample(into.id, toSample(each), each.image, { tags: each.tags ?? [], taskId })
+      seen += 1
+      if (how === 'revived') revived += 1
+      if (how !== 'known') store.datasets.setChanged(into.id)
     }
 
     try {
-      for await (const event of readDataset(request.path, request.options ?? {})) {
-        if (signal.aborted) throw new LabError('cancelled', `import of ${request.path} was cancelled after ${added} samples`)
-        if (event.kind === 'file') {
-          ;({ file, of } = event)
-          report({ file, done: 0, of })
-        } else if (event.kind === 'progress') report({ file, done: event.done, of })
-        else if (event.kind === 'fault') {
-          faults += 1
-          if (problems.length < MOST_PROBLEMS) problems.push(describeFault(event))
-        } else {
-          const image = event.image && (await placeImage(event.image, request.images ?? 'copy'))
-          waiting.push({ sample: toSample(event, image), fileBytes: event.image?.bytes ?? 0 })
-          if (waiting.length >= SAMPLES_PER_TRANSACTION) flush()
-        }
+      const job = { kind: 'import', project, path: request.path, options: request.options, images: request.images } as const
+      for await (const event of dataRunner(job, signal)) {
+        if (event.kind !== 'imported') continue
+        store.transaction(() => {
+          for (const each of event.rows) {
+            if (each.kind === 'file') {
+              ;({ file, of } = each)
+              progress(file, 0, of)
+            } else if (each.kind === 'progress') progress(file, each.done, of)
+            else if (each.kind === 'fault') store.dataTasks.insertFault(taskId, each)
+            else write(each)
+          }
+        })
       }
-      flush()
-      if (added + unchanged === 0)
-        throw new LabError(
-          'invalid-input',
-          `${request.path}: nothing to import${faults > 0 ? `; ${faults} rows were left out, the first because ${problems[0]}` : ', it holds no samples'}`,
-          { path: request.path, problems },
-        )
+      if (seen === 0) throw nothingFound(request.path, taskId)
     } catch (thrown) {
       // What was begun here and holds nothing is no dataset; what holds samples stays and can be imported again.
-      for (const { dataset, isNew } of targets.values())
-        if (isNew && store.datasets.nextOrdinal(dataset.id) === 0) store.datasets.delete(dataset.id)
+      for (const { id } of targets.values()) if (store.datasets.isEmpty(id)) store.datasets.delete(id)
       throw thrown
     }
-    if (faults > problems.length) problems.push(`and ${faults - problems.length} more rows were left out`)
-    for (const { dataset } of targets.values()) {
-      await snapshot(dataset.id)
-      announce({ name: 'dataset.changed', value: { datasetId: dataset.id } })
+    for (const { id } of targets.values()) {
+      if (store.datasets.isChanged(id) || store.datasets.find(id)!.snapshot === null) await snapshot(id)
+      announce({ name: 'dataset.changed', value: { datasetId: id } })
     }
-    return { datasets: [...targets.values()].map(({ dataset }) => store.datasets.find(dataset.id)!), added, unchanged, problems }
+    const added = store.datasets.addedBy(taskId) + revived
+    return {
+      kind: 'import' as const,
+      datasets: [...targets.values()].map(({ id }) => store.datasets.find(id)!),
+      added,
+      unchanged: seen - added,
+      faults: store.dataTasks.countFaults(taskId),
+    }
   }
 
-  /** Copies an image under its hash, whole or not at all. Returns what the lab calls it. */
-  async function placeImage(image: ImportedImage, how: 'copy' | 'reference'): Promise<ImageRef> {
-    const { sha256, width, height } = image
-    const known = store.datasets.findImage(sha256)
-    if (known !== null && existsSync(join(project, known.path))) return known
-    if (how === 'reference') return { sha256, path: image.file, width, height }
-    const path = join('images', sha256.slice(0, 2), `${sha256}${extname(image.file).toLowerCase()}`)
-    const place = join(project, path)
-    if (!existsSync(place)) {
-      await mkdir(dirname(place), { recursive: true })
-      const temporary = `${place}.${process.pid}.tmp`
-      try {
-        await copyFile(image.file, temporary, constants.COPYFILE_FICLONE)
-        await rename(temporary, place)
-      } finally {
-        await rm(temporary, { force: true })
-      }
-    }
-    return { sha256, path, width, height }
+  function nothingFound(path: string, taskId: string): LabError {
+    const faults = store.dataTasks.countFaults(taskId)
+    const problems = store.dataTasks.faults(taskId, 0, MOST_PROBLEMS).map(describeFault)
+    return new LabError(
+      'invalid-input',
+      `${path}: nothing to import${faults > 0 ? `; ${faults} rows were left out, the first because ${problems[0]}` : ', it holds no samples'}`,
+      { path, problems },
+    )
   }
 
   /** Writes the dataset's samples, one a line in import order, to a file named by its content. */
@@ -178,13 +163,51 @@ export function createDatasetService({ store, project, readDataset, now, newId, 
     }
   }
 
+  /** @throws LabError 'not-found' */
+  function found(datasetId: string): DatasetRow {
+    const dataset = store.datasets.find(datasetId)
+    if (dataset === null) throw new LabError('not-found', `there is no dataset "${datasetId}"`, { datasetId })
+    return dataset
+  }
+
   return {
-    import: importDataset,
+    /** Begins an import, or takes up the same one that broke off; the task tells the rest. */
+    startImport: (request: Omit<ImportRequest, 'kind'>): { readonly taskId: string } => tasks.start(parsedRequest(request)),
+    /** Imports and waits for it. An aborted signal pauses: the same import goes on where it was. */
+    async import(request: Omit<ImportRequest, 'kind'>, signal: AbortSignalLike = { aborted: false }): Promise<ImportSummary> {
+      const { taskId } = this.startImport(request)
+      const { result } = await tasks.ended(taskId, signal)
+      if (result?.kind !== 'import') throw new LabError('internal', `import ${taskId} ended without a result`)
+      const problems = store.dataTasks.faults(taskId, 0, MOST_PROBLEMS).map(describeFault)
+      if (result.faults > problems.length) problems.push(`and ${result.faults - problems.length} more rows were left out`)
+      return { datasets: result.datasets, added: result.added, unchanged: result.unchanged, problems, taskId }
+    },
+    /** The first ten rows as they would come in, and what is wrong with the others that were met. Writes nothing. */
+    async previewImport(path: string, options: ImportOptions = {}, signal: AbortSignalLike = { aborted: false }): Promise<ImportPreview> {
+      const events = dataRunner({ kind: 'preview-import', path, options, rows: PREVIEW_ROWS }, signal)
+      return answerOf(events, importPreviewSchema, 'import preview')
+    },
+    /** Writes the rows that an import left out as JSON lines into the project's exports. */
+    async exportFaults(taskId: string): Promise<ArtifactRow> {
+      const { rows } = tasks.faults(taskId, 0, 1_000_000)
+      const file = join(project, 'exports', `${taskId}-left-out.jsonl`)
+      await mkdir(join(project, 'exports'), { recursive: true })
+      await writeFile(file, rows.map(({ id: _, ...row }) => `${JSON.stringify(row)}\n`).join(''))
+      return store.artifacts.insert({
+        id: newId('artifact'),
+        studyId: null,
+        phaseId: null,
+        runId: null,
+        name: `rows left out of ${tasks.get(taskId).title}`,
+        path: file,
+        createdAtMs: now(),
+      })
+    },
     list: (): readonly DatasetRow[] => store.datasets.list(),
     /** @throws LabError 'not-found', naming the datasets that there are */
     named(name: string): DatasetRow {
-      const found = store.datasets.findNamed(name)
-      if (found !== null) return found
+      const dataset = store.datasets.findNamed(name)
+      if (dataset !== null) return dataset
       const names = store.datasets.list().map((each) => `"${each.name}"`)
       throw new LabError(
         'not-found',
@@ -192,12 +215,33 @@ export function createDatasetService({ store, project, readDataset, now, newId, 
         { name },
       )
     },
-    /** SHA-256 of the dataset's snapshot; written again if its file has been lost. */
+    /** SHA-256 of a snapshot of the dataset as it is; written anew when it has changed, or its file has been lost. */
     async snapshotOf(name: string): Promise<string> {
       const dataset = this.named(name)
-      const kept = dataset.snapshot
+      const kept = store.datasets.isChanged(dataset.id) ? null : dataset.snapshot
       return kept !== null && existsSync(join(project, 'snapshots', `${kept}.jsonl`)) ? kept : snapshot(dataset.id)
     },
+    takeSnapshot: (datasetId: string): Promise<string> => snapshot(found(datasetId).id),
+    /** Versions of a dataset, newest first, and the runs that were trained on each. */
+    versions(datasetId: string): readonly SnapshotRow[] {
+      found(datasetId)
+      const runs = Map.groupBy(store.runs.list(), ({ config }) => config.snapshot)
+      return store.datasets
+        .snapshotsOf(datasetId)
+        .map((each) => ({ ...each, runs: (runs.get(each.sha256) ?? []).map(({ row }) => row.name) }))
+    },
+    compareVersions(from: string, to: string): Promise<SnapshotDifference> {
+      const events = dataRunner({ kind: 'compare-snapshots', project, from, to }, { aborted: false })
+      return answerOf(events, snapshotDifferenceSchema, 'comparison of snapshots')
+    },
+    rename(datasetId: string, name: string): void {
+      const { name: before } = found(datasetId)
+      if (before !== name && store.datasets.findNamed(name) !== null)
+        throw new LabError('conflict', `there is a dataset "${name}" already; choose another name`, { name })
+      store.datasets.rename(datasetId, name)
+      announce({ name: 'dataset.changed', value: { datasetId } })
+    },
+    /** Its images stay: snapshots that runs were trained on name them. */
     delete(datasetId: string): void {
       store.datasets.delete(datasetId)
       announce({ name: 'dataset.changed', value: { datasetId: null } })
@@ -205,16 +249,18 @@ export function createDatasetService({ store, project, readDataset, now, newId, 
   }
 }
 
-function toSample(event: ImportedSample, image: ImageRef | null): Sample {
+function toSample({ image, content: read, split, source }: PlacedSample): Sample {
   // Parsed, so that the order in which an importer names the fields does not make another sample of it.
-  const content = parse(contentSchema, event.content, 'internal', 'imported sample')
+  const content = parse(contentSchema, read, 'internal', 'imported sample')
   const id = createHash('sha256')
     .update(`${image?.sha256 ?? ''}\n${JSON.stringify(content)}`)
     .digest('hex')
-  return { id, split: event.split, source: event.source, image, content }
+  return { id, split, source, image: image && imageRef(image), content }
 }
 
-function describeFault(fault: ImportFault): string {
+const imageRef = ({ sha256, path, width, height }: PlacedImage): ImageRef => ({ sha256, path, width, height })
+
+export function describeFault(fault: Pick<ImportFault, 'file' | 'line' | 'field' | 'expected' | 'found'>): string {
   const place = [fault.file, fault.line === null ? '' : `line ${fault.line}`].filter(Boolean).join(', ')
   return `${place}${place ? ': ' : ''}${fault.field}: expected ${fault.expected}, found ${fault.found}`
 }

@@ -1,7 +1,6 @@
 // What every service is given: the store, the project's folder, a runner, and time, ids and announcements from outside,
 // so that a test's run is reproducible to the bit.
 
-import type { ImportEvent, ImportOptions } from '../domain/import-event.ts'
 import type { Runner } from '../domain/job.ts'
 import type { JobProgress } from '../domain/progress.ts'
 import type { Store } from '../store/store.ts'
@@ -13,9 +12,8 @@ export type Announcement =
   | { readonly name: 'study.changed'; readonly value: { readonly studyId: string } }
   | { readonly name: 'dataset.changed'; readonly value: { readonly datasetId: string | null } }
   | { readonly name: 'labelling.changed'; readonly value: { readonly queueId: string | null } }
+  | { readonly name: 'task.changed'; readonly value: { readonly taskId: string } }
   | { readonly name: 'job.progress'; readonly value: JobProgress }
-
-export type ReadDataset = (path: string, options?: ImportOptions) => AsyncIterable<ImportEvent>
 
 export interface Parts {
   readonly store: Store
@@ -24,9 +22,10 @@ export interface Parts {
   /** Where the presets' JSON files lie. */
   readonly presetFolder: string
   readonly runner: Runner
-  readonly readDataset: ReadDataset
+  /** Does the work on files and pictures that needs no engine, beside whatever trains. */
+  readonly dataRunner: Runner
   readonly queue: WorkQueue
   readonly now: () => number
-  readonly newId: (kind: 'run' | 'study' | 'dataset' | 'evaluation' | 'artifact' | 'queue' | 'judgement' | 'audit') => string
+  readonly newId: (kind: 'run' | 'study' | 'dataset' | 'evaluation' | 'artifact' | 'queue' | 'judgement' | 'audit' | 'task' | 'view') => string
   readonly announce: (announcement: Announcement) => void
 }

@@ -55,7 +55,7 @@ export function createSightTestService({ project, runner }: Parts, datasets: Dat
           // Roles may share a name and files: the pairs that are trained on and those held out are one dataset by split.
           const isRead = roles.slice(0, done).some(([other, those]) => names[other] === names[role] && those.some((each) => each.path === path))
           if (isRead) continue
-          summaries.push(await datasets.import({ path: join(asked.folder, path), name: names[role], options }, undefined, signal))
+          summaries.push(await datasets.import({ path: join(asked.folder, path), name: names[role], options }, signal))
         }
         observe({ kind: 'progress', done: done + 1, of: roles.length })
       }
@@ -65,6 +65,7 @@ export function createSightTestService({ project, runner }: Parts, datasets: Dat
         added: summaries.reduce((sum, { added }) => sum + added, 0),
         unchanged: summaries.reduce((sum, { unchanged }) => sum + unchanged, 0),
         problems: summaries.flatMap(({ problems }) => problems),
+        taskId: summaries.at(-1)!.taskId,
       }
     },
   }

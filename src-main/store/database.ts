@@ -9,13 +9,22 @@ import { datasetsMigration } from './migrations/0010-datasets.ts'
 import { studiesMigration } from './migrations/0020-studies.ts'
 import { runsMigration } from './migrations/0030-runs.ts'
 import { evaluationsMigration } from './migrations/0040-evaluations.ts'
+import { curationMigration } from './migrations/0050-curation.ts'
 import { labellingMigration } from './migrations/0060-labelling.ts'
 import { pairAuditsMigration } from './migrations/0061-pair-audits.ts'
 import type { Migration } from './migrations/migration.ts'
 
 export type Db = Database.Database
 
-export const MIGRATIONS: readonly Migration[] = [datasetsMigration, studiesMigration, runsMigration, evaluationsMigration, labellingMigration, pairAuditsMigration]
+export const MIGRATIONS: readonly Migration[] = [
+  datasetsMigration,
+  studiesMigration,
+  runsMigration,
+  evaluationsMigration,
+  curationMigration,
+  labellingMigration,
+  pairAuditsMigration,
+]
 
 export interface OpenDatabase {
   readonly db: Db

@@ -3,6 +3,7 @@
 
 import { z } from 'zod'
 import type { DatasetRow } from '../domain/dataset-view.ts'
+import { categoriesOfContent, groupOfContent, hasMask, textOfContent } from '../domain/sample-facts.ts'
 import { contentSchema, DATASET_KINDS, SPLITS, type DatasetKind, type ImageRef, type Sample } from '../domain/sample.ts'
 import type { Db } from './database.ts'
 import { readJson } from './json-column.ts'
@@ -13,6 +14,13 @@ export interface NewDataset {
   readonly kind: DatasetKind
   readonly source: string
   readonly createdAtMs: number
+  /** The import that makes it. */
+  readonly taskId: string | null
+}
+
+export interface StoredImage extends ImageRef {
+  readonly bytes: number
+  readonly format: string | null
 }
 
 interface SampleColumns {
@@ -30,33 +38,56 @@ export type DatasetStore = ReturnType<typeof createDatasetStore>
 
 export function createDatasetStore(db: Db) {
   const insert = db.prepare(
-    'INSERT INTO datasets (id, name, kind, source, created_at_ms) VALUES (@id, @name, @kind, @source, @createdAtMs)',
+    'INSERT INTO datasets (id, name, kind, source, created_at_ms, task_id) VALUES (@id, @name, @kind, @source, @createdAtMs, @taskId)',
   )
   const remove = db.prepare('DELETE FROM datasets WHERE id = ?')
+  const rename = db.prepare('UPDATE datasets SET name = ? WHERE id = ?')
   const select = `
     SELECT d.*,
-      (SELECT COUNT(DISTINCT image_sha256) FROM samples WHERE dataset_id = d.id) AS images,
+      (SELECT COUNT(DISTINCT image_sha256) FROM samples WHERE dataset_id = d.id AND state = 'kept') AS images,
       (SELECT sha256 FROM snapshots WHERE dataset_id = d.id ORDER BY created_at_ms DESC LIMIT 1) AS snapshot
     FROM datasets d`
   const all = db.prepare(`${select} ORDER BY d.created_at_ms, d.name`)
   const byId = db.prepare(`${select} WHERE d.id = ?`)
   const byName = db.prepare(`${select} WHERE d.name = ?`)
-  const splits = db.prepare('SELECT split, COUNT(*) AS samples FROM samples WHERE dataset_id = ? GROUP BY split')
+  const splits = db.prepare("SELECT split, COUNT(*) AS samples FROM samples WHERE dataset_id = ? AND state = 'kept' GROUP BY split")
   const insertImage = db.prepare(
-    `INSERT INTO images (sha256, path, width, height, file_bytes)
-     VALUES (@sha256, @path, @width, @height, @fileBytes) ON CONFLICT DO NOTHING`,
+    `INSERT INTO images (sha256, path, width, height, file_bytes, format, task_id)
+     VALUES (@sha256, @path, @width, @height, @bytes, @format, @taskId) ON CONFLICT DO NOTHING`,
   )
   const image = db.prepare('SELECT sha256, path, width, height FROM images WHERE sha256 = ?')
-  const nextOrdinal = db.prepare('SELECT COALESCE(MAX(ordinal) + 1, 0) FROM samples WHERE dataset_id = ?').pluck()
+  const isEmpty = db.prepare('SELECT NOT EXISTS (SELECT 1 FROM samples WHERE dataset_id = ?)').pluck()
   const insertSample = db.prepare(`
-    INSERT INTO samples (dataset_id, id, ordinal, split, source, image_sha256, content)
-    VALUES (@datasetId, @id, @ordinal, @split, @source, @image, @content) ON CONFLICT DO NOTHING`)
+    INSERT INTO samples (dataset_id, id, kind, split, source, image_sha256, image_format, width, height, pixels, image_bytes,
+      question_group, has_mask, text_length, task_id)
+    VALUES (@datasetId, @id, @kind, @split, @source, @sha256, @format, @width, @height, @pixels, @bytes, @group, @hasMask,
+      @textLength, @taskId)
+    ON CONFLICT DO NOTHING`)
+  const insertContent = db.prepare('INSERT INTO sample_contents (row, content) VALUES (?, ?)')
+  const insertText = db.prepare('INSERT INTO sample_text (rowid, text) VALUES (?, ?)')
+  const insertCategory = db.prepare('INSERT INTO sample_categories (category, row) VALUES (?, ?)')
+  const insertTag = db.prepare('INSERT INTO sample_tags (tag, row) VALUES (?, ?) ON CONFLICT DO NOTHING')
+  const revive = db.prepare("UPDATE samples SET state = 'kept' WHERE dataset_id = ? AND id = ? AND state = 'deleted'")
   const samples = db.prepare(`
-    SELECT s.id, s.split, s.source, s.content, i.sha256, i.path, i.width, i.height
-    FROM samples s LEFT JOIN images i ON i.sha256 = s.image_sha256 WHERE s.dataset_id = ? ORDER BY s.ordinal`)
+    SELECT s.id, s.split, s.source, c.content, i.sha256, i.path, i.width, i.height
+    FROM samples s JOIN sample_contents c ON c.row = s.row LEFT JOIN images i ON i.sha256 = s.image_sha256
+    WHERE s.dataset_id = ? AND s.state = 'kept' ORDER BY s.row`)
   const insertSnapshot = db.prepare(`
     INSERT INTO snapshots (dataset_id, sha256, samples, created_at_ms) VALUES (@datasetId, @sha256, @samples, @createdAtMs)
     ON CONFLICT DO UPDATE SET created_at_ms = excluded.created_at_ms`)
+  const snapshotsOf = db.prepare(
+    'SELECT sha256, samples, created_at_ms AS createdAtMs FROM snapshots WHERE dataset_id = ? ORDER BY created_at_ms DESC, sha256',
+  )
+  const setChanged = db.prepare('UPDATE datasets SET is_changed = ? WHERE id = ?')
+  const isChanged = db.prepare('SELECT is_changed FROM datasets WHERE id = ?').pluck()
+  const ofTask = db.prepare('SELECT id FROM datasets WHERE task_id = ?').pluck()
+  const addedBy = db.prepare('SELECT COUNT(*) FROM samples WHERE task_id = ?').pluck()
+  const datasetsTouchedBy = db.prepare('SELECT DISTINCT dataset_id FROM samples WHERE task_id = ?').pluck()
+  const removeAddedBy = db.prepare('DELETE FROM samples WHERE task_id = ?')
+  const unusedImagesOf = db.prepare(
+    'SELECT sha256, path FROM images i WHERE task_id = ? AND NOT EXISTS (SELECT 1 FROM samples WHERE image_sha256 = i.sha256)',
+  )
+  const removeImage = db.prepare('DELETE FROM images WHERE sha256 = ?')
 
   const row = (columns: unknown): DatasetRow => {
     const each = rowSchema.parse(columns)
@@ -79,26 +110,47 @@ export function createDatasetStore(db: Db) {
   return {
     insert: (dataset: NewDataset): void => void insert.run(dataset),
     delete: (id: string): void => void remove.run(id),
+    rename: (id: string, name: string): void => void rename.run(name, id),
     list: (): readonly DatasetRow[] => all.all().map(row),
     find: (id: string): DatasetRow | null => optionalRow(byId.get(id)),
     findNamed: (name: string): DatasetRow | null => optionalRow(byName.get(name)),
-    insertImage: (each: ImageRef & { readonly fileBytes: number }): void => void insertImage.run(each),
+    isEmpty: (id: string): boolean => isEmpty.get(id) === 1,
+    insertImage: (each: StoredImage, taskId: string | null = null): void => void insertImage.run({ ...each, taskId }),
     findImage: (sha256: string): ImageRef | null => (image.get(sha256) as ImageRef | undefined) ?? null,
-    nextOrdinal: (datasetId: string): number => nextOrdinal.get(datasetId) as number,
-    /** Returns false when the dataset holds this sample already. */
-    insertSample(datasetId: string, ordinal: number, sample: Sample): boolean {
-      const { changes } = insertSample.run({
+    /** 'known' when the dataset holds this sample already. A deleted sample that comes again is 'revived'. */
+    insertSample(
+      datasetId: string,
+      sample: Sample,
+      image: StoredImage | null,
+      { tags = [], taskId = null }: { readonly tags?: readonly string[]; readonly taskId?: string | null } = {},
+    ): 'added' | 'revived' | 'known' {
+      const { content } = sample
+      const text = textOfContent(content)
+      const { changes, lastInsertRowid } = insertSample.run({
         datasetId,
         id: sample.id,
-        ordinal,
+        kind: content.kind,
         split: sample.split,
         source: sample.source,
-        image: sample.image?.sha256 ?? null,
-        content: JSON.stringify(sample.content),
+        sha256: image?.sha256 ?? null,
+        format: image?.format ?? null,
+        width: image?.width ?? null,
+        height: image?.height ?? null,
+        pixels: image === null ? 0 : image.width * image.height,
+        bytes: image?.bytes ?? 0,
+        group: groupOfContent(content),
+        hasMask: hasMask(content) ? 1 : 0,
+        textLength: text.length,
+        taskId,
       })
-      return changes === 1
+      if (changes === 0) return revive.run(datasetId, sample.id).changes === 1 ? 'revived' : 'known'
+      insertContent.run(lastInsertRowid, JSON.stringify(content))
+      if (text !== '') insertText.run(lastInsertRowid, text)
+      for (const category of categoriesOfContent(content)) insertCategory.run(category, lastInsertRowid)
+      for (const tag of tags) insertTag.run(tag, lastInsertRowid)
+      return 'added'
     },
-    /** In import order, one at a time: a dataset may be larger than memory. */
+    /** What a snapshot holds, in import order, one at a time: a dataset may be larger than memory. */
     *samples(datasetId: string): Generator<Sample> {
       for (const each of samples.iterate(datasetId) as IterableIterator<SampleColumns>)
         yield {
@@ -106,15 +158,40 @@ export function createDatasetStore(db: Db) {
           split: z.enum(SPLITS).parse(each.split),
           source: each.source,
           image: each.sha256 === null ? null : { sha256: each.sha256, path: each.path, width: each.width, height: each.height },
-          content: readJson(contentSchema, each.content, 'samples.content'),
+          content: readJson(contentSchema, each.content, 'sample_contents.content'),
         }
     },
-    insertSnapshot: (snapshot: {
+    /** The dataset is then as the snapshot says. */
+    insertSnapshot(snapshot: {
       readonly datasetId: string
       readonly sha256: string
       readonly samples: number
       readonly createdAtMs: number
-    }): void => void insertSnapshot.run(snapshot),
+    }): void {
+      db.transaction(() => {
+        insertSnapshot.run(snapshot)
+        setChanged.run(0, snapshot.datasetId)
+      })()
+    },
+    snapshotsOf: (datasetId: string) =>
+      snapshotsOf.all(datasetId) as { readonly sha256: string; readonly samples: number; readonly createdAtMs: number }[],
+    /** Whether its samples, splits or states changed since its newest snapshot. */
+    isChanged: (datasetId: string): boolean => isChanged.get(datasetId) === 1,
+    setChanged: (datasetId: string): void => void setChanged.run(1, datasetId),
+
+    /** Samples that an import has added so far. */
+    addedBy: (taskId: string): number => addedBy.get(taskId) as number,
+    /** Takes back what an import has added, and the datasets that it made; returns the paths of its images that nothing is about. */
+    removeAddedBy(taskId: string): readonly string[] {
+      return db.transaction(() => {
+        for (const id of datasetsTouchedBy.all(taskId) as string[]) setChanged.run(1, id)
+        removeAddedBy.run(taskId)
+        for (const id of ofTask.all(taskId) as string[]) if (isEmpty.get(id) === 1) remove.run(id)
+        const unused = unusedImagesOf.all(taskId) as { readonly sha256: string; readonly path: string }[]
+        for (const { sha256 } of unused) removeImage.run(sha256)
+        return unused.map(({ path }) => path)
+      })()
+    },
   }
 }
 

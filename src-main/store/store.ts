@@ -3,14 +3,19 @@
 import { createArtifactStore, type ArtifactStore } from './artifacts.ts'
 import { createCheckpointStore, type CheckpointStore } from './checkpoints.ts'
 import type { OpenDatabase } from './database.ts'
+import { createCurationStore, type CurationStore } from './curation.ts'
+import { createDataTaskStore, type DataTaskStore } from './data-tasks.ts'
 import { createDatasetStore, type DatasetStore } from './datasets.ts'
 import { createEvaluationStore, type EvaluationStore } from './evaluations.ts'
 import { createJudgementStore, type JudgementStore } from './judgements.ts'
 import { createLabelQueueStore, type LabelQueueStore } from './label-queues.ts'
 import { createPairAuditStore, type PairAuditStore } from './pair-audits.ts'
+import { createFindingStore, type FindingStore } from './findings.ts'
 import { createRunLogStore, type RunLogStore } from './run-log.ts'
 import { createRunMetricStore, type RunMetricStore } from './run-metrics.ts'
 import { createRunStore, type RunStore } from './runs.ts'
+import { createSampleStore, type SampleStore } from './samples.ts'
+import { createSavedViewStore, type SavedViewStore } from './saved-views.ts'
 import { createSettingsStore, type SettingsStore } from './settings.ts'
 import { createStudyStore, type StudyStore } from './studies.ts'
 import { createStudyPhaseStore, type StudyPhaseStore } from './study-phases.ts'
@@ -19,6 +24,11 @@ export interface Store {
   readonly access: 'write' | 'read'
   readonly sqliteVersion: string
   readonly datasets: DatasetStore
+  readonly samples: SampleStore
+  readonly curation: CurationStore
+  readonly savedViews: SavedViewStore
+  readonly dataTasks: DataTaskStore
+  readonly findings: FindingStore
   readonly runs: RunStore
   readonly runMetrics: RunMetricStore
   readonly runLog: RunLogStore
@@ -33,6 +43,8 @@ export interface Store {
   readonly settings: SettingsStore
   /** `write` must be synchronous. */
   transaction<T>(write: () => T): T
+  /** A consistent copy of the database as a file of its own, while it is in use. */
+  copyTo(file: string): Promise<void>
   close(): void
 }
 
@@ -41,6 +53,11 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     access,
     sqliteVersion: db.prepare('SELECT sqlite_version()').pluck().get() as string,
     datasets: createDatasetStore(db),
+    samples: createSampleStore(db),
+    curation: createCurationStore(db),
+    savedViews: createSavedViewStore(db),
+    dataTasks: createDataTaskStore(db),
+    findings: createFindingStore(db),
     runs: createRunStore(db),
     runMetrics: createRunMetricStore(db),
     runLog: createRunLogStore(db),
@@ -54,6 +71,9 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     pairAudits: createPairAuditStore(db),
     settings: createSettingsStore(db),
     transaction: (write) => db.transaction(write)(),
+    async copyTo(file) {
+      await db.backup(file)
+    },
     close,
   }
 }

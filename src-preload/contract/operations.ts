@@ -3,9 +3,26 @@
 // be one that main's own file dialog has given it.
 
 import { z } from 'zod'
-import { datasetRowSchema, importSummarySchema } from '../../src-main/domain/dataset-view.ts'
 import { exportSettingsSchema } from '../../src-main/domain/export.ts'
+import { curationChangeSchema, journalEntrySchema, selectionSchema, splitTableSchema } from '../../src-main/domain/curation.ts'
+import { findingRowSchema } from '../../src-main/domain/data-check.ts'
+import {
+  checkRequestSchema,
+  dataTaskRowSchema,
+  importFaultRowSchema,
+  importRequestSchema,
+  mapRequestSchema,
+} from '../../src-main/domain/data-task.ts'
+import {
+  datasetRowSchema,
+  datasetStatisticsSchema,
+  importSummarySchema,
+  snapshotDifferenceSchema,
+  snapshotRowSchema,
+} from '../../src-main/domain/dataset-view.ts'
 import { doctorReportSchema } from '../../src-main/domain/doctor-report.ts'
+import { mapPointsSchema, similarImageSchema } from '../../src-main/domain/feature-map.ts'
+import { importOptionsSchema, importPreviewSchema } from '../../src-main/domain/import-event.ts'
 import { EVALUATORS, sightTestSchema } from '../../src-main/domain/job.ts'
 import { judgementInputSchema, labellerSchema } from '../../src-main/domain/labelling/judgement.ts'
 import { modelRankingSchema } from '../../src-main/domain/labelling/model-ranking.ts'
@@ -31,9 +48,18 @@ import {
   runViewSchema,
   seriesSchema,
 } from '../../src-main/domain/run-view.ts'
+import {
+  facetsSchema,
+  pageRequestSchema,
+  sampleDetailSchema,
+  sampleFilterSchema,
+  samplePageSchema,
+  savedViewSchema,
+} from '../../src-main/domain/sample-query.ts'
 import { settingsChangeSchema, settingsSchema } from '../../src-main/domain/settings.ts'
 import { exampleSchema, studyResultsSchema } from '../../src-main/domain/study-results.ts'
 import { parityRowSchema, studyRowSchema, studyViewSchema } from '../../src-main/domain/study-view.ts'
+import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
 import { studyConfigSchema } from '../../src-main/domain/study.ts'
 
 interface Operation {
@@ -45,6 +71,9 @@ interface Operation {
 const nothing = z.undefined()
 const silence = z.void()
 const ofRun = z.strictObject({ runId: z.string() })
+const ofDataset = z.strictObject({ datasetId: z.string() })
+const ofTask = z.strictObject({ taskId: z.string() })
+const ofFilter = z.strictObject({ filter: sampleFilterSchema.prefault({}) })
 const ofStudy = z.strictObject({ studyId: z.string() })
 const ofQueue = z.strictObject({ queueId: z.string() })
 const ofAudit = z.strictObject({ auditId: z.string() })
@@ -62,14 +91,76 @@ export const operations = {
   },
 
   'datasets.list': { input: nothing, output: z.array(datasetRowSchema) },
-  /** `path` comes from files.chooseFile or files.chooseFolder. `name` null: after the file. */
-  'datasets.import': {
-    input: z.strictObject({ path: z.string(), name: z.string().min(1).max(120).nullable().default(null) }),
-    output: importSummarySchema,
+  /** The first rows as they would come in; writes nothing. `path` comes from files.chooseFile or files.chooseFolder. */
+  'datasets.previewImport': {
+    input: z.strictObject({ path: z.string(), options: importOptionsSchema.prefault({}) }),
+    output: importPreviewSchema,
   },
+  /** Begins an import; the task tells how it goes. `path` and `options.imageRoot` come from a dialog of files.*. */
+  'datasets.import': { input: importRequestSchema.omit({ kind: true }), output: ofTask },
   /** Writes the built-in sight test into the project and imports it. */
   'datasets.createSightTest': { input: z.strictObject({ settings: sightTestSchema.prefault({}) }), output: importSummarySchema },
-  'datasets.delete': { input: z.strictObject({ datasetId: z.string() }), output: silence },
+  'datasets.rename': { input: z.strictObject({ datasetId: z.string(), name: z.string().min(1).max(120) }), output: silence },
+  'datasets.delete': { input: ofDataset, output: silence },
+  'datasets.statistics': { input: ofFilter, output: datasetStatisticsSchema },
+  /** Freezes the dataset as it is; what did not change since the last one gets the same hash. */
+  'datasets.takeSnapshot': { input: ofDataset, output: z.strictObject({ sha256: z.string() }) },
+  'datasets.versions': { input: ofDataset, output: z.array(snapshotRowSchema) },
+  'datasets.compareVersions': { input: z.strictObject({ from: z.string(), to: z.string() }), output: snapshotDifferenceSchema },
+
+  'samples.page': { input: pageRequestSchema, output: samplePageSchema },
+  'samples.count': { input: ofFilter, output: z.int() },
+  'samples.facets': { input: ofFilter, output: facetsSchema },
+  'samples.get': { input: z.strictObject({ row: z.int() }), output: sampleDetailSchema },
+  /** null: the samples were so already. Every change can be taken back with samples.undo. */
+  'samples.change': {
+    input: z.strictObject({ selection: selectionSchema, change: curationChangeSchema }),
+    output: journalEntrySchema.nullable(),
+  },
+  'samples.previewSplits': { input: z.strictObject({ selection: selectionSchema, rule: splitRuleSchema }), output: splitTableSchema },
+  /** null: nothing is left to be taken back. */
+  'samples.undo': { input: nothing, output: journalEntrySchema.nullable() },
+  'samples.redo': { input: nothing, output: journalEntrySchema.nullable() },
+  /** Newest first. */
+  'samples.journal': { input: z.strictObject({ limit: z.int().min(1).max(1000).default(100) }), output: z.array(journalEntrySchema) },
+  /** Images most like one, under the encoder of a map. */
+  'samples.similar': {
+    input: z.strictObject({ taskId: z.string(), sha256: z.string(), limit: z.int().min(1).max(200).default(24) }),
+    output: z.array(similarImageSchema),
+  },
+
+  'views.list': { input: nothing, output: z.array(savedViewSchema) },
+  /** A view of the same name is replaced. */
+  'views.save': { input: savedViewSchema.omit({ id: true, createdAtMs: true }), output: savedViewSchema },
+  'views.delete': { input: z.strictObject({ id: z.string() }), output: silence },
+
+  /** Newest first. */
+  'tasks.list': { input: z.strictObject({ limit: z.int().min(1).max(1000).default(100) }), output: z.array(dataTaskRowSchema) },
+  'tasks.get': { input: ofTask, output: dataTaskRowSchema },
+  'tasks.pause': { input: ofTask, output: silence },
+  'tasks.resume': { input: ofTask, output: silence },
+  /** Takes back what an import has added so far. */
+  'tasks.cancel': { input: ofTask, output: silence },
+  'tasks.delete': { input: ofTask, output: silence },
+  /** Rows that an import left out. */
+  'tasks.faults': {
+    input: z.strictObject({ taskId: z.string(), afterId: z.int().min(0).default(0), limit: z.int().min(1).max(5000).default(200) }),
+    output: z.strictObject({ rows: z.array(importFaultRowSchema), total: z.int() }),
+  },
+  /** Writes them as JSON lines into the project's exports. */
+  'tasks.exportFaults': { input: ofTask, output: artifactRowSchema },
+  /** `settings.checkpoint` is filled in from the run, for checks on features. */
+  'checks.start': {
+    input: checkRequestSchema.omit({ kind: true }).extend({ runId: z.string().nullable().default(null) }),
+    output: ofTask,
+  },
+  /** Clusters after the one numbered `after`, each with its members, the best first. */
+  'checks.clusters': {
+    input: z.strictObject({ taskId: z.string(), after: z.int().min(-1).default(-1), limit: z.int().min(1).max(200).default(50) }),
+    output: z.array(z.array(findingRowSchema)),
+  },
+  'maps.start': { input: mapRequestSchema.omit({ kind: true, checkpoint: true }).extend({ runId: z.string() }), output: ofTask },
+  'maps.points': { input: ofTask, output: mapPointsSchema },
 
   'runs.list': { input: nothing, output: z.array(runRowSchema) },
   'runs.get': { input: ofRun, output: runViewSchema },

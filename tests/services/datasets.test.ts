@@ -4,11 +4,16 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import type { DataJob } from '../../src-main/domain/data-job.ts'
+import type { DataTaskRow } from '../../src-main/domain/data-task.ts'
+import { LabError } from '../../src-main/domain/errors.ts'
 import type { ImportEvent } from '../../src-main/domain/import-event.ts'
 import { parse } from '../../src-main/domain/parse.ts'
+import { sampleFilterSchema } from '../../src-main/domain/sample-query.ts'
 import { sampleSchema } from '../../src-main/domain/sample.ts'
-import type { ReadDataset } from '../../src-main/services/parts.ts'
-import { aLab } from '../support/a-lab.ts'
+import { encodePng } from '../../src-main/jobs/images/codec.ts'
+import { runDataJob } from '../../src-main/jobs/run-data-job.ts'
+import { aLab, type ReadDataset } from '../support/a-lab.ts'
 import { anImportedPair, anImportedQuestion } from '../support/builders.ts'
 import { faultOfPromise } from '../support/fault-of.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -53,23 +58,23 @@ describe('importing', () => {
 
   it('copies an image once, under its hash, and the same content twice in a file is one sample', async () => {
     const folder = temporaryFolder()
-    const file = join(temporaryFolder(), 'Photo.PNG')
-    writeFileSync(file, 'the bytes of an image')
-    const image = { file, sha256: sha256('the bytes of an image'), bytes: 21, width: 8, height: 4 }
-    const { lab } = aLab(folder, {
-      readDataset: reading(anImportedQuestion(1, { image }), anImportedQuestion(2, { image }), anImportedQuestion(2, { image })),
-    })
-    const summary = await lab.datasets.import({ path: '/data', name: null })
+    const source = temporaryFolder()
+    const bytes = encodePng({ width: 8, height: 4, data: new Uint8Array(96) })
+    writeFileSync(join(source, 'Photo.PNG'), bytes)
+    const rows = ['one', 'two', 'two'].map((question) => JSON.stringify({ image: 'Photo.PNG', question, answer: 'yes' }))
+    writeFileSync(join(source, 'data.jsonl'), rows.join('\n'))
+    const { lab } = aLab(folder, { dataRunner: (job, signal) => runDataJob(job as DataJob, signal) })
+    const summary = await lab.datasets.import({ path: join(source, 'data.jsonl'), name: null })
     expect(summary).toMatchObject({ added: 2, unchanged: 1, datasets: [{ name: 'data', images: 1 }] })
-    const path = join('images', image.sha256.slice(0, 2), `${image.sha256}.png`)
-    expect(lab.findImage(image.sha256)).toEqual({ sha256: image.sha256, path, width: 8, height: 4 })
-    expect(readFileSync(join(folder, path), 'utf8')).toBe('the bytes of an image')
+    const path = `images/${sha256(bytes).slice(0, 2)}/${sha256(bytes)}.png`
+    expect(lab.findImage(sha256(bytes))).toEqual({ sha256: sha256(bytes), path, width: 8, height: 4 })
+    expect(sha256(readFileSync(join(folder, path)))).toBe(sha256(bytes))
     await lab.close()
   })
 
   it('by reference leaves images where they are', async () => {
     const folder = temporaryFolder()
-    const image = { file: '/photos/a.jpg', sha256: 'a'.repeat(64), bytes: 9, width: 8, height: 4 }
+    const image = { file: '/photos/a.jpg', sha256: 'a'.repeat(64), bytes: 9, width: 8, height: 4, format: 'jpeg' }
     const { lab } = aLab(folder, { readDataset: reading(anImportedQuestion(1, { image })) })
     await lab.datasets.import({ path: '/data', name: 'mine', images: 'reference' })
     expect(lab.findImage(image.sha256)!.path).toBe('/photos/a.jpg')
@@ -130,20 +135,60 @@ describe('importing', () => {
     await lab.close()
   })
 
-  it('can be cancelled, and done again from the start without a double', async () => {
-    const { lab } = aLab(temporaryFolder())
-    const signal = { aborted: false }
-    const cancelled = await faultOfPromise(
-      lab.datasets.import({ path: '/data/questions/1200', name: 'mine' }, () => {}, {
-        get aborted() {
-          return (signal.aborted ||= lab.datasets.list().some(({ samples }) => samples.test >= 500))
-        },
-      }),
-    )
-    expect(cancelled.code).toBe('cancelled')
-    expect(lab.datasets.named('mine').snapshot).toBeNull()
-    const again = await lab.datasets.import({ path: '/data/questions/1200', name: 'mine' })
-    expect([again.added, again.unchanged]).toEqual([700, 500])
+  it('stopped on the way keeps what it has, and goes on without a double when it is asked for again', async () => {
+    const { lab, runner } = aLab(temporaryFolder())
+    const controller = new AbortController()
+    let messages = 0
+    runner.beforeEvent = () => {
+      messages += 1
+      if (messages === 6) controller.abort()
+    }
+    const request = { path: '/data/questions/1200', name: 'mine' }
+    expect((await faultOfPromise(lab.datasets.import(request, controller.signal))).code).toBe('cancelled')
+    expect(lab.datasets.named('mine')).toMatchObject({ snapshot: null, samples: { test: 499 } })
+    expect(lab.tasks.list()).toMatchObject([{ status: 'paused' }])
+    const again = await lab.datasets.import(request)
+    expect([again.added, again.unchanged]).toEqual([1200, 0])
+    expect(lab.tasks.list()).toMatchObject([{ id: again.taskId, status: 'finished' }])
     await lab.close()
+  })
+
+  it('cancelled leaves nothing behind: no sample, no dataset, no image', async () => {
+    const folder = temporaryFolder()
+    const source = temporaryFolder()
+    for (const i of [0, 1, 2]) writeFileSync(join(source, `${i}.png`), encodePng({ width: 8, height: 4, data: new Uint8Array(96).fill(i) }))
+    writeFileSync(join(source, 'data.jsonl'), [0, 1, 2].map((i) => JSON.stringify({ image: `${i}.png`, question: 'Q', answer: 'A' })).join('\n'))
+    const { lab } = aLab(folder, {
+      async *dataRunner(job, signal) {
+        yield* runDataJob(job as DataJob, signal)
+        await lab.tasks.cancel(lab.tasks.list()[0]!.id)
+        throw new LabError('cancelled', 'as the process says')
+      },
+    })
+    await faultOfPromise(lab.datasets.import({ path: join(source, 'data.jsonl'), name: 'mine' }))
+    expect(lab.datasets.list()).toEqual([])
+    expect(lab.curation.count(sampleFilterSchema.parse({}))).toBe(0)
+    expect(readdirSync(join(folder, 'images'), { recursive: true }).filter((name) => String(name).endsWith('.png'))).toEqual([])
+    expect(lab.tasks.list()).toMatchObject([{ status: 'cancelled' }])
+    await lab.close()
+  })
+
+  it('that its process left behind is failed at the next start, and can be resumed', async () => {
+    const folder = temporaryFolder()
+    const first = aLab(folder, {
+      readDataset: async function* () {
+        yield anImportedQuestion(1)
+        yield anImportedQuestion(2)
+        throw new LabError('process-died', 'killed')
+      },
+    })
+    await faultOfPromise(first.lab.datasets.import({ path: '/data/questions/4', name: 'mine' }))
+    await first.lab.close()
+    const second = aLab(folder)
+    const [{ id, status }] = second.lab.tasks.list() as [DataTaskRow]
+    expect(status).toBe('failed')
+    second.lab.tasks.resume(id)
+    expect((await second.lab.tasks.ended(id)).result).toMatchObject({ added: 4, unchanged: 0 })
+    await second.lab.close()
   })
 })

@@ -35,7 +35,7 @@ describe('a study', () => {
     runner.beforeEvent = async (job, event) => {
       if (job.kind === 'train' && job.folder.endsWith('sft') && event.kind === 'device')
         grown = lab.datasets.import({ path: '/data/preferences/60', name: 'preferences' })
-      await grown
+      if (job.kind === 'train') await grown
     }
     await lab.studies.ended(studyId)
     const arms = runner.jobs.flatMap((job) =>

@@ -1,13 +1,14 @@
 // A lab in a temporary folder, on a runner that computes nothing: training yields falling losses and a checkpoint a step,
-// measuring yields the same small table every time. What it was asked to do is kept in `jobs`.
+// measuring yields the same small table every time. Jobs of the engine are kept in `jobs`.
 
 import { mkdirSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { composeLab, type Lab } from '../../src-main/compose.ts'
 import { LabError } from '../../src-main/domain/errors.ts'
-import type { ImportEvent } from '../../src-main/domain/import-event.ts'
+import { DATA_JOB_KINDS, type PlacedEvent } from '../../src-main/domain/data-job.ts'
+import type { ImportEvent, ImportOptions } from '../../src-main/domain/import-event.ts'
 import type { ItemResult, Job, JobEvent, Runner } from '../../src-main/domain/job.ts'
-import type { Announcement, ReadDataset } from '../../src-main/services/parts.ts'
+import type { Announcement } from '../../src-main/services/parts.ts'
 import { anImportedConversation, anImportedPair, anImportedQuestion, anImportedScene } from './builders.ts'
 
 export interface FakeRunner {
@@ -17,13 +18,15 @@ export interface FakeRunner {
   beforeEvent: (job: Job, event: JobEvent) => void | Promise<void>
 }
 
-export function aFakeRunner(): FakeRunner {
+export type ReadDataset = (path: string, options?: ImportOptions) => AsyncIterable<ImportEvent>
+
+export function aFakeRunner(readDataset: ReadDataset = readFakeDataset): FakeRunner {
   const fake: FakeRunner = {
     jobs: [],
     beforeEvent: () => {},
     async *run(job, signal) {
-      fake.jobs.push(job)
-      for (const event of eventsOf(job)) {
+      if (!DATA_JOB_KINDS.includes(job.kind)) fake.jobs.push(job)
+      for await (const event of job.kind === 'import' ? importEvents(readDataset(job.path, job.options)) : eventsOf(job)) {
         await fake.beforeEvent(job, event)
         if (signal.aborted) throw new LabError('cancelled', 'cancelled by signal')
         if (event.kind === 'checkpoint') mkdirSync(event.folder, { recursive: true })
@@ -99,12 +102,50 @@ function eventsOf(job: Job): readonly JobEvent[] {
           items: job.pairs.map(({ id }, i) => ({ itemId: id, cluster: id, group: null, value: -i, detail: 0.5 })),
         },
       ]
+    case 'preview-import':
+      return [{ kind: 'answer', value: { files: [], rows: [], faults: [], columns: [], isWhole: true } }]
+    case 'compare-snapshots':
+      return [
+        {
+          kind: 'answer',
+          value: { added: 0, removed: 0, moved: 0, same: 1, addedIds: [], removedIds: [], movedIds: [] },
+        },
+      ]
+    case 'examine-images':
+      return [{ kind: 'examined', images: [] }]
+    case 'image-features':
+      return [device, { kind: 'artifact', name: 'features', path: '/features' }]
+    case 'map-features':
+      return [
+        { kind: 'answer', value: { x: job.images.map((_, i) => i), y: job.images.map(() => 0), explained: 0.5 } },
+      ]
+    case 'feature-neighbours':
+      return [
+        {
+          kind: 'answer',
+          value: { of: job.of ?? job.images, neighbours: (job.of ?? job.images).map(() => []), similarities: (job.of ?? job.images).map(() => []) },
+        },
+      ]
     case 'export':
     case 'tokenizer':
     case 'sight-test':
     case 'parity':
+    case 'import':
       return [{ kind: 'progress', done: 1, of: 1 }]
   }
+}
+
+/** As a job tells them: some rows a message, images where they were. */
+async function* importEvents(events: AsyncIterable<ImportEvent>): AsyncGenerator<JobEvent> {
+  let rows: PlacedEvent[] = []
+  for await (const event of events) {
+    rows.push(event.kind === 'sample' ? { ...event, image: event.image && { ...event.image, path: event.image.file } } : event)
+    if (rows.length >= 100) {
+      yield { kind: 'imported', rows }
+      rows = []
+    }
+  }
+  if (rows.length > 0) yield { kind: 'imported', rows }
 }
 
 /** Reads a dataset whose path says what it holds: "/questions/3" is three questions. */
@@ -131,9 +172,9 @@ export interface LabForTests {
 
 export function aLab(
   project: string,
-  overrides: { readonly runner?: FakeRunner; readonly readDataset?: ReadDataset; readonly presetFolder?: string } = {},
+  overrides: { readonly runner?: FakeRunner; readonly readDataset?: ReadDataset; readonly dataRunner?: Runner; readonly presetFolder?: string } = {},
 ): LabForTests {
-  const runner = overrides.runner ?? aFakeRunner()
+  const runner = overrides.runner ?? aFakeRunner(overrides.readDataset)
   const announcements: Announcement[] = []
   const clock = { ms: 1_700_000_000_000 }
   let ids = 0
@@ -143,7 +184,7 @@ export function aLab(
     program: 'a test',
     presetFolder: overrides.presetFolder ?? `${project}/presets`,
     runner: runner.run,
-    readDataset: overrides.readDataset ?? readFakeDataset,
+    dataRunner: overrides.dataRunner ?? runner.run,
     diagnose: async ({ others }) => ({ healthy: true, checks: [...others] }),
     now: () => (clock.ms += 10),
     newId: (kind) => `${kind}-${process.pid}-${++ids}`,

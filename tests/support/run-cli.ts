@@ -2,7 +2,7 @@
 
 import { runCli } from '../../src-main/cli/program.ts'
 import type { CliParts } from '../../src-main/cli/session.ts'
-import { aFakeRunner, readFakeDataset, type FakeRunner } from './a-lab.ts'
+import { aFakeRunner, type FakeRunner } from './a-lab.ts'
 
 export interface CliRun {
   readonly exitCode: number
@@ -29,7 +29,11 @@ export function cliParts(overrides: CliOverrides, streams: CliParts['streams']):
       diagnose: async ({ others }) => ({ healthy: true, checks: [...others] }),
       close: () => {},
     }),
-    readDataset: readFakeDataset,
+    forkDataRunner: () => ({
+      run: runner.run,
+      diagnose: () => Promise.reject(new Error('the process for data examines no machine')),
+      close: () => {},
+    }),
     presetFolder: overrides.presetFolder ?? '/nowhere',
     version: '1.2.3',
     onInterrupt: (listener) => {

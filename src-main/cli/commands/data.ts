@@ -37,15 +37,16 @@ export function addDataCommands(program: Command, parts: CliParts): void {
     .option('--reference', 'leave images where they are instead of copying them into the project')
     .action(async (path: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & ImportFlags>()
-      await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
-        const view = progressOfImport(terminal, path)
+      await withLab(parts, options, 'write', async (session) => {
+        const { lab, terminal, signal } = session
+        showTasks(session)
         const request = {
           path: resolve(path),
           name: options.name ?? null,
           images: options.reference === true ? 'reference' : 'copy',
           options: importOptions(options),
         } as const
-        tellImport(terminal, await lab.datasets.import(request, view, signal))
+        tellImport(terminal, await lab.datasets.import(request, signal))
       })
     })
 
@@ -129,12 +130,17 @@ export function progressOfJob(
   }
 }
 
-function progressOfImport(terminal: Terminal, path: string) {
-  const show = progressOfJob(terminal, `importing ${path}`)
-  return ({ file, done, of }: { readonly file: string; readonly done: number; readonly of: number }) => {
-    show({ kind: 'part', name: file, of })
-    show({ kind: 'progress', done, of })
-  }
+/** Progress of data tasks on the terminal until the command ends. */
+export function showTasks({ lab, terminal, listen }: Session): void {
+  let show: ReturnType<typeof progressOfJob> | null = null
+  listen((announcement) => {
+    if (announcement.name !== 'task.changed') return
+    const { title, status, progress } = lab.tasks.get(announcement.value.taskId)
+    if (status !== 'running' || progress === null) return
+    show ??= progressOfJob(terminal, title)
+    show({ kind: 'part', name: progress.part, of: progress.of })
+    show({ kind: 'progress', done: progress.done, of: progress.of })
+  })
 }
 
 function tellImport(terminal: Terminal, summary: ImportSummary): void {

@@ -31,6 +31,27 @@ export async function readImage(file: string, orientation: 'ignore' | 'apply' = 
   return decodeImage(await readBytes(file), { name: file, orientation })
 }
 
+/**
+ * A JPEG whose longer side is `side` pixels, turned as a photograph's EXIF says: for looking at, not for measuring.
+ * @throws LabError 'invalid-input' when the bytes are no whole image
+ */
+export async function encodeThumbnail(bytes: Uint8Array, name: string, side: number): Promise<Uint8Array> {
+  readImageHeader(bytes, name)
+  const vips = await openVips()
+  const owned: VipsImage[] = []
+  try {
+    const small = vips.Image.thumbnailBuffer(bytes, side, { height: side, size: 'down' })
+    owned.push(small)
+    const flat = small.hasAlpha() ? small.flatten({ background: [255, 255, 255] }) : small
+    if (flat !== small) owned.push(flat)
+    return flat.writeToBuffer('.jpg', { Q: 82, strip: true })
+  } catch (thrown) {
+    throw new LabError('invalid-input', `${name}: expected a whole image, found: ${vipsMessage(thrown)}`, { file: name })
+  } finally {
+    for (const image of owned.reverse()) image.delete()
+  }
+}
+
 async function readBytes(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file)
@@ -46,7 +67,10 @@ async function readBytes(file: string): Promise<Uint8Array> {
 
 /** The part of wasm-vips that is used. Its own declarations describe thousands of operations and need the DOM. */
 interface Vips {
-  readonly Image: { newFromBuffer(bytes: Uint8Array, loadOptions: string, options: Record<string, unknown>): VipsImage }
+  readonly Image: {
+    newFromBuffer(bytes: Uint8Array, loadOptions: string, options: Record<string, unknown>): VipsImage
+    thumbnailBuffer(bytes: Uint8Array, width: number, options: Record<string, unknown>): VipsImage
+  }
   readonly Cache: { max(operations: number): void }
   concurrency(threads: number): void
 }
@@ -57,6 +81,9 @@ interface VipsImage {
   readonly interpretation: string
   readonly format: string
   autorot(): VipsImage
+  hasAlpha(): boolean
+  flatten(options: Record<string, unknown>): VipsImage
+  writeToBuffer(format: string, options: Record<string, unknown>): Uint8Array
   writeToMemory(): Uint8Array
   delete(): void
 }

@@ -47,9 +47,32 @@ async function identify(root: string, path: string, field: string): Promise<Impo
   if (size > MAX_IMAGE_BYTES)
     throw new RowFault(field, `a file of at most ${MAX_IMAGE_BYTES / 1e6} MB`, size, `${path} of ${Math.round(size / 1e6)} MB`)
   const bytes = await readFile(file)
-  const { width, height, format } = readImageHeader(bytes, path)
-  assertWholeImage(bytes, format, path)
-  return { file, sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length, width, height }
+  return { file, ...describeImage(bytes, path) }
+}
+
+/** @throws LabError 'invalid-input' when the bytes are no whole image */
+function describeImage(bytes: Uint8Array, name: string): Omit<ImportedImage, 'file'> {
+  const { width, height, format } = readImageHeader(bytes, name)
+  assertWholeImage(bytes, format, name)
+  return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length, width, height, format }
+}
+
+/** The bytes of an image that was found. */
+export async function readBytesOf({ file, data }: ImportedImage): Promise<Uint8Array> {
+  return data ?? readFile(file)
+}
+
+/**
+ * An image whose bytes stand in a row or a container.
+ * @param container  absolute path of the file that they come from
+ * @throws RowFault on field `field` when they are no whole image
+ */
+export function imageOfBytes(data: Uint8Array, container: string, name: string, field: string): ImportedImage {
+  try {
+    return { file: container, ...describeImage(data, name), data }
+  } catch (thrown) {
+    throw asFault(field, name, thrown)
+  }
 }
 
 function isWithin(root: string, place: string): boolean {

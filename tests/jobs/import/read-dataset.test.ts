@@ -82,6 +82,7 @@ describe('formats', () => {
           bytes: readFileSync(image).length,
           width: 10,
           height: 8,
+          format: 'png',
         },
         content: {
           kind: 'conversations',

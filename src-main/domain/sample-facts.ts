@@ -1,0 +1,28 @@
+// What is looked up about a sample without reading its content: its words and their length, what it is about.
+
+import type { Content } from './sample.ts'
+
+/** All texts, one after the other: what is searched, and whose length is counted. */
+export function textOfContent(content: Content): string {
+  switch (content.kind) {
+    case 'conversations':
+      return content.turns.map(({ text }) => text).join(' ')
+    case 'preferences':
+      return `${content.prompt} ${content.chosen} ${content.rejected}`
+    case 'questions':
+      return `${content.question} ${content.answer}`
+    case 'objects':
+      return ''
+  }
+}
+
+export function categoriesOfContent(content: Content): readonly string[] {
+  if (content.kind === 'objects') return [...new Set(content.objects.map(({ category }) => category))]
+  return content.kind === 'conversations' || content.category === null ? [] : [content.category]
+}
+
+export const hasMask = (content: Content): boolean =>
+  content.kind === 'objects' && content.objects.some(({ mask }) => mask !== null)
+
+export const groupOfContent = (content: Content): string | null =>
+  content.kind === 'preferences' || content.kind === 'questions' ? content.group : null

@@ -1,0 +1,104 @@
+// One look at each image: is the file there and unchanged, does it decode, what are its hashes, how bright is it; and a
+// thumbnail of what is too large to be shown in hundreds.
+
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import type { ImageFacts } from '../domain/data-check.ts'
+import type { DataJobOf } from '../domain/data-job.ts'
+import { LabError } from '../domain/errors.ts'
+import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
+import type { ImageRef } from '../domain/sample.ts'
+import { resizeImage } from '../engine/preprocess/resize.ts'
+import type { RawImage } from '../engine/preprocess/raw-image.ts'
+import { sha256, writeWhole } from './files.ts'
+import { decodeImage, encodeThumbnail } from './images/codec.ts'
+
+/** Pixels of the longer side; an image up to half as large again is shown itself. */
+const THUMBNAIL_SIDE = 256
+const IMAGES_PER_MESSAGE = 64
+
+export function thumbnailPath(sha: string): string {
+  return join('thumbnails', sha.slice(0, 2), `${sha}.jpg`)
+}
+
+/** @throws LabError 'cancelled' between images */
+export async function* runExamineImagesJob(job: DataJobOf<'examine-images'>, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  yield { kind: 'part', name: 'looking at images', of: job.images.length }
+  for (let from = 0; from < job.images.length; from += IMAGES_PER_MESSAGE) {
+    const images: ImageFacts[] = []
+    for (const image of job.images.slice(from, from + IMAGES_PER_MESSAGE)) {
+      if (signal.aborted) throw new LabError('cancelled', 'stopped while looking at images')
+      images.push(await examine(job.project, image))
+    }
+    yield { kind: 'examined', images }
+    yield { kind: 'progress', done: from + images.length, of: job.images.length }
+  }
+}
+
+async function examine(project: string, image: ImageRef): Promise<ImageFacts> {
+  const unseen = { sha256: image.sha256, differenceHash: null, pixelHash: null, brightness: null, contrast: null, hasThumbnail: false }
+  const file = isAbsolute(image.path) ? image.path : join(project, image.path)
+  const bytes = await readFile(file).catch((thrown: unknown) => thrown as NodeJS.ErrnoException)
+  if (bytes instanceof Error)
+    return { ...unseen, fault: bytes.code === 'ENOENT' ? `missing: no file ${file}` : `unreadable: ${bytes.message}` }
+  if (sha256(bytes) !== image.sha256) return { ...unseen, fault: `changed: ${file} no longer holds what was imported` }
+  try {
+    const raw = await decodeImage(bytes, { name: file })
+    return {
+      sha256: image.sha256,
+      differenceHash: differenceHash(raw),
+      pixelHash: pixelHash(raw),
+      ...brightnessOf(raw),
+      hasThumbnail: await writeThumbnail(project, image.sha256, raw, bytes, file),
+      fault: null,
+    }
+  } catch (thrown) {
+    if (!(thrown instanceof LabError)) throw thrown
+    return { ...unseen, fault: `damaged: ${thrown.message}` }
+  }
+}
+
+async function writeThumbnail(project: string, sha: string, raw: RawImage, bytes: Uint8Array, name: string): Promise<boolean> {
+  if (Math.max(raw.width, raw.height) <= 1.5 * THUMBNAIL_SIDE) return false
+  const path = join(project, thumbnailPath(sha))
+  if (!existsSync(path)) await writeWhole(path, await encodeThumbnail(bytes, name, THUMBNAIL_SIDE))
+  return true
+}
+
+/** ITU-R 601-2, as Pillow's convert('L'). */
+const luma = (data: Uint8Array, at: number): number => (19595 * data[at]! + 38470 * data[at + 1]! + 7471 * data[at + 2]!) / 65536
+
+/** 64 bits: in each of 8 rows of 9 grey values, is one brighter than the one on its left? 16 hex digits, row by row. */
+export function differenceHash(image: RawImage): string {
+  const { data } = resizeImage(image, 9, 8, 'bilinear')
+  let hash = ''
+  for (let y = 0; y < 8; y++) {
+    let row = 0
+    for (let x = 0; x < 8; x++) {
+      const at = (y * 9 + x) * 3
+      row = (row << 1) | (luma(data, at + 3) > luma(data, at) ? 1 : 0)
+    }
+    hash += row.toString(16).padStart(2, '0')
+  }
+  return hash
+}
+
+/** Equal exactly when two pictures are the same pixels, whatever file they came in. 16 hex digits. */
+export function pixelHash({ width, height, data }: RawImage): string {
+  return createHash('sha256').update(`${width}x${height}\n`).update(data).digest('hex').slice(0, 16)
+}
+
+/** Mean and standard deviation of grey, 0–255. */
+export function brightnessOf({ data }: RawImage): { readonly brightness: number; readonly contrast: number } {
+  let [sum, squares] = [0, 0]
+  for (let at = 0; at < data.length; at += 3) {
+    const grey = luma(data, at)
+    sum += grey
+    squares += grey * grey
+  }
+  const n = data.length / 3
+  const brightness = sum / n
+  return { brightness, contrast: Math.sqrt(Math.max(0, squares / n - brightness * brightness)) }
+}

@@ -1,0 +1,30 @@
+// One piece of work on files and pictures to its events. The only list of what a data job can be.
+
+import type { DataJob } from '../domain/data-job.ts'
+import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
+import { runCompareSnapshotsJob } from './compare-snapshots-job.ts'
+import { runExamineImagesJob } from './examine-images-job.ts'
+import { runImportJob, runPreviewImportJob } from './import-job.ts'
+
+/** @throws LabError 'cancelled' once `signal` is aborted, or the job's own fault */
+export function runDataJob(job: DataJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  switch (job.kind) {
+    case 'import':
+      return runImportJob(job, signal)
+    case 'preview-import':
+      return runPreviewImportJob(job, signal)
+    case 'examine-images':
+      return runExamineImagesJob(job, signal)
+    case 'compare-snapshots':
+      return runCompareSnapshotsJob(job, signal)
+    case 'map-features':
+      return laterWith(() => import('./feature-map-job.ts'), ({ runMapFeaturesJob }) => runMapFeaturesJob(job, signal))
+    case 'feature-neighbours':
+      return laterWith(() => import('./feature-map-job.ts'), ({ runFeatureNeighboursJob }) => runFeatureNeighboursJob(job, signal))
+  }
+}
+
+/** Loads a module when its job comes: the maps' brings TensorFlow.js along, which an import need not wait for. */
+async function* laterWith<M>(load: () => Promise<M>, run: (module: M) => AsyncGenerator<JobEvent>): AsyncGenerator<JobEvent> {
+  yield* run(await load())
+}

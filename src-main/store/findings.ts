@@ -1,0 +1,83 @@
+// Tables image_facts, findings and map_points: what was seen in images, what checks found, where maps put things.
+
+import type { FindingRow, ImageFacts } from '../domain/data-check.ts'
+import type { MapPoints } from '../domain/feature-map.ts'
+import type { Split } from '../domain/sample.ts'
+import type { Db } from './database.ts'
+
+export type FindingStore = ReturnType<typeof createFindingStore>
+
+export function createFindingStore(db: Db) {
+  const insertFacts = db.prepare(`
+    INSERT INTO image_facts (sha256, difference_hash, pixel_hash, brightness, contrast, has_thumbnail, fault)
+    VALUES (@sha256, @differenceHash, @pixelHash, @brightness, @contrast, @hasThumbnail, @fault)
+    ON CONFLICT DO UPDATE SET difference_hash = excluded.difference_hash, pixel_hash = excluded.pixel_hash,
+      brightness = excluded.brightness, contrast = excluded.contrast, has_thumbnail = excluded.has_thumbnail, fault = excluded.fault`)
+  const facts = db.prepare(`
+    SELECT sha256, difference_hash AS differenceHash, pixel_hash AS pixelHash, brightness, contrast, has_thumbnail AS hasThumbnail, fault
+    FROM image_facts`)
+  const hasThumbnail = db.prepare('SELECT has_thumbnail FROM image_facts WHERE sha256 = ?').pluck()
+  const insertFinding = db.prepare(`
+    INSERT INTO findings (task_id, row, cluster, is_best, score, detail) VALUES (@taskId, @row, @cluster, @isBest, @score, @detail)
+    ON CONFLICT DO NOTHING`)
+  const clear = db.prepare('DELETE FROM findings WHERE task_id = ?')
+  const clusters = db
+    .prepare('SELECT DISTINCT cluster FROM findings WHERE task_id = ? AND cluster > ? ORDER BY cluster LIMIT ?')
+    .pluck()
+  const members = db.prepare(
+    'SELECT row, cluster, is_best, score, detail FROM findings WHERE task_id = ? AND cluster = ? ORDER BY is_best DESC, row LIMIT 500',
+  )
+  const counts = db.prepare('SELECT COUNT(*) AS findings, COUNT(DISTINCT cluster) AS clusters FROM findings WHERE task_id = ?')
+  const insertPoint = db.prepare('INSERT INTO map_points (task_id, sha256, x, y) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING')
+  const points = db.prepare(`
+    SELECT p.sha256, p.x, p.y, s.row, s.split,
+      (SELECT category FROM sample_categories WHERE row = s.row ORDER BY category LIMIT 1) AS category
+    FROM map_points p JOIN samples s ON s.row =
+      (SELECT MIN(row) FROM samples WHERE image_sha256 = p.sha256 AND state <> 'deleted')
+    WHERE p.task_id = ? ORDER BY s.row`)
+
+  return {
+    insertFacts(images: readonly ImageFacts[]): void {
+      db.transaction(() => {
+        for (const each of images) insertFacts.run({ ...each, hasThumbnail: each.hasThumbnail ? 1 : 0 })
+      })()
+    },
+    facts(): ReadonlyMap<string, ImageFacts> {
+      const all = new Map<string, ImageFacts>()
+      for (const each of facts.iterate() as IterableIterator<Omit<ImageFacts, 'hasThumbnail'> & { hasThumbnail: number }>)
+        all.set(each.sha256, { ...each, hasThumbnail: each.hasThumbnail === 1 })
+      return all
+    },
+    hasThumbnail: (sha256: string): boolean => hasThumbnail.get(sha256) === 1,
+    /** Replaces what the task had found. */
+    replace(taskId: string, findings: readonly FindingRow[]): void {
+      db.transaction(() => {
+        clear.run(taskId)
+        for (const each of findings) insertFinding.run({ taskId, ...each, isBest: each.isBest ? 1 : 0 })
+      })()
+    },
+    /** Clusters after `after`, each with its members, the best first. */
+    clusters(taskId: string, after: number, limit: number): readonly (readonly FindingRow[])[] {
+      return (clusters.all(taskId, after, limit) as number[]).map((cluster) =>
+        (members.all(taskId, cluster) as { row: number; cluster: number; is_best: number; score: number | null; detail: string }[]).map(
+          ({ is_best, ...rest }) => ({ ...rest, isBest: is_best === 1 }),
+        ),
+      )
+    },
+    counts: (taskId: string) => counts.get(taskId) as { readonly findings: number; readonly clusters: number },
+    insertPoints(taskId: string, images: readonly string[], x: readonly number[], y: readonly number[]): void {
+      db.transaction(() => images.forEach((sha256, i) => insertPoint.run(taskId, sha256, x[i], y[i])))()
+    },
+    points(taskId: string): MapPoints {
+      const rows = points.all(taskId) as { sha256: string; x: number; y: number; row: number; split: Split; category: string | null }[]
+      return {
+        images: rows.map(({ sha256 }) => sha256),
+        x: rows.map(({ x }) => x),
+        y: rows.map(({ y }) => y),
+        rows: rows.map(({ row }) => row),
+        categories: rows.map(({ category }) => category),
+        splits: rows.map(({ split }) => split),
+      }
+    },
+  }
+}

@@ -1,0 +1,85 @@
+// A SampleFilter as SQL: a condition on `samples s`, with named parameters. Values never enter the text.
+
+import type { SampleFilter } from '../domain/sample-query.ts'
+
+export interface Condition {
+  readonly sql: string
+  readonly parameters: Readonly<Record<string, string | number>>
+}
+
+/** Everything of the lab's own that full-text search takes for syntax is quoted away. */
+export function searchWords(text: string): string | null {
+  const words = text.match(/[\p{L}\p{N}\p{M}]+/gu)
+  if (words === null) return null
+  const last = /[\p{L}\p{N}\p{M}]$/u.test(text) ? '*' : ''
+  return words.map((word, i) => `"${word}"${i === words.length - 1 ? last : ''}`).join(' ')
+}
+
+export function conditionOf(filter: SampleFilter): Condition {
+  const parts: string[] = []
+  const parameters: Record<string, string | number> = {}
+  const bind = (value: string | number): string => {
+    const name = `f${Object.keys(parameters).length}`
+    parameters[name] = value
+    return `@${name}`
+  }
+  const oneOf = (column: string, values: readonly string[]) => {
+    if (values.length === 1) parts.push(`${column} = ${bind(values[0]!)}`)
+    // One parameter however many values there are: SQLite's limit on parameters is far below a selection's length.
+    else if (values.length > 1) parts.push(`${column} IN (SELECT value FROM json_each(${bind(JSON.stringify(values))}))`)
+  }
+  const within = (column: string, { from, to }: { readonly from: number | null; readonly to: number | null }) => {
+    if (from !== null) parts.push(`${column} >= ${bind(from)}`)
+    if (to !== null) parts.push(`${column} <= ${bind(to)}`)
+  }
+
+  if (filter.datasetId !== null) parts.push(`s.dataset_id = ${bind(filter.datasetId)}`)
+  oneOf('s.state', filter.states)
+  oneOf('s.kind', filter.kinds)
+  oneOf('s.split', filter.splits)
+  oneOf('s.source', filter.sources)
+  oneOf('s.question_group', filter.groups)
+  oneOf('s.image_format', filter.imageFormats)
+  within('s.width', filter.width)
+  within('s.height', filter.height)
+  within('s.text_length', filter.textLength)
+  if (filter.ids !== null) {
+    if (filter.ids.length === 0) parts.push('0')
+    else oneOf('s.id', filter.ids)
+  }
+  if (filter.hasImage !== null) parts.push(`s.width IS ${filter.hasImage ? 'NOT NULL' : 'NULL'}`)
+  if (filter.hasMask !== null) parts.push(`s.has_mask = ${filter.hasMask ? 1 : 0}`)
+  if (filter.hasPair !== null)
+    parts.push(
+      `${filter.hasPair ? '' : 'NOT '}EXISTS (SELECT 1 FROM samples p
+        WHERE p.image_sha256 = s.image_sha256 AND p.kind = 'preferences' AND p.state = 'kept')`,
+    )
+  if (filter.imageSha256 !== null) parts.push(`s.image_sha256 = ${bind(filter.imageSha256)}`)
+  for (const tag of filter.tags) parts.push(`s.row IN (SELECT row FROM sample_tags WHERE tag = ${bind(tag)})`)
+  for (const tag of filter.withoutTags) parts.push(`s.row NOT IN (SELECT row FROM sample_tags WHERE tag = ${bind(tag)})`)
+  if (filter.categories.length > 0)
+    parts.push(
+      `s.row IN (SELECT row FROM sample_categories
+        WHERE category IN (SELECT value FROM json_each(${bind(JSON.stringify(filter.categories))})))`,
+    )
+  if (filter.text.trim() !== '') {
+    const words = searchWords(filter.text)
+    parts.push(words === null ? '0' : `s.row IN (SELECT rowid FROM sample_text WHERE sample_text MATCH ${bind(words)})`)
+  }
+  if (filter.finding !== null) {
+    const { taskId, cluster, which } = filter.finding
+    parts.push(
+      `s.row IN (SELECT row FROM findings WHERE task_id = ${bind(taskId)}` +
+        `${cluster === null ? '' : ` AND cluster = ${bind(cluster)}`}` +
+        `${which === 'all' ? '' : ` AND is_best = ${which === 'best' ? 1 : 0}`})`,
+    )
+  }
+  if (filter.measured !== null) {
+    const { evaluationId, metric, value } = filter.measured
+    parts.push(
+      `s.id IN (SELECT item_id FROM item_results WHERE evaluation_id = ${bind(evaluationId)} AND metric = ${bind(metric)}` +
+        `${value.from === null ? '' : ` AND value >= ${bind(value.from)}`}${value.to === null ? '' : ` AND value <= ${bind(value.to)}`})`,
+    )
+  }
+  return { sql: parts.join(' AND '), parameters }
+}

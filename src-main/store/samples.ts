@@ -1,0 +1,264 @@
+// Samples as they are browsed: pages by key (never by offset, so the thousandth page costs what the first does), counts,
+// one sample in full, and what checks and exports read.
+
+import { z } from 'zod'
+import { SAMPLE_STATES, type Cursor, type Facets, type PageRequest, type SampleFilter, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
+import { textOfContent } from '../domain/sample-facts.ts'
+import { contentSchema, DATASET_KINDS, SPLITS, type Content, type DatasetKind, type ImageRef, type Sample, type Split } from '../domain/sample.ts'
+import type { Db } from './database.ts'
+import { readJson } from './json-column.ts'
+import { conditionOf } from './sample-filter.ts'
+
+const SORT_COLUMNS: Readonly<Record<SampleSort, string>> = {
+  imported: 's.row',
+  textLength: 's.text_length',
+  pixels: 's.pixels',
+  imageBytes: 's.image_bytes',
+  source: "COALESCE(s.source, '')",
+}
+/** Characters of the text in a list. */
+const EXCERPT = 240
+const MOST_FACET_VALUES = 100
+
+/** What a check looks at: a sample and its image, without the content. */
+export interface ExaminedSample {
+  readonly row: number
+  readonly id: string
+  readonly datasetId: string
+  readonly split: Split
+  readonly source: string | null
+  readonly sha256: string | null
+  readonly pixels: number
+  readonly width: number
+  readonly height: number
+}
+
+export type SampleStore = ReturnType<typeof createSampleStore>
+
+export function createSampleStore(db: Db) {
+  const listed = `s.row, s.id, s.dataset_id, s.kind, s.split, s.state, s.source, s.image_sha256, s.image_format, s.width, s.height,
+    s.image_bytes, s.text_length, c.content,
+    (SELECT json_group_array(tag) FROM (SELECT tag FROM sample_tags WHERE row = s.row ORDER BY tag)) AS tags,
+    (SELECT json_group_array(category) FROM (SELECT category FROM sample_categories WHERE row = s.row ORDER BY category)) AS categories`
+  const byRow = db.prepare(`SELECT ${listed} FROM samples s JOIN sample_contents c ON c.row = s.row WHERE s.row = ?`)
+  const rowOf = db.prepare('SELECT row FROM samples WHERE dataset_id = ? AND id = ?').pluck()
+  const sameImage = db.prepare(`
+    SELECT s.row, d.name AS dataset, s.kind, s.split FROM samples s JOIN datasets d ON d.id = s.dataset_id
+    WHERE s.image_sha256 = (SELECT image_sha256 FROM samples WHERE row = @row) AND s.row <> @row AND s.state <> 'deleted'
+    ORDER BY s.row LIMIT 200`)
+  const runsOf = db.prepare(
+    'SELECT r.id, r.name FROM runs r JOIN datasets d ON d.name = r.dataset JOIN samples s ON s.dataset_id = d.id WHERE s.row = ? ORDER BY r.created_at_ms DESC LIMIT 50',
+  )
+  const measured = db.prepare(
+    'SELECT evaluation_id AS evaluationId, metric, value FROM item_results WHERE item_id = (SELECT id FROM samples WHERE row = ?) ORDER BY evaluation_id, metric LIMIT 200',
+  )
+  const findingsOf = db.prepare(`
+    SELECT f.task_id AS taskId, t.title, f.score, f.detail FROM findings f JOIN data_tasks t ON t.id = f.task_id WHERE f.row = ?
+    ORDER BY t.created_at_ms DESC`)
+
+  const counted = (what: string, from: string, sql: string, parameters: object) =>
+    (
+      db
+        .prepare(`SELECT ${what} AS value, COUNT(*) AS count FROM ${from} WHERE ${sql} AND ${what} IS NOT NULL
+          GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MOST_FACET_VALUES}`)
+        .all(parameters) as { value: string; count: number }[]
+    )
+
+  function* examined(filter: SampleFilter): Generator<ExaminedSample & { readonly content: Content }> {
+    const { sql, parameters } = conditionOf(filter)
+    const rows = db
+      .prepare(
+        `SELECT s.row, s.id, s.dataset_id AS datasetId, s.split, s.source, s.image_sha256 AS sha256, s.pixels,
+          COALESCE(s.width, 0) AS width, COALESCE(s.height, 0) AS height, c.content
+        FROM samples s JOIN sample_contents c ON c.row = s.row WHERE ${sql} ORDER BY s.row`,
+      )
+      .iterate(parameters) as IterableIterator<ExaminedSample & { readonly content: string }>
+    for (const each of rows) yield { ...each, content: readJson(contentSchema, each.content, 'sample_contents.content') }
+  }
+
+  return {
+    page({ filter, sort, direction, after, limit }: PageRequest): { readonly rows: readonly SampleRow[]; readonly next: Cursor | null } {
+      const { sql, parameters } = conditionOf(filter)
+      const column = SORT_COLUMNS[sort]
+      const [compare, order] = direction === 'ascending' ? ['>', 'ASC'] : ['<', 'DESC']
+      const beyond = after === null ? '' : sort === 'imported' ? `AND s.row ${compare} @row` : `AND (${column}, s.row) ${compare} (@value, @row)`
+      const found = db
+        .prepare(
+          `SELECT ${listed}, ${column} AS sort_value FROM samples s JOIN sample_contents c ON c.row = s.row
+          WHERE ${sql} ${beyond} ORDER BY ${sort === 'imported' ? '' : `${column} ${order}, `}s.row ${order} LIMIT @limit`,
+        )
+        .all({
+          ...parameters,
+          ...(after === null ? {} : { row: after.row, ...(sort === 'imported' ? {} : { value: after.value }) }),
+          limit: limit + 1,
+        }) as { row: number; sort_value: number | string | null }[]
+      const rows = found.slice(0, limit)
+      const last = rows.at(-1)
+      const next = found.length > limit && last !== undefined ? { value: last.sort_value, row: last.row } : null
+      return { rows: rows.map(listedRow), next }
+    },
+    count(filter: SampleFilter): number {
+      const { sql, parameters } = conditionOf(filter)
+      return db.prepare(`SELECT COUNT(*) FROM samples s WHERE ${sql}`).pluck().get(parameters) as number
+    },
+    facets(filter: SampleFilter): Facets {
+      const { sql, parameters } = conditionOf(filter)
+      const of = (column: string) => counted(column, 'samples s', sql, parameters)
+      const { total, images, masks } = db
+        .prepare(`SELECT COUNT(*) AS total, COUNT(s.width) AS images, COALESCE(SUM(s.has_mask), 0) AS masks FROM samples s WHERE ${sql}`)
+        .get(parameters) as { total: number; images: number; masks: number }
+      return {
+        total,
+        kinds: of('s.kind'),
+        splits: of('s.split'),
+        states: of('s.state'),
+        tags: counted('t.tag', 'sample_tags t JOIN samples s ON s.row = t.row', sql, parameters),
+        categories: counted('t.category', 'sample_categories t JOIN samples s ON s.row = t.row', sql, parameters),
+        groups: of('s.question_group'),
+        imageFormats: of('s.image_format'),
+        hasImage: images,
+        hasMask: masks,
+      }
+    },
+    /** null: there is no such sample. */
+    find(row: number): { readonly row: SampleRow; readonly content: Content } | null {
+      const found = byRow.get(row)
+      return found === undefined ? null : { row: listedRow(found), content: contentOf(found) }
+    },
+    rowOf: (datasetId: string, id: string): number | null => (rowOf.get(datasetId, id) as number | undefined) ?? null,
+    sameImage: (row: number) =>
+      sameImage.all({ row }) as { readonly row: number; readonly dataset: string; readonly kind: DatasetKind; readonly split: Split }[],
+    runsOf: (row: number) => runsOf.all(row) as { readonly id: string; readonly name: string }[],
+    measured: (row: number) =>
+      measured.all(row) as { readonly evaluationId: string; readonly metric: string; readonly value: number }[],
+    findingsOf: (row: number) =>
+      findingsOf.all(row) as {
+        readonly taskId: string
+        readonly title: string
+        readonly score: number | null
+        readonly detail: string
+      }[],
+    examined,
+    /** Images of the filter's samples, each once, in the order of their first sample. */
+    images(filter: SampleFilter): readonly ImageRef[] {
+      const { sql, parameters } = conditionOf(filter)
+      return db
+        .prepare(
+          `SELECT i.sha256, i.path, i.width, i.height FROM
+            (SELECT s.image_sha256 AS sha256, MIN(s.row) AS row FROM samples s WHERE ${sql} AND s.width IS NOT NULL GROUP BY 1) u
+          JOIN images i ON i.sha256 = u.sha256 ORDER BY u.row`,
+        )
+        .all(parameters) as ImageRef[]
+    },
+    /** What an export writes. */
+    *forExport(filter: SampleFilter): Generator<{ readonly sample: Sample; readonly tags: readonly string[] }> {
+      const { sql, parameters } = conditionOf(filter)
+      const rows = db
+        .prepare(
+          `SELECT ${listed}, i.path FROM samples s JOIN sample_contents c ON c.row = s.row
+          LEFT JOIN images i ON i.sha256 = s.image_sha256 WHERE ${sql} ORDER BY s.row`,
+        )
+        .iterate(parameters)
+      for (const each of rows) {
+        const { id, split, source, image, tags } = listedRow(each)
+        const path = (each as { path: string | null }).path
+        yield {
+          sample: {
+            id,
+            split,
+            source,
+            image: image === null ? null : { sha256: image.sha256, path: path!, width: image.width, height: image.height },
+            content: contentOf(each),
+          },
+          tags,
+        }
+      }
+    },
+    /** Counts in ten to thirty bins of equal width; `of` is an expression on samples s. */
+    histogram(filter: SampleFilter, of: 'textLength' | 'imageSize', bins: number): readonly { from: number; to: number; count: number }[] {
+      const { sql, parameters } = conditionOf(filter)
+      const expression = of === 'textLength' ? 's.text_length' : 'MAX(s.width, s.height)'
+      const where = of === 'textLength' ? sql : `${sql} AND s.width IS NOT NULL`
+      const ends = db
+        .prepare(`SELECT MIN(v) AS low, MAX(v) AS high FROM (SELECT ${expression} AS v FROM samples s WHERE ${where})`)
+        .get(parameters) as { low: number | null; high: number | null }
+      if (ends.low === null || ends.high === null) return []
+      const width = Math.max(1, Math.ceil((ends.high - ends.low + 1) / bins))
+      const counts = new Map(
+        (
+          db
+            .prepare(`SELECT (${expression} - @low) / @width AS bin, COUNT(*) AS count FROM samples s WHERE ${where} GROUP BY 1`)
+            .all({ ...parameters, low: ends.low, width }) as { bin: number; count: number }[]
+        ).map(({ bin, count }) => [Math.floor(bin), count]),
+      )
+      const last = Math.floor((ends.high - ends.low) / width)
+      return Array.from({ length: last + 1 }, (_, i) => ({
+        from: ends.low! + i * width,
+        to: ends.low! + (i + 1) * width - 1,
+        count: counts.get(i) ?? 0,
+      }))
+    },
+    categoryBalance(filter: SampleFilter): readonly { value: string; train: number; validation: number; test: number }[] {
+      const { sql, parameters } = conditionOf(filter)
+      return db
+        .prepare(
+          `SELECT t.category AS value, ${SPLITS.map((split) => `SUM(s.split = '${split}') AS ${split}`).join(', ')}
+          FROM sample_categories t JOIN samples s ON s.row = t.row WHERE ${sql} GROUP BY 1 ORDER BY COUNT(*) DESC, 1 LIMIT 500`,
+        )
+        .all(parameters) as { value: string; train: number; validation: number; test: number }[]
+    },
+    imageCount(filter: SampleFilter): number {
+      const { sql, parameters } = conditionOf(filter)
+      return db.prepare(`SELECT COUNT(DISTINCT s.image_sha256) FROM samples s WHERE ${sql}`).pluck().get(parameters) as number
+    },
+  }
+}
+
+const listedColumns = z.object({
+  row: z.number(),
+  id: z.string(),
+  dataset_id: z.string(),
+  kind: z.enum(DATASET_KINDS),
+  split: z.enum(SPLITS),
+  state: z.enum(SAMPLE_STATES),
+  source: z.string().nullable(),
+  image_sha256: z.string().nullable(),
+  image_format: z.string().nullable(),
+  width: z.number().nullable(),
+  height: z.number().nullable(),
+  image_bytes: z.number(),
+  text_length: z.number(),
+  content: z.string(),
+  tags: z.string(),
+  categories: z.string(),
+})
+
+const contentOf = (columns: unknown): Content =>
+  readJson(contentSchema, (columns as { content: string }).content, 'sample_contents.content')
+
+function listedRow(columns: unknown): SampleRow {
+  const each = listedColumns.parse(columns)
+  return {
+    row: each.row,
+    id: each.id,
+    datasetId: each.dataset_id,
+    kind: each.kind,
+    split: each.split,
+    state: each.state,
+    source: each.source,
+    image:
+      each.image_sha256 === null
+        ? null
+        : {
+            sha256: each.image_sha256,
+            width: each.width!,
+            height: each.height!,
+            format: each.image_format,
+            bytes: each.image_bytes,
+          },
+    text: textOfContent(contentOf(each)).slice(0, EXCERPT),
+    textLength: each.text_length,
+    categories: JSON.parse(each.categories) as string[],
+    tags: JSON.parse(each.tags) as string[],
+  }
+}
