@@ -21,8 +21,14 @@ export function useKeys(keys: () => KeyMap): void {
 const TEXT = 'textarea, select, [contenteditable], input:not([type="range"], [type="checkbox"]), [role="dialog"], [role="menu"]'
 const WALKED = 'input[type="range"], [role="slider"], [role="listbox"], [role="tablist"], [role="group"], table'
 
-/** A text field takes every key; what is walked through by arrows takes those and leaves the letters. */
+const PRESSED = 'button, a, summary, [role="button"], [role="radio"]'
+
+/**
+ * A text field takes every key; what is walked through by arrows takes those and leaves the letters; what can be pressed
+ * takes the keys that press it.
+ */
 function isTakenBy(target: EventTarget | null, key: string): boolean {
   if (!(target instanceof HTMLElement)) return false
+  if (/^( |Enter)$/.test(key) && target.closest(PRESSED) !== null) return true
   return target.closest(TEXT) !== null || (/^(Arrow|Home$|End$|Page)/.test(key) && target.closest(WALKED) !== null)
 }

@@ -331,3 +331,24 @@ function limitText(limit: number): string {
 function numberOrNull(value: unknown): number | null {
   return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER ? value : null
 }
+
+/**
+ * `value` with the fields that another page asks for in the address (`#/runs/new/{"dataset":"mine"}`): objects are joined,
+ * all else replaces. What is no JSON object asks for nothing; whether a field exists, main says.
+ */
+export function withWanted(value: unknown, wanted: string | null): unknown {
+  try {
+    return joined(value, JSON.parse(wanted ?? '{}'))
+  } catch {
+    return value
+  }
+}
+
+function joined(value: unknown, wanted: unknown): unknown {
+  const isObject = (each: unknown): each is Record<string, unknown> => typeof each === 'object' && each !== null && !Array.isArray(each)
+  if (!isObject(wanted)) return wanted
+  const base = isObject(value) ? value : {}
+  // Another kind of thing has other fields: nothing of the old one stays.
+  const kept = 'kind' in wanted && wanted['kind'] !== base['kind'] ? {} : base
+  return { ...kept, ...Object.fromEntries(Object.entries(wanted).map(([key, each]) => [key, joined(kept[key], each)])) }
+}

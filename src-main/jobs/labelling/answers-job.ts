@@ -89,7 +89,7 @@ function standIns({ prompts, image, seed }: AnswersJob): readonly (ImageRef | nu
 /** (B, P, D). The caller disposes. */
 async function featuresOf(measured: MeasuredModel, condition: AnswersJob['image'], refs: readonly (ImageRef | null)[]): Promise<tf.Tensor3D> {
   const { patchSize } = measured.model.spec.visionEncoder
-  const size = measured.numImageTokens * measured.patchWidth
+  const size = measured.numPatches * measured.patchWidth
   if (condition !== 'blurred' && condition !== 'blank') return measured.features(refs)
   const patches: Float32Array[] = []
   for (const ref of refs)
