@@ -30,7 +30,8 @@ it('goes to every room by its key', async () => {
   for (const [key, room] of [
     ['2', 'Runs'],
     ['3', 'Data'],
-    ['4', 'Doctor'],
+    ['4', 'Labelling'],
+    ['5', 'Doctor'],
     ['1', 'Study'],
   ] as const) {
     await page.keyboard.press(`Control+${key}`)

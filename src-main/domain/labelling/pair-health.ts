@@ -26,6 +26,10 @@ export const pairFindingSchema = z.strictObject({
   /** The other pair of a duplicate; null elsewhere. */
   otherId: z.string().nullable(),
   detail: z.string(),
+  /** The beginnings of the texts: enough to recognise the pair. */
+  prompt: z.string(),
+  chosen: z.string(),
+  rejected: z.string(),
 })
 export type PairFinding = z.output<typeof pairFindingSchema>
 
@@ -56,7 +60,8 @@ export function pairHealth(pairs: readonly CheckedPair[], answers: ReadonlyMap<s
   const seen = new Map<string, string>()
   const gaps: number[] = []
   for (const { id, imageSha256, content } of pairs) {
-    const find = (fault: PairFault, detail: string, otherId: string | null = null) => findings.push({ fault, sampleId: id, otherId, detail })
+    const beginnings = { prompt: beginning(content.prompt), chosen: beginning(content.chosen), rejected: beginning(content.rejected) }
+    const find = (fault: PairFault, detail: string, otherId: string | null = null) => findings.push({ fault, sampleId: id, otherId, detail, ...beginnings })
     const [prompt, chosen, rejected] = [plain(content.prompt), plain(content.chosen), plain(content.rejected)]
     const key = (one: string, other: string) => JSON.stringify([imageSha256, prompt, one, other])
     const [same, opposite] = [seen.get(key(chosen, rejected)), seen.get(key(rejected, chosen))]
@@ -119,6 +124,11 @@ function holdsWords(text: string, words: string): boolean {
 
 function plain(text: string): string {
   return (text.replace(/<image>/g, ' ').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).join(' ')
+}
+
+function beginning(text: string): string {
+  const line = text.replace(/<image>/g, '').replace(/\s+/g, ' ').trim()
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line
 }
 
 function bounds(successes: number, count: number) {

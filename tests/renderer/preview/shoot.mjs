@@ -22,6 +22,15 @@ const scenes = [
   ['run-new', 'running', '#/runs/new'],
   ['data', 'running', '#/data'],
   ['doctor', 'running', '#/doctor'],
+  ['labelling', 'running', '#/labelling'],
+  ['labelling-empty', 'empty', '#/labelling'],
+  ['labelling-new', 'running', '#/labelling/new'],
+  ['labelling-judge', 'running', '#/labelling/queue-1/judge'],
+  ['labelling-break', 'break', '#/labelling/queue-1/judge'],
+  ['labelling-finished', 'finished-queue', '#/labelling/queue-1/judge'],
+  ['labelling-trust', 'running', '#/labelling/queue-1/trust'],
+  ['labelling-output', 'running', '#/labelling/queue-1/output'],
+  ['labelling-pairs', 'running', '#/labelling/pairs'],
 ]
 const app = await _electron.launch({
   args: [join(import.meta.dirname, 'electron-shell.cjs'), '--disable-gpu', '--no-sandbox'],
