@@ -4,11 +4,31 @@
 
 import { z } from 'zod'
 import { precisionSchema } from './device.ts'
-import { MODULES, multimodalLmSpecSchema } from './model-spec.ts'
+import { multimodalLmSpecSchema } from './model-spec.ts'
 import { objectiveSchema } from './objective-config.ts'
 
-const moduleTrainingSchema = z.strictObject({
+/**
+ * LoRA (arXiv 2106.09685), in PEFT's terms. Its dropout is absent: the two arms of a study would draw it differently, and
+ * a resumed run would have to carry it.
+ */
+export const loraSchema = z.strictObject({
+  rank: z.int().min(1).max(1024).default(8).meta({ label: 'Rank', help: 'r: width of the two factors that are trained beside each weight' }),
+  alpha: z.number().positive().max(4096).default(16).meta({ label: 'α', help: 'the product of the factors is scaled by α / rank' }),
+  rankStabilised: z.boolean().default(false).meta({ label: 'Rank-stabilised', help: 'rsLoRA (arXiv 2312.03732): scale by α / √rank, which keeps high ranks learning' }),
+  targets: z.string().min(1).max(2000).default('all-linear').meta({
+    label: 'Layers',
+    help: 'all-linear, or regular expressions separated by spaces, each for the end of a layer’s name: q_proj v_proj, or layers\\.[0-3]\\..*',
+  }),
+})
+export type Lora = z.output<typeof loraSchema>
+
+const ofAnyModule = {
   train: z.boolean().default(true).meta({ label: 'Train', help: 'off: the module is frozen' }),
+  /** null: the weights themselves are trained. */
+  lora: loraSchema.nullable().default(null).meta({
+    label: 'LoRA',
+    help: 'the module’s weights stay as they are, and a small trained product is added to each linear layer: far less memory for gradients and moments',
+  }),
   /** null: the run's own learning rate. */
   learningRate: z.number().min(0).max(1).nullable().default(null).meta({
     label: 'Learning rate',
@@ -18,8 +38,22 @@ const moduleTrainingSchema = z.strictObject({
     label: 'Gradient checkpointing',
     help: 'recompute each block in the backward pass: about half the memory for about a fifth more time',
   }),
-})
-export type ModuleTraining = z.output<typeof moduleTrainingSchema>
+}
+const block = (label: string, help: string) => z.int().min(0).nullable().default(null).meta({ label, help })
+const ofBlocks = {
+  firstBlock: block('First block', 'only blocks from this one on are trained, counted from 0; embeddings and the last norm then stay frozen'),
+  lastBlock: block('Last block', 'only blocks up to this one are trained, counted from 0'),
+}
+const frozenOrAdapted = {
+  path: ['lora'],
+  message: 'a frozen module has no adapters: switch "train" on, or leave LoRA out',
+}
+const hasNoIdleAdapter = ({ train, lora }: { readonly train: boolean; readonly lora: Lora | null }) => train || lora === null
+
+/** A module is trained, frozen (`train` off), or frozen under adapters that are trained (`lora`). */
+const moduleTrainingSchema = z.strictObject(ofAnyModule).refine(hasNoIdleAdapter, frozenOrAdapted)
+const blockwiseTrainingSchema = z.strictObject({ ...ofAnyModule, ...ofBlocks }).refine(hasNoIdleAdapter, frozenOrAdapted)
+export type ModuleTraining = z.output<typeof moduleTrainingSchema> & Partial<z.output<typeof blockwiseTrainingSchema>>
 
 /** How a stage trains: all of a run's configuration but its data and its starting point. */
 export const trainingSchema = z.strictObject({
@@ -47,10 +81,11 @@ export const trainingSchema = z.strictObject({
     help: 'tokens, image tokens included; longer samples are left out and counted, never cut',
   }),
   modules: z
-    .strictObject(Object.fromEntries(MODULES.map((module) => [module, moduleTrainingSchema.prefault({})])) as Record<
-      (typeof MODULES)[number],
-      z.ZodPrefault<typeof moduleTrainingSchema>
-    >)
+    .strictObject({
+      visionEncoder: blockwiseTrainingSchema.prefault({}),
+      projector: moduleTrainingSchema.prefault({}),
+      languageModel: blockwiseTrainingSchema.prefault({}),
+    })
     .prefault({}),
   seed: z.int().min(0).default(0).meta({ label: 'Seed', help: 'order of the data and initial weights' }),
   checkpointEverySteps: z.int().min(1).default(100).meta({ label: 'Checkpoint every', help: 'steps between checkpoints' }),
@@ -60,7 +95,12 @@ export type Training = z.output<typeof trainingSchema>
 /** What a run starts from. */
 export const startSchema = z.discriminatedUnion('kind', [
   /** A model folder as written by a training job (model.safetensors, config.json, tokenizer.json). */
-  z.strictObject({ kind: z.literal('checkpoint'), folder: z.string() }),
+  z.strictObject({
+    kind: z.literal('checkpoint'),
+    folder: z.string(),
+    /** A folder in PEFT's layout, merged into the weights before anything else. */
+    adapter: z.string().optional(),
+  }),
   /**
    * The vision encoder (and the first `projectorLayers` projector layers) of a checkpoint under a fresh rest:
    * PIVOT's transplant (paper section 6). `model` describes the new language model; its encoder must match.

@@ -29,3 +29,8 @@ export function subset(weights: Weights, prefix: string): Weights {
   for (const name in weights) if (name.startsWith(prefix)) found[name.slice(prefix.length)] = weights[name]!
   return found
 }
+
+/** A variable that nothing trains: no gradient is wanted of it, and what only that gradient would need is not kept. */
+export function isFrozen(weight: tf.Tensor): boolean {
+  return 'trainable' in weight && weight.trainable === false
+}

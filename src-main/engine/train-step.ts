@@ -4,14 +4,18 @@
 // leaves weights and moments untouched, bit for bit.
 
 import * as tf from '@tensorflow/tfjs'
+import { LabError } from '../domain/errors.ts'
 import { MODULES, type Module, type MultimodalLmSpec } from '../domain/model-spec.ts'
 import type { Training } from '../domain/run-config.ts'
+import { adapterScale, initialFactor } from './adapters.ts'
 import type { MultimodalLm } from './models/multimodal-lm.ts'
-import { gradients } from './nn/gradients.ts'
+import { gradientsOfReached } from './nn/gradients.ts'
+import { adapterNames, merged } from './nn/low-rank.ts'
 import type { Batch, Objective } from './objectives/objective.ts'
 import { adamWUpdate, clipCoefficient, globalNorm, type Trained } from './optim/adamw.ts'
 import { scheduleFactor } from './optim/schedule.ts'
-import type { NamedArrays } from './weights/initial.ts'
+import { parameterLedger, type LedgerTensor } from './parameter-ledger.ts'
+import type { NamedArray, NamedArrays } from './weights/initial.ts'
 
 /** Tensors by name. A step's batch holds `0/ids`, `0/mismatched/ids`, … and, with gradient accumulation, `1/ids`, … */
 export type NamedTensors = Readonly<Record<string, tf.Tensor>>
@@ -24,59 +28,123 @@ export interface TrainStep {
   run(batch: NamedTensors, scalars: NamedTensors): Record<string, tf.Tensor>
 }
 
-/** A model whose weights are variables, named `visionEncoder/encoder.layers.0…`; moments are `first/…`, `second/…`. */
+/**
+ * A model whose weights are variables, named `visionEncoder/encoder.layers.0…`, an adapter's factors beside the weight
+ * that they adapt; moments are `first/…`, `second/…`.
+ */
 export interface TrainableModel {
   readonly model: MultimodalLm
+  readonly ledger: readonly LedgerTensor[]
   readonly trained: readonly Trained[]
   readonly variables: Readonly<Record<string, tf.Variable>>
   dispose(): void
 }
 
-/** Puts weights into variables, and moments (zero unless given) beside those that are trained. The caller disposes. */
+/**
+ * Puts weights into variables, and moments (zero unless given) beside those that are trained. The caller disposes.
+ * @param saved  what a checkpoint keeps beside the model (`stateBesideModel`): moments, adapters, weights under them
+ * @throws LabError 'invalid-input' when a setting fits nothing in this model
+ */
 export function trainableModel(
   spec: MultimodalLmSpec,
   weights: Readonly<Record<Module, NamedArrays>>,
   training: Training,
-  moments: NamedArrays = {},
+  saved: NamedArrays = {},
 ): TrainableModel {
+  const ledger = parameterLedger(spec, weights, training)
   const variables: Record<string, tf.Variable> = {}
   const trained: Trained[] = []
-  const variable = (name: string, initial: tf.Tensor) => {
+  const variable = (name: string, initial: tf.Tensor, isTrained: boolean) => {
     // tfjs keeps one registry of variable names a process: the name given to it is made unique, ours is the key.
-    const made = tf.variable(initial)
+    const made = tf.variable(initial, isTrained)
     initial.dispose()
     variables[name] = made
     return made
   }
-  const held = Object.fromEntries(
-    MODULES.map((module) => [
-      module,
-      Object.fromEntries(
-        Object.entries(weights[module]).map(([name, { shape, values }]) => {
-          const key = `${module}/${name}`
-          const weight = variable(key, tf.tensor(values, [...shape], 'float32'))
-          if (training.modules[module].train) {
-            const moment = (order: string) => {
-              const saved = moments[`${order}/${key}`]
-              // Zeros are made by the engine: an array of ours would stay in memory beside what replaces it.
-              return variable(`${order}/${key}`, saved === undefined ? tf.zerosLike(weight) : tf.tensor(saved.values, [...shape], 'float32'))
-            }
-            trained.push({ module, weight, first: moment('first'), second: moment('second'), decays: isDecayed(name) })
-          }
-          return [name, weight]
-        }),
-      ),
-    ]),
-  ) as unknown as Record<Module, Record<string, tf.Variable>>
+  const tensorOf = ({ shape, values }: NamedArray) => tf.tensor(values, [...shape], 'float32')
+  const held = Object.fromEntries(MODULES.map((module) => [module, {} as Record<string, tf.Variable>])) as Record<Module, Record<string, tf.Variable>>
+  for (const { module, name, shape, part } of ledger) {
+    const key = `${module}/${name}`
+    const { lora } = training.modules[module]
+    const isTrained = part === 'trained' || part === 'adapter'
+    const initial =
+      part === 'adapter'
+        ? (saved[`adapter/${key}`] ?? initialFactor(training.seed, module, name, shape))
+        : ((part === 'adapted' ? saved[`base/${key}`] : undefined) ?? weights[module][name]!)
+    const weight = variable(key, tensorOf(initial), isTrained)
+    held[module][name] = weight
+    if (part === 'adapted') {
+      const scale = `${module}/lora_scale`
+      held[module][adapterNames(layerOf(name)).scale] = variables[scale] ?? variable(scale, tf.scalar(adapterScale(lora!)), false)
+    }
+    if (isTrained) {
+      const moment = (order: string) => {
+        const before = saved[`${order}/${key}`]
+        // Zeros are made by the engine: an array of ours would stay in memory beside what replaces it.
+        return variable(`${order}/${key}`, before === undefined ? tf.zerosLike(weight) : tensorOf(before), false)
+      }
+      trained.push({ module, weight, first: moment('first'), second: moment('second'), decays: isDecayed(name) })
+    }
+  }
   const gradientCheckpointing = Object.fromEntries(
     MODULES.map((module) => [module, training.modules[module].gradientCheckpointing]),
   ) as Record<Module, boolean>
   return {
     model: { spec, weights: held, gradientCheckpointing },
+    ledger,
     trained,
     variables,
     dispose: () => tf.dispose(variables),
   }
+}
+
+/** The model as arrays that no longer belong to a tensor, every adapter merged into the weight that it adapts. */
+export function weightsOf({ ledger, variables }: TrainableModel): Record<Module, Record<string, NamedArray>> {
+  const weights = Object.fromEntries(MODULES.map((module) => [module, {}])) as Record<Module, Record<string, NamedArray>>
+  for (const { module, name, part } of ledger) {
+    const key = `${module}/${name}`
+    if (part === 'adapted') {
+      const names = adapterNames(`${module}/${layerOf(name)}`)
+      weights[module][name] = arrayOf(
+        variables[key]!,
+        tf.tidy(() => merged(variables[key]!, variables[names.A]!, variables[names.B]!, variables[`${module}/lora_scale`]!).dataSync()),
+      )
+    } else if (part !== 'adapter') weights[module][name] = arrayOf(variables[key]!)
+  }
+  return weights
+}
+
+/** What continues the training beside the model: moments, and of adapted layers `base/…` weights and `adapter/…` factors. */
+export function stateBesideModel({ ledger, variables }: TrainableModel): NamedArrays {
+  const state: Record<string, NamedArray> = {}
+  for (const { module, name, part } of ledger) {
+    const key = `${module}/${name}`
+    if (part === 'adapted') state[`base/${key}`] = arrayOf(variables[key]!)
+    if (part === 'adapter') state[`adapter/${key}`] = arrayOf(variables[key]!)
+    if (part === 'adapter' || part === 'trained')
+      for (const order of ['first', 'second']) state[`${order}/${key}`] = arrayOf(variables[`${order}/${key}`]!)
+  }
+  return state
+}
+
+/** The factors of every adapter, by module and name. */
+export function adaptersOf({ ledger, variables }: TrainableModel): Readonly<Record<Module, NamedArrays>> {
+  return Object.fromEntries(
+    MODULES.map((module) => [
+      module,
+      Object.fromEntries(
+        ledger.filter((tensor) => tensor.module === module && tensor.part === 'adapter').map(({ name }) => [name, arrayOf(variables[`${module}/${name}`]!)]),
+      ),
+    ]),
+  ) as unknown as Record<Module, NamedArrays>
+}
+
+function arrayOf(tensor: tf.Tensor, values: ArrayLike<number> = tensor.dataSync()): NamedArray {
+  return { shape: tensor.shape, values: Float32Array.from(values) }
+}
+
+function layerOf(name: string): string {
+  return name.replace(/\.weight$/, '')
 }
 
 /** Hugging Face's rule: weight decay on everything but biases and norms. */
@@ -106,21 +174,28 @@ export function createTrainStep({ model, trained, variables }: TrainableModel, o
             sums = {
               metrics: Object.fromEntries(Object.entries(next.metrics).map(([name, value]) => [name, tf.add(value, before.metrics[name]!)])),
               gradients: next.gradients.map((gradient, j) => {
-                const sum = tf.add(gradient, before.gradients[j]!)
-                tf.dispose([gradient, before.gradients[j]!])
+                const earlier = before.gradients[j]!
+                if (gradient === undefined || earlier === undefined) return undefined
+                const sum = tf.add(gradient, earlier)
+                tf.dispose([gradient, earlier])
                 return sum
               }),
             }
           }
         }
         const { metrics, gradients } = sums!
-        const norm = globalNorm(gradients)
+        // As in PyTorch, where its gradient is None: neither moved nor decayed.
+        const reached = trained.filter((_, i) => gradients[i] !== undefined)
+        if (reached.length === 0)
+          throw new LabError('invalid-input', `modules: no trained weight has a part in the loss of ${objective.kind}; train another module, or choose another objective`)
+        const found = gradients.filter((gradient) => gradient !== undefined)
+        const norm = globalNorm(found)
         // A norm is finite only if every gradient is; isFinite of the sum covers loss and norm alike.
         const healthy = tf.isFinite(tf.add(norm, metrics['loss']!)) as tf.Scalar
         const learningRates = Object.fromEntries(MODULES.map((module) => [module, scalars[`learning_rate/${module}`]!]))
         adamWUpdate(
-          trained,
-          gradients,
+          reached,
+          found,
           settings,
           {
             learningRates: learningRates as Record<Module, tf.Scalar>,
@@ -149,13 +224,14 @@ export function stepNumbers(training: Training, step: number): Record<string, nu
 
 type Sums = {
   readonly metrics: Record<string, tf.Tensor>
-  readonly gradients: tf.Tensor[]
+  /** In the order of `trained`; undefined: the weight has no part in the loss, as one above the selected feature layer. */
+  readonly gradients: (tf.Tensor | undefined)[]
 }
 
 function gradientsOf(model: MultimodalLm, trained: readonly Trained[], objective: Objective, batch: Batch): Sums {
   let metrics: NamedTensors = {}
   try {
-    const { value, gradients: found } = gradients(
+    const { value, gradients: found } = gradientsOfReached(
       () => {
         const { loss, metrics: logged } = objective.loss(model, batch)
         // The tape's own tidy would dispose what is not returned.
@@ -166,7 +242,6 @@ function gradientsOf(model: MultimodalLm, trained: readonly Trained[], objective
       trained.map(({ weight }) => weight),
     )
     const released = Object.fromEntries(Object.entries(metrics).map(([name, metric]) => [name, tf.clone(metric)]))
-    // A weight above the selected feature layer has no part in the loss: its gradient is zero.
     return { metrics: { loss: value, ...released }, gradients: found }
   } finally {
     tf.dispose(metrics as tf.NamedTensorMap)

@@ -1,6 +1,7 @@
 // A checkpoint is a folder in Hugging Face's layout (LLaVA): model.safetensors, config.json, tokenizer.json,
-// tokenizer_config.json, preprocessor_config.json; beside them optimizer.safetensors (AdamW's moments) and, written
-// last, lab.json: a folder without it is not a checkpoint.
+// tokenizer_config.json, preprocessor_config.json; beside them optimizer.safetensors (what continues the training: AdamW's
+// moments, adapters and the weights under them), adapter/ in PEFT's layout where adapters were trained, and, written last,
+// lab.json: a folder without it is not a checkpoint. The model is always whole: adapters are merged into its weights.
 
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -14,6 +15,7 @@ import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '..
 import { multimodalLmConfig } from '../engine/weights/hugging-face-config.ts'
 import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
 import { multimodalName, splitByModule } from '../engine/weights/names.ts'
+import type { AdapterFiles } from '../engine/weights/peft.ts'
 import { writeSafetensors } from '../engine/weights/safetensors.ts'
 import { readJson, sha256, sha256OfFile, writeFolderWhole } from './files.ts'
 import { readTensors } from './weight-files.ts'
@@ -27,7 +29,7 @@ export interface LoadedCheckpoint {
   readonly preprocess: PreprocessSpec
 }
 
-/** Everything of a checkpoint but AdamW's moments. @throws LabError 'not-found', 'corrupt-artifact' naming the file */
+/** The model of a checkpoint. @throws LabError 'not-found', 'corrupt-artifact' naming the file */
 export async function readCheckpoint(folder: string): Promise<LoadedCheckpoint> {
   const checkpoint = parse(checkpointSchema, await readJson(join(folder, 'lab.json')), 'corrupt-artifact', join(folder, 'lab.json'))
   const { modules, unknown } = splitByModule(readTensors(join(folder, 'model.safetensors')))
@@ -43,22 +45,24 @@ export async function readCheckpoint(folder: string): Promise<LoadedCheckpoint> 
   }
 }
 
-/** AdamW's moments, named `first/visionEncoder/…`; none for a checkpoint that is not to be continued. */
+/** What continues a training, named `first/visionEncoder/…`; none for a checkpoint that is not to be continued. */
 export async function readMoments(folder: string): Promise<NamedArrays> {
   return readTensors(join(folder, 'optimizer.safetensors'))
 }
 
 export interface CheckpointParts {
   readonly weights: Readonly<Record<Module, NamedArrays>>
-  /** null: a model that will not be trained on. */
+  /** Moments, and what else continues the training (`stateBesideModel`); null: a model that will not be trained on. */
   readonly moments: NamedArrays | null
+  /** The adapters that were trained, for PEFT; the model has them merged. */
+  readonly adapter?: AdapterFiles | null
   readonly tokenizerFiles: TokenizerFiles
   readonly preprocess: PreprocessSpec
   readonly describe: Omit<Checkpoint, 'formatVersion' | 'sha256'>
 }
 
 /** Writes the folder whole or not at all. @returns SHA-256 of model.safetensors: the model's identity */
-export async function writeCheckpoint(folder: string, { weights, moments, tokenizerFiles, preprocess, describe }: CheckpointParts): Promise<string> {
+export async function writeCheckpoint(folder: string, { weights, moments, adapter = null, tokenizerFiles, preprocess, describe }: CheckpointParts): Promise<string> {
   const named = Object.fromEntries(
     MODULES.flatMap((module) => Object.entries(weights[module]).map(([name, tensor]): [string, NamedArray] => [multimodalName(module, name), tensor])),
   )
@@ -70,6 +74,10 @@ export async function writeCheckpoint(folder: string, { weights, moments, tokeni
       flushed(join(temporary, name), content instanceof Uint8Array ? content : `${JSON.stringify(content, null, 2)}\n`)
     await write('model.safetensors', model)
     if (moments !== null) await write('optimizer.safetensors', writeSafetensors(moments))
+    if (adapter !== null) {
+      await write('adapter/adapter_config.json', adapter.config)
+      await write('adapter/adapter_model.safetensors', writeSafetensors(adapter.tensors))
+    }
     await write('config.json', multimodalLmConfig(describe.model, imageId))
     await write('tokenizer.json', tokenizerFiles.tokenizer)
     await write('tokenizer_config.json', tokenizerFiles.config)
@@ -77,6 +85,11 @@ export async function writeCheckpoint(folder: string, { weights, moments, tokeni
     await write('lab.json', parse(checkpointSchema, { formatVersion: 1, sha256: identity, ...describe }))
   })
   return identity
+}
+
+/** An adapter in PEFT's layout. @throws LabError 'not-found', 'corrupt-artifact' naming the file */
+export async function readAdapter(folder: string): Promise<AdapterFiles> {
+  return { config: await readJson(join(folder, 'adapter_config.json')), tensors: readTensors(join(folder, 'adapter_model.safetensors')) }
 }
 
 /** The newest complete checkpoint of a run's folder; null when there is none. */

@@ -6,7 +6,9 @@ import { siglipPreprocess, type PreprocessSpec } from '../domain/preprocess-spec
 import type { Start } from '../domain/run-config.ts'
 import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '../engine/text/tokenizer.ts'
 import { initialWeights, type NamedArrays } from '../engine/weights/initial.ts'
-import { readCheckpoint, readTokenizerFiles, type LoadedCheckpoint } from './checkpoint.ts'
+import { withAdapter } from '../engine/weights/peft.ts'
+import { writeSafetensors } from '../engine/weights/safetensors.ts'
+import { readAdapter, readCheckpoint, readTokenizerFiles, type LoadedCheckpoint } from './checkpoint.ts'
 import { sha256 } from './files.ts'
 
 export interface StartModel {
@@ -22,8 +24,10 @@ export interface StartModel {
 /** @throws LabError 'not-found', 'corrupt-artifact', or 'invalid-input' when the parts do not fit together */
 export async function startModel(start: Start): Promise<StartModel> {
   switch (start.kind) {
-    case 'checkpoint':
-      return fromCheckpoint(await readCheckpoint(start.folder))
+    case 'checkpoint': {
+      const model = fromCheckpoint(await readCheckpoint(start.folder))
+      return start.adapter === undefined ? model : adaptedStart(model, start.adapter)
+    }
     case 'scratch': {
       const tokenizerFiles = await readTokenizerFiles(start.tokenizerFolder)
       const tokenizer = createChatTokenizer(tokenizerFiles)
@@ -66,6 +70,13 @@ export async function startModel(start: Start): Promise<StartModel> {
 
 export function fromCheckpoint({ checkpoint, weights, tokenizerFiles, tokenizer, preprocess }: LoadedCheckpoint): StartModel {
   return { spec: checkpoint.model, weights, tokenizerFiles, tokenizer, preprocess, identity: checkpoint.sha256 }
+}
+
+/** The model with a PEFT adapter merged into it, from then on a model of its own. */
+async function adaptedStart(model: StartModel, folder: string): Promise<StartModel> {
+  const adapter = await readAdapter(folder)
+  const identity = sha256(JSON.stringify(['adapter', model.identity, adapter.config, sha256(writeSafetensors(adapter.tensors))]))
+  return { ...model, weights: withAdapter(model.weights, adapter, folder), identity }
 }
 
 /** How many numbers each module holds. */

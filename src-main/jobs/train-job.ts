@@ -8,13 +8,14 @@ import type { ExecutionMode } from '../domain/device.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, TrainJob } from '../domain/job.ts'
 import { MODULES, numImageTokens, type Module } from '../domain/model-spec.ts'
-import type { Training } from '../domain/run-config.ts'
+import type { RunConfig, Training } from '../domain/run-config.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
 import { SharedState } from '../engine/compile/shared-state.ts'
 import { createObjective } from '../engine/objectives/objective.ts'
-import { createTrainStep, trainableModel, type TrainableModel } from '../engine/train-step.ts'
+import { adaptersOf, createTrainStep, stateBesideModel, trainableModel, weightsOf, type TrainableModel } from '../engine/train-step.ts'
 import { train } from '../engine/train.ts'
-import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
+import type { NamedArrays } from '../engine/weights/initial.ts'
+import { toPeft, type AdapterFiles } from '../engine/weights/peft.ts'
 import { encodeSamples, stepBatches, type BatchSource } from './batches.ts'
 import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRunFolder, writeCheckpoint } from './checkpoint.ts'
 import { codeIdentity } from './compile/code-identity.ts'
@@ -101,11 +102,12 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     const save = async (at: number): Promise<JobEvent> => {
       state.settle()
       const folder = checkpointFolder(job.folder, at)
-      const { weights, moments } = readBack(trainable)
+      const weights = weightsOf(trainable)
       const sha256 = await writeCheckpoint(folder, {
         weights,
         // A finished run is a model; its moments serve nobody.
-        moments: at === training.steps ? null : moments,
+        moments: at === training.steps ? null : stateBesideModel(trainable),
+        adapter: adapterFiles(trainable, weights, job.config),
         tokenizerFiles,
         preprocess,
         describe: { step: at, model: spec, config: job.config, execution: program.mode, numTokens },
@@ -156,23 +158,16 @@ function inWords(mode: ExecutionMode, { precision }: Training): string {
   return `compiled (${mode}${precision === 'float32' ? '' : `, matrix products in ${precision}`})`
 }
 
-/** Weights and moments as arrays that no longer belong to a tensor. */
-function readBack({ variables }: TrainableModel): { weights: Record<Module, Record<string, NamedArray>>; moments: NamedArrays } {
-  const weights = Object.fromEntries(MODULES.map((module) => [module, {}])) as Record<Module, Record<string, NamedArray>>
-  const moments: Record<string, NamedArray> = {}
-  for (const [name, variable] of Object.entries(variables)) {
-    const array: NamedArray = { shape: variable.shape, values: Float32Array.from(variable.dataSync()) }
-    const slash = name.indexOf('/')
-    const first = name.slice(0, slash)
-    if (first === 'first' || first === 'second') moments[name] = array
-    else weights[first as Module][name.slice(slash + 1)] = array
-  }
-  return { weights, moments }
+/** The adapters as PEFT reads them, with the modules that were trained as a whole; null where there are none. */
+function adapterFiles(trainable: TrainableModel, weights: Readonly<Record<Module, NamedArrays>>, { training, start }: RunConfig): AdapterFiles | null {
+  const whole = MODULES.filter((module) => trainable.ledger.some((tensor) => tensor.module === module && tensor.part === 'trained'))
+  const base = start.kind === 'checkpoint' && start.adapter === undefined ? start.folder : null
+  return toPeft(adaptersOf(trainable), Object.fromEntries(whole.map((module) => [module, weights[module]])), training, base)
 }
 
 /** The settings that are part of what a step computes; all others come in as scalars or lie outside it. */
 function shapingSettings({ objective, batchSize, gradientAccumulation, weightDecay, adamBeta1, adamBeta2, adamEpsilon, maxGradientNorm, modules }: Training): unknown {
-  const trained = MODULES.map((module) => [modules[module].train, modules[module].gradientCheckpointing])
+  const trained = MODULES.map((module) => ({ ...modules[module], learningRate: null }))
   return { objective, batchSize, gradientAccumulation, weightDecay, adamBeta1, adamBeta2, adamEpsilon, maxGradientNorm, trained }
 }
 

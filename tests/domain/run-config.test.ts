@@ -59,8 +59,13 @@ const CHANGES: Readonly<Record<string, Json>> = {
       [`modules.${module}.train`, { modules: { [module]: { train: false } } }],
       [`modules.${module}.learningRate`, { modules: { [module]: { learningRate: 1e-4 } } }],
       [`modules.${module}.gradientCheckpointing`, { modules: { [module]: { gradientCheckpointing: true } } }],
+      [`modules.${module}.lora`, { modules: { [module]: { lora: { rank: 2 } } } }],
     ]),
   ),
+  'modules.visionEncoder.firstBlock': { modules: { visionEncoder: { firstBlock: 0 } } },
+  'modules.visionEncoder.lastBlock': { modules: { visionEncoder: { lastBlock: 0 } } },
+  'modules.languageModel.firstBlock': { modules: { languageModel: { firstBlock: 0 } } },
+  'modules.languageModel.lastBlock': { modules: { languageModel: { lastBlock: 0 } } },
 }
 
 const flat = (value: object, path = ''): string[] =>

@@ -46,7 +46,15 @@ const OTHERS: Readonly<Record<string, unknown>> = {
       [`modules.${module}.gradientCheckpointing`, true],
     ]),
   ),
+  ...Object.fromEntries(
+    ['visionEncoder', 'languageModel'].flatMap((module): [string, unknown][] => [
+      [`modules.${module}.firstBlock`, 0],
+      [`modules.${module}.lastBlock`, 1],
+    ]),
+  ),
 }
+/** Settings that are a group of their own where they are set. */
+const GROUPS = ['modules.visionEncoder.lora', 'modules.projector.lora', 'modules.languageModel.lora']
 const MAY_DIFFER: Readonly<Record<string, unknown>> = {
   learningRate: 0.5,
   'objective.beta': 0.3,
@@ -79,7 +87,7 @@ describe('parity', () => {
         typeof each === 'object' && each !== null ? flat(each, `${path}${key}.`) : [path + key],
       )
     expect(flat(aStudyConfig().stages.dpo).sort()).toEqual(
-      [...Object.keys(OTHERS), ...Object.keys(MAY_DIFFER), 'objective.kind'].sort(),
+      [...Object.keys(OTHERS), ...Object.keys(MAY_DIFFER), ...GROUPS, 'objective.kind'].sort(),
     )
   })
 
@@ -94,6 +102,14 @@ describe('parity', () => {
       expect([fault.code, fault.details]).toEqual(['conflict', { settings: [setting] }])
       expect(fault.message).toContain(setting)
       expect(refusal(() => studyPlan(config))).toBe('conflict')
+    })
+
+  for (const setting of GROUPS)
+    it(`refuses arms of which one has ${setting}, naming it`, () => {
+      const lora = { rank: 8, alpha: 16, rankStabilised: false, targets: 'all-linear' }
+      const fault = faultOf(() => assertComparable(withDpo(setting, lora)))
+      expect(fault.code).toBe('conflict')
+      expect(fault.details['settings']).toEqual([setting, ...Object.keys(lora).map((key) => `${setting}.${key}`)])
     })
 
   for (const [setting, value] of Object.entries(MAY_DIFFER))

@@ -4,13 +4,20 @@ import * as tf from '@tensorflow/tfjs'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { MODULES } from '../../src-main/domain/model-spec.ts'
 import type { Training } from '../../src-main/domain/run-config.ts'
-import type { MultimodalLm } from '../../src-main/engine/models/multimodal-lm.ts'
+import { imageFeatures, imageTokens, type MultimodalLm } from '../../src-main/engine/models/multimodal-lm.ts'
 import { createObjective, type Batch, type Objective } from '../../src-main/engine/objectives/objective.ts'
-import { createTrainStep, stepNumbers, trainableModel, type TrainableModel } from '../../src-main/engine/train-step.ts'
+import {
+  createTrainStep,
+  stateBesideModel,
+  stepNumbers,
+  trainableModel,
+  weightsOf,
+  type TrainableModel,
+} from '../../src-main/engine/train-step.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { expectClose } from '../support/all-close.ts'
 import { expectNoLeak } from '../support/no-leak.ts'
-import { runner } from '../support/step-runner.ts'
+import { named, runner } from '../support/step-runner.ts'
 import { aBatch, aRow, aTraining, livelyWeights, TINY } from '../support/tiny-model.ts'
 
 beforeAll(() => openBackend('native'))
@@ -91,13 +98,14 @@ for (const kind of KINDS)
       expect(bits(still.trainable, 'projector/')).toEqual(before)
     })
 
-    it('decays weights and neither biases nor norms', () => {
+    it('decays weights and neither biases nor norms, nor what has no part in the loss', () => {
       const plain = open(aTraining({ objective }))
       const decayed = open(aTraining({ objective, weightDecay: 0.5 }))
       for (const { run } of [plain, decayed]) run(1, batchOf(kind))
       const [a, b] = [bits(plain.trainable), bits(decayed.trainable)]
       for (const name of Object.keys(a).filter((each) => /^(visionEncoder|projector|languageModel)\//.test(each))) {
-        const isExempt = name.endsWith('.bias') || /norm/.test(name)
+        // Features come from the penultimate block: the last one is trained by name only.
+        const isExempt = name.endsWith('.bias') || /norm/.test(name) || name.startsWith('visionEncoder/encoder.layers.1.')
         if (isExempt) expect(b[name], name).toBe(a[name])
         else expect(b[name], name).not.toBe(a[name])
       }
@@ -178,6 +186,76 @@ describe('health', () => {
       if (isHealthy) expect(bits(trainable), name).not.toEqual(before)
       else expect(bits(trainable), name).toEqual(before)
     }
+  })
+})
+
+for (const kind of KINDS)
+  describe(`a step of ${kind} with LoRA`, () => {
+    const objective = { kind }
+    const lora = { rank: 2, alpha: 4 }
+    const modules = Object.fromEntries(MODULES.map((module) => [module, { lora }]))
+
+    it('begins as the base model, and moves its adapters and nothing else', () => {
+      const [base, adapted] = [open(aTraining({ objective })), open(aTraining({ objective, modules }))]
+      const before = bits(adapted.trainable)
+      const [expected, found] = [base.run(1, batchOf(kind)), adapted.run(1, batchOf(kind))]
+      for (const name of Object.keys(expected)) if (name !== 'grad_norm') expect(found[name], name).toBe(expected[name])
+      // B is zero at first, so A has no gradient before the second step.
+      adapted.run(2, batchOf(kind))
+      const moved = Object.entries(bits(adapted.trainable)).filter(([name, value]) => before[name] !== value)
+      const factors = adapted.trainable.ledger.filter(({ part }) => part === 'adapter').map(({ module, name }) => `${module}/${name}`)
+      expect(moved.map(([name]) => name).sort()).toEqual(factors.flatMap((name) => [name, `first/${name}`, `second/${name}`]).sort())
+    })
+
+    it('merged is the adapted model within 1e-5, and continues bit for bit from what a checkpoint keeps', () => {
+      const training = aTraining({ objective, modules: { ...modules, projector: {} }, learningRate: 0.02, weightDecay: 0.1 })
+      const whole = open(training)
+      for (const step of [1, 2, 3]) whole.run(step, batchOf(kind))
+      const weights = weightsOf(whole.trainable)
+      const plain = trainableModel(TINY, weights, aTraining({ objective }))
+      const saved = trainableModel(TINY, weights, training, stateBesideModel(whole.trainable))
+      expect(bits(saved)).toEqual(bits(whole.trainable))
+      const next = whole.run(4, batchOf(kind))
+      const merged = runner(plain, aTraining({ objective }))(1, batchOf(kind))
+      for (const [name, value] of Object.entries(next)) if (name !== 'grad_norm') expectClose([merged[name]!], [value], 1e-5, name)
+      expect(runner(saved, training)(4, batchOf(kind))).toEqual(next)
+    })
+
+    it('with gradient checkpointing is the same step, bit for bit', () => {
+      const saving = Object.fromEntries(MODULES.map((module) => [module, { lora, gradientCheckpointing: true }]))
+      const [plain, saved] = [open(aTraining({ objective, modules })), open(aTraining({ objective, modules: saving }))]
+      for (const step of [1, 2]) expect(saved.run(step, batchOf(kind))).toEqual(plain.run(step, batchOf(kind)))
+      expect(bits(saved.trainable)).toEqual(bits(plain.trainable))
+    })
+  })
+
+describe('a frozen module', () => {
+  it('keeps nothing for the way back', () => {
+    const keptBy = (modules: Readonly<Record<string, object>>): number => {
+      const training = aTraining({ modules })
+      const trainable = trainableModel(TINY, livelyWeights(1), training)
+      let kept = 0
+      const watched: Objective = {
+        ...createObjective(training.objective),
+        loss: (model, batch) =>
+          tf.tidy(() => {
+            const before = tf.memory().numDataBuffers
+            const features = tf.tidy(() => imageFeatures(model, batch.patches))
+            kept = tf.memory().numDataBuffers - before - 1
+            return { loss: tf.sum(imageTokens(model, features)) as tf.Scalar, metrics: {} }
+          }),
+      }
+      const scalars = Object.fromEntries(Object.entries(stepNumbers(training, 1)).map(([name, value]) => [name, tf.scalar(value)]))
+      createTrainStep(trainable, watched, training).run(named(batchOf('sft')), scalars)
+      return kept
+    }
+    expect(keptBy({ visionEncoder: { train: false } })).toBe(0)
+    expect(keptBy({})).toBeGreaterThan(10)
+  })
+
+  it('leaves nothing to train where no other has a part in the loss', () => {
+    const { run } = open(aTraining({ objective: { kind: 'text' }, modules: { languageModel: { train: false } } }))
+    expect(() => run(1, batchOf('sft'))).toThrow(/no trained weight has a part in the loss of text/)
   })
 })
 

@@ -79,6 +79,8 @@ describe('a compiled step', () => {
       beta: { objective: { kind: 'dpo', beta: 0.5 } },
       labelSmoothing: { objective: { kind: 'dpo', labelSmoothing: 0.3 } },
       frozen: { modules: { languageModel: { train: false } } },
+      adapted: { modules: { languageModel: { lora: { rank: 2 } } } },
+      'adapted more': { modules: { languageModel: { lora: { rank: 2, alpha: 64 } } } },
       slow: { modules: { languageModel: { learningRate: 1e-4 } } },
     }
     const losses = new Map<string, number>()

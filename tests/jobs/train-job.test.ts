@@ -17,11 +17,14 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { TrainJob } from '../../src-main/domain/job.ts'
+import { MODULES } from '../../src-main/domain/model-spec.ts'
 import type { Start } from '../../src-main/domain/run-config.ts'
 import { newestCheckpoint, readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { readTensors } from '../../src-main/jobs/weight-files.ts'
+import { startModel } from '../../src-main/jobs/start-model.ts'
 import { runTrainJob } from '../../src-main/jobs/train-job.ts'
 import { writeSafetensors } from '../../src-main/engine/weights/safetensors.ts'
+import { expectClose } from '../support/all-close.ts'
 import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
 import {
   aTrainJob,
@@ -187,6 +190,17 @@ describe('a run that is stopped and continued equals one that never was, bit for
       expect(await weightsOf(parts)).toBe(await weightsOf(whole))
     })
 
+  it('with adapters on one module, another trained whole, and a range of blocks', async () => {
+    const modules = { visionEncoder: { lastBlock: 0 }, languageModel: { lora: { rank: 2 }, gradientCheckpointing: true } }
+    const training = { ...RESUMED, objective: { kind: 'dpo' }, modules }
+    const [whole, parts] = [aJob({ training }), aJob({ training })]
+    const expected = await train(whole)
+    const first = await follow(parts, { stopAfter: 3 })
+    const rest = await follow(parts)
+    expect([...stepsOf(first.events), ...stepsOf(rest.events)]).toEqual(expected)
+    expect(await weightsOf(parts)).toBe(await weightsOf(whole))
+  })
+
   it('and a finished one only says so again', async () => {
     const job = aJob()
     await train(job)
@@ -196,6 +210,34 @@ describe('a run that is stopped and continued equals one that never was, bit for
     expect(stepsOf(events)).toEqual([])
     expect(events.at(-1)).toMatchObject({ kind: 'checkpoint', step: 4 })
     expect(await weightsOf(job)).toBe(weights)
+  })
+})
+
+describe('adapters', () => {
+  const modules = { visionEncoder: { train: false }, languageModel: { lora: { rank: 2, alpha: 8 } } }
+
+  it('are merged in the checkpoint, and lie beside it for PEFT: merged into the start they are the checkpoint', async () => {
+    const job = aJob({ training: { modules, learningRate: 3e-2 } })
+    await train(job)
+    const folder = (await newestCheckpoint(job.folder))!
+    expect(readdirSync(join(folder, 'adapter')).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors'])
+    const [before, after] = [await startModel(start), await readCheckpoint(folder)]
+    const [then, since] = [plainModules(before.weights), plainModules(after.weights)]
+    expect(since.languageModel).not.toEqual(then.languageModel)
+    expect(since.visionEncoder).toEqual(then.visionEncoder)
+    const adapted = await startModel({ ...(start as Extract<Start, { kind: 'checkpoint' }>), adapter: join(folder, 'adapter') })
+    // The projector was trained whole: the adapter carries it.
+    for (const module of MODULES)
+      for (const [name, { values }] of Object.entries(after.weights[module])) expectClose(adapted.weights[module][name]!.values, values, 1e-6, name)
+    expect(adapted.identity).not.toBe(before.identity)
+  })
+
+  it('change nothing before the first step: the reference of DPO is the model with its adapters off', async () => {
+    const training = { steps: 1, objective: { kind: 'dpo' } }
+    const [plain] = await train(aJob({ training }))
+    const [adapted] = await train(aJob({ training: { ...training, modules } }))
+    expect(adapted!['loss']).toBe(plain!['loss'])
+    expect(Math.abs(adapted!['rewards/margins']!)).toBeLessThan(1e-4)
   })
 })
 

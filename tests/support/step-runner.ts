@@ -21,7 +21,8 @@ export function runner(trainable: TrainableModel, training: Training) {
   }
 }
 
-function named(...batches: Batch[]): NamedTensors {
+/** Micro-batches under the names that a step knows them by. */
+export function named(...batches: Batch[]): NamedTensors {
   return Object.fromEntries(batches.flatMap((batch, i) => flat(batch, `${i}/`)))
 }
 

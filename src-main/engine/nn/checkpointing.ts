@@ -3,13 +3,13 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { tieTo } from '../compile/tie.ts'
-import type { Weights } from '../shapes.ts'
+import { isFrozen, type Weights } from '../shapes.ts'
 import { gradients } from './gradients.ts'
 import { withGradient } from './with-gradient.ts'
 
 /**
- * f(weights, x, constants), its inside recomputed in the backward pass. Only `weights` and `x` receive a gradient; every
- * other tensor that f uses comes in as one of `constants`, because what it closed over is gone by then.
+ * f(weights, x, constants), its inside recomputed in the backward pass. Only weights that are not frozen and `x` receive a
+ * gradient; every other tensor that f uses comes in as one of `constants`, because what it closed over is gone by then.
  */
 export function checkpointed(
   f: (weights: Weights, x: tf.Tensor, constants: readonly tf.Tensor[]) => tf.Tensor,
@@ -17,9 +17,10 @@ export function checkpointed(
   x: tf.Tensor,
   constants: readonly tf.Tensor[] = [],
 ): tf.Tensor {
-  const names = Object.keys(weights)
+  // A frozen weight is a variable, which outlives the step: it is used where it is.
+  const names = Object.keys(weights).filter((name) => !isFrozen(weights[name]!))
   const apply = (held: readonly tf.Tensor[], input: tf.Tensor, values: readonly tf.Tensor[]) =>
-    f(Object.fromEntries(names.map((name, i) => [name, values[i]!])), input, held)
+    f({ ...weights, ...Object.fromEntries(names.map((name, i) => [name, values[i]!])) }, input, held)
   return withGradient([x, ...names.map((name) => weights[name]!)], (...inputs: tf.Tensor[]) => ({
     value: tf.tidy(() => apply(constants, inputs[0]!, inputs.slice(1))),
     saved: [...inputs, ...constants],

@@ -1,7 +1,8 @@
 // Reverse-mode differentiation over TensorFlow.js's own tape. Its tf.grads keeps every intermediate gradient and every
 // saved activation until the whole backward pass has ended; this frees each as soon as it has been used, which halves
-// the peak memory of a training step. It may be used inside a gradient (recomputation needs that), where tf.grads loses
-// the outer tape.
+// the peak memory of a training step, and keeps nothing at all of what does not depend on the weights asked for: the
+// activations of a frozen module. It may be used inside a gradient (recomputation needs that), where tf.grads loses the
+// outer tape.
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
@@ -18,7 +19,7 @@ interface TapeNode {
 interface Recorder {
   startTape(): void
   endTape(): void
-  readonly state: { activeTape: TapeNode[] | null }
+  readonly state: { activeTape: { push(node: TapeNode): unknown } | null }
 }
 
 /**
@@ -28,19 +29,39 @@ interface Recorder {
  * @throws LabError 'internal' naming a kernel without a gradient
  */
 export function gradients(f: () => tf.Tensor, xs: readonly tf.Tensor[], dy: tf.Tensor | null = null): { value: tf.Tensor; gradients: tf.Tensor[] } {
+  const { value, gradients: found } = gradientsOfReached(f, xs, dy)
+  return { value, gradients: found.map((gradient, i) => gradient ?? tf.zerosLike(xs[i]!)) }
+}
+
+/** The same, with undefined for each x that f does not depend on. */
+export function gradientsOfReached(
+  f: () => tf.Tensor,
+  xs: readonly tf.Tensor[],
+  dy: tf.Tensor | null = null,
+): { value: tf.Tensor; gradients: (tf.Tensor | undefined)[] } {
   const recorder = tf.engine() as unknown as Recorder
+  const fromX = new Set(xs.map((x) => x.id))
   const result = tf.tidy(() => {
+    const tape: TapeNode[] = []
+    const outer = recorder.state.activeTape
     recorder.startTape()
-    let tape: readonly TapeNode[] = []
+    recorder.state.activeTape = {
+      push(node) {
+        if (Object.values(node.inputs).some((input) => fromX.has(input.id))) {
+          node.outputs.forEach(({ id }) => fromX.add(id))
+          tape.push(node)
+        } else node.saved?.forEach((tensor) => tensor.dispose())
+      },
+    }
     try {
       let value: tf.Tensor
       try {
         value = tf.tidy(f)
       } finally {
         recorder.endTape()
-        tape = recorder.state.activeTape ?? []
+        recorder.state.activeTape = outer
       }
-      return [value, ...backward(tape, value, xs, dy)]
+      return [value, ...backward(tape, value, xs, dy, fromX)]
     } finally {
       // No tidy frees what the tape saved: out of memory half way, all of it would stay for good.
       for (const { saved } of tape) saved?.forEach((tensor) => tensor.dispose())
@@ -49,15 +70,20 @@ export function gradients(f: () => tf.Tensor, xs: readonly tf.Tensor[], dy: tf.T
   return { value: result[0]!, gradients: result.slice(1) }
 }
 
-function backward(tape: readonly TapeNode[], y: tf.Tensor, xs: readonly tf.Tensor[], dy: tf.Tensor | null): tf.Tensor[] {
-  const fromX = new Set(xs.map((x) => x.id))
-  for (const node of tape) if (Object.values(node.inputs).some((input) => fromX.has(input.id))) node.outputs.forEach(({ id }) => fromX.add(id))
+/** @param tape  only nodes that depend on one of `xs`   @param fromX  ids of all tensors that do */
+function backward(
+  tape: readonly TapeNode[],
+  y: tf.Tensor,
+  xs: readonly tf.Tensor[],
+  dy: tf.Tensor | null,
+  fromX: ReadonlySet<number>,
+): (tf.Tensor | undefined)[] {
   const wanted = new Set(xs.map((x) => x.id))
   const arrived = new Map<number, tf.Tensor>([[y.id, dy === null ? tf.onesLike(y) : tf.clone(dy)]])
   for (const node of [...tape].reverse()) {
     const dys = node.outputs.map(({ id }) => arrived.get(id))
     const inputs = Object.entries(node.inputs).filter(([, input]) => fromX.has(input.id))
-    if (dys.some((each) => each !== undefined) && inputs.length > 0) {
+    if (dys.some((each) => each !== undefined)) {
       if (node.gradient === undefined) throw new LabError('internal', `the kernel ${node.kernelName} has no gradient`, { kernel: node.kernelName })
       const dxs = tf.tidy(() => {
         const thunks = node.gradient!(dys)
@@ -77,5 +103,5 @@ function backward(tape: readonly TapeNode[], y: tf.Tensor, xs: readonly tf.Tenso
       }
     node.saved?.forEach((tensor) => tensor.dispose())
   }
-  return xs.map((x) => arrived.get(x.id) ?? tf.zerosLike(x))
+  return xs.map((x) => arrived.get(x.id))
 }

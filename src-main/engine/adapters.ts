@@ -1,0 +1,45 @@
+// LoRA's adapters (arXiv 2106.09685) as values: how they begin, and what they amount to in one weight. Dropout is absent:
+// the arms of a study would draw it differently.
+
+import * as tf from '@tensorflow/tfjs'
+import type { Module } from '../domain/model-spec.ts'
+import { createRandom } from '../domain/random.ts'
+import type { Lora } from '../domain/run-config.ts'
+import { merged } from './nn/low-rank.ts'
+import type { NamedArray } from './weights/initial.ts'
+
+/** α/r, or with rsLoRA (arXiv 2312.03732) α/√r. */
+export function adapterScale({ rank, alpha, rankStabilised }: Pick<Lora, 'rank' | 'alpha' | 'rankStabilised'>): number {
+  return alpha / (rankStabilised ? Math.sqrt(rank) : rank)
+}
+
+/**
+ * A factor as PEFT begins it: A uniform in ±1/√D_in (Kaiming's with a = √5), B zero, so that step 0 is the base model.
+ * Each tensor draws from its own stream of `seed`.
+ */
+export function initialFactor(seed: number, module: Module, name: string, shape: readonly number[]): NamedArray {
+  const values = new Float32Array(shape.reduce((product, size) => product * size, 1))
+  if (name.endsWith('.lora_A.weight')) {
+    const bound = 1 / Math.sqrt(shape[1]!)
+    const random = createRandom(seed, 'adapter', module, name)
+    for (let i = 0; i < values.length; i++) values[i] = bound * (2 * random.uniform() - 1)
+  }
+  return { shape, values }
+}
+
+/** An adapted layer: what it was, the factors, and their scale. */
+export interface AdaptedWeight {
+  readonly base: NamedArray
+  readonly A: NamedArray
+  readonly B: NamedArray
+  readonly scale: number
+}
+
+/** W + s·B·A as an array of its own. */
+export function mergedWeight({ base, A, B, scale }: AdaptedWeight): NamedArray {
+  const values = tf.tidy(() => {
+    const [W, a, b] = [base, A, B].map(({ shape, values: each }) => tf.tensor(each, [...shape])) as [tf.Tensor, tf.Tensor, tf.Tensor]
+    return Float32Array.from(merged(W, a, b, scale).dataSync())
+  })
+  return { shape: base.shape, values }
+}
