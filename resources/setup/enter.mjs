@@ -26,6 +26,10 @@ const verbs = {
     await ensureNativeEngine()
     return inLabNode([join(projectFolder, 'tests', 'bench', 'bench.ts'), ...args])
   },
+  'test:peers': async (args) => {
+    await ensureNativeEngine()
+    return inLabNode([join(projectFolder, 'tests', 'peers', 'peers.ts'), ...args])
+  },
   start: async (args) => {
     await ensureNativeEngine()
     return start(args)

@@ -12,7 +12,7 @@ import { parse } from '../domain/parse.ts'
 import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
 import { specFromHuggingFace, specToHuggingFace } from '../engine/preprocess/hugging-face.ts'
 import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '../engine/text/tokenizer.ts'
-import { multimodalLmConfig } from '../engine/weights/hugging-face-config.ts'
+import { configText, multimodalLmConfig } from '../engine/weights/hugging-face-config.ts'
 import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
 import { multimodalName, splitByModule } from '../engine/weights/names.ts'
 import type { AdapterFiles } from '../engine/weights/peft.ts'
@@ -71,14 +71,14 @@ export async function writeCheckpoint(folder: string, { weights, moments, adapte
   const { imageId } = createChatTokenizer(tokenizerFiles)
   await writeFolderWhole(folder, async (temporary) => {
     const write = (name: string, content: unknown) =>
-      flushed(join(temporary, name), content instanceof Uint8Array ? content : `${JSON.stringify(content, null, 2)}\n`)
+      flushed(join(temporary, name), content instanceof Uint8Array || typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`)
     await write('model.safetensors', model)
     if (moments !== null) await write('optimizer.safetensors', writeSafetensors(moments))
     if (adapter !== null) {
       await write('adapter/adapter_config.json', adapter.config)
       await write('adapter/adapter_model.safetensors', writeSafetensors(adapter.tensors))
     }
-    await write('config.json', multimodalLmConfig(describe.model, imageId))
+    await write('config.json', configText(multimodalLmConfig(describe.model, imageId)))
     await write('tokenizer.json', tokenizerFiles.tokenizer)
     await write('tokenizer_config.json', tokenizerFiles.config)
     await write('preprocessor_config.json', specToHuggingFace(preprocess))

@@ -14,7 +14,7 @@ import { encoderGraph } from '../engine/export/encoder-forward.ts'
 import { openClipEncoder, timmEncoder } from '../engine/export/renamed-encoders.ts'
 import { imageFeatures } from '../engine/models/multimodal-lm.ts'
 import { specToHuggingFace } from '../engine/preprocess/hugging-face.ts'
-import { visionEncoderConfig } from '../engine/weights/hugging-face-config.ts'
+import { configText, visionEncoderConfig } from '../engine/weights/hugging-face-config.ts'
 import { visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
 import { visionEncoderName } from '../engine/weights/names.ts'
 import { roundedBytes } from '../engine/weights/rounding.ts'
@@ -93,7 +93,7 @@ async function fillEncoder(folder: string, loaded: LoadedCheckpoint, settings: E
     case 'hf': {
       const tensors = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [visionEncoderName(spec, name), tensor]))
       await writeTensors(join(folder, WEIGHTS), tensors, dtype)
-      await writeJson(join(folder, 'config.json'), withDtype(visionEncoderConfig(spec), dtype))
+      await writeWhole(join(folder, 'config.json'), configText(withDtype(visionEncoderConfig(spec), dtype)))
       if (projectorLayers > 0) await writeTensors(join(folder, PROJECTOR_FILE), projector, dtype)
       return compareFeatures(folder, loaded, settings)
     }
@@ -159,7 +159,7 @@ async function fillModel(folder: string, loaded: LoadedCheckpoint, dtype: Export
     return { by: 'comparing the files', batches: [], difference: 0, tolerance: 0 }
   }
   await writeTensors(join(folder, WEIGHTS), readTensors(from(WEIGHTS)), dtype)
-  await writeJson(join(folder, 'config.json'), withDtype((await readJson(from('config.json'))) as Json, dtype))
+  await writeWhole(join(folder, 'config.json'), configText(withDtype((await readJson(from('config.json'))) as Json, dtype)))
   const lab = (await readJson(from('lab.json'))) as Json
   await writeJson(join(folder, 'lab.json'), { ...lab, sha256: await sha256OfFile(join(folder, WEIGHTS)) })
   await verifyCheckpoint(folder)

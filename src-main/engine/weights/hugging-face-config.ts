@@ -12,6 +12,14 @@ import { languageModelConfig, languageModelSpec } from '../models/language/famil
 import { familyOf, familyOfConfig } from '../models/vision/families.ts'
 import type { Json } from '../models/vision/family.ts'
 
+/** Numbers that transformers insists are floats: it refuses `1` where it wants `1.0`, which JSON.stringify never writes. */
+const FLOATS = /^(\s*"(?:layerscale_value|rope_theta|factor|low_freq_factor|high_freq_factor|attention_factor|layer_norm_eps|rms_norm_eps)": -?\d+)(,?)$/gm
+
+/** The text of a config.json. */
+export function configText(config: Json): string {
+  return `${JSON.stringify(config, null, 2)}\n`.replace(FLOATS, '$1.0$2')
+}
+
 export function visionEncoderConfig(spec: VisionEncoderSpec): Json {
   return familyOf(spec).config(spec)
 }
