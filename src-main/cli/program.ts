@@ -8,6 +8,7 @@ import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addParityCommand } from './commands/parity.ts'
+import { addLabelCommand } from './commands/label.ts'
 import { addRunCommands } from './commands/run.ts'
 import { addStudyCommand } from './commands/study.ts'
 import type { CliParts } from './session.ts'
@@ -32,6 +33,7 @@ export function createProgram(parts: CliParts): Command {
   addRunCommands(program, parts)
   addCheckpointCommands(program, parts)
   addDataCommands(program, parts)
+  addLabelCommand(program, parts)
   addParityCommand(program, parts)
   addDoctorCommand(program, parts)
   everyCommand(program, (command) => command.exitOverride().configureOutput(program.configureOutput()))
