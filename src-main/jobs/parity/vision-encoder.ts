@@ -15,8 +15,9 @@ import { matchWeights } from '../../engine/weights/match.ts'
 import { splitByModule, visionEncoderTensors } from '../../engine/weights/names.ts'
 import { readWeights } from '../weight-files.ts'
 import { toTensor, tolerancesOf, type CaseTensors } from './case-files.ts'
-import { gradientTolerance, largestOf, type Comparison, type Tolerance } from './comparison.ts'
+import type { Comparison, Tolerance } from './comparison.ts'
 import type { ParityKind } from './parity-kind.ts'
+import { compareWeightGradients } from './recorded-gradients.ts'
 import { imagesOf } from './recorded-images.ts'
 
 export const visionEncoderParity: ParityKind = {
@@ -57,24 +58,12 @@ function compareGradients(spec: VisionEncoderSpec, weights: Weights, recorded: C
   const pixels = toTensor(recorded.get('pixel_values'))
   const cotangent = toTensor(recorded.get('cotangent'))
   const { patches, options } = imagesOf(spec, recorded, '')
-  const names = Object.keys(weights)
   const last = () => {
     const state = visionHiddenStates(spec, weights, patches(pixels), spec.numHiddenLayers, options).at(-1)!
     return visionLastHiddenState(spec, weights, state)
   }
-  const { gradients: found } = gradients(last, [...names.map((name) => weights[name]!), pixels], cotangent)
-  if (recorded.has('grad.pixel_values')) comparison.check('gradient of the pixels', 'grad.pixel_values', found.at(-1)!, recorded.get('grad.pixel_values'), tolerance)
-  const ofWeights = recorded.names.filter((name) => name.startsWith('grad.') && name !== 'grad.pixel_values')
-  const { modules, unknown } = splitByModule(Object.fromEntries(ofWeights.map((name) => [name.slice('grad.'.length), recorded.get(name)])))
-  const expected = visionEncoderTensors(spec, modules.visionEncoder)
-  const largest = Math.max(...Object.values(expected).map(largestOf))
-  names.forEach((name, i) => {
-    const values = expected[name]
-    // The reference records no gradient where nothing depends on a weight.
-    if (values === undefined) comparison.check('weights without gradient', name, found[i]!, { shape: found[i]!.shape, values: new Float32Array(found[i]!.size) }, tolerance)
-    else comparison.check('gradients of the weights', `grad.${name}`, found[i]!, values, gradientTolerance(tolerance, values, largest))
-  })
-  // A recorded gradient that belongs to no weight of ours was never compared.
-  const strays = [...unknown, ...Object.keys(modules.projector), ...Object.keys(modules.languageModel), ...Object.keys(expected).filter((name) => !(name in weights))]
-  comparison.same('gradients without weight', strays[0] ?? 'grad.*', strays, [])
+  const check = { comparison, tolerance, recorded, prefix: 'grad.', weights: { visionEncoder: weights }, visionEncoder: spec }
+  compareWeightGradients(check, last, cotangent)
+  if (recorded.has('grad.pixel_values'))
+    comparison.check('gradient of the pixels', 'grad.pixel_values', gradients(last, [pixels], cotangent).gradients[0]!, recorded.get('grad.pixel_values'), tolerance)
 }
