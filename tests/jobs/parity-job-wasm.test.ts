@@ -7,6 +7,8 @@ import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { compareCase } from '../../src-main/jobs/parity-job.ts'
 import { findCases, openCase } from '../../src-main/jobs/parity/case-files.ts'
 import { dualEncoderParity } from '../../src-main/jobs/parity/dual-encoder.ts'
+import { languageModelParity } from '../../src-main/jobs/parity/language-model.ts'
+import { multimodalLmParity } from '../../src-main/jobs/parity/multimodal-lm.ts'
 import { visionEncoderParity } from '../../src-main/jobs/parity/vision-encoder.ts'
 import { parityFolder } from '../support/read-parity.ts'
 
@@ -16,7 +18,7 @@ const cases: { readonly name: string; readonly folder: string }[] = []
 for (const root of [own, ...(existsSync(parityFolder) ? [parityFolder] : [])])
   for (const each of await findCases(root)) {
     const files = await openCase(each.folder)
-    if ([visionEncoderParity, dualEncoderParity].some((kind) => kind.recognises(files))) cases.push(each)
+    if ([visionEncoderParity, dualEncoderParity, languageModelParity, multimodalLmParity].some((kind) => kind.recognises(files))) cases.push(each)
   }
 
 beforeAll(() => openBackend('wasm'))

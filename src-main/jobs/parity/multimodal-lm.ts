@@ -161,12 +161,18 @@ function compareMaps(opened: Opened): void {
     comparison.check('log-probabilities', `policy.${answer}_logps`, maps.map(({ logProbs }) => logProbs[answer]), recorded.get(`policy.${answer}_logps`), forward)
 }
 
+/** The answer alone, and beside a longer prompt about another picture: padding must change nothing. */
 function compareAnswer(opened: Opened): void {
   const { model, recorded, comparison, imageId, endId } = opened
   if (!recorded.has('greedy.output_ids')) return
   const prompt = [...recorded.get('greedy.input_ids').values]
   const written = [...recorded.get('greedy.output_ids').values].slice(prompt.length)
-  const first = tf.slice(tokensOf(opened), [0, 0, 0], [1, -1, -1])
-  const [answer] = greedyAnswers(model, [prompt], first, { padId: 0, imageId }, { endIds: [endId], maxNewTokens: written.length })
-  comparison.same('answers', 'greedy.output_ids', answer, untilEnd(written, endId))
+  const expected = untilEnd(written, endId)
+  const tokens = tokensOf(opened)
+  const [B, I, D] = tokens.shape as [number, number, number]
+  const answers = (prompts: readonly number[][]) =>
+    greedyAnswers(model, prompts, tf.slice(tokens, [0, 0, 0], [prompts.length, I, D]), { padId: 0, imageId }, { endIds: [endId], maxNewTokens: written.length })
+  comparison.same('answers', 'greedy.output_ids', answers([prompt])[0], expected)
+  const longer = [...prompt, ...prompt.filter((id) => id !== imageId).slice(-3)]
+  if (B > 1) comparison.same('answers', 'greedy.output_ids, in a batch', answers([prompt, longer])[0], expected)
 }

@@ -1,8 +1,7 @@
-// The learning rate over a run, against numbers computed by hand and those that Hugging Face's trainer logged.
+// The learning rate over a run against numbers computed by hand; parity-job.test.ts has those that Hugging Face's trainer logged.
 
 import { expect, it } from 'vitest'
 import { scheduleFactor } from '../../../src-main/engine/optim/schedule.ts'
-import { describeParity } from '../../support/read-parity.ts'
 
 const factors = (schedule: 'cosine' | 'constant', steps: number, warmupRatio: number) =>
   Array.from({ length: steps }, (_, step) => scheduleFactor({ schedule, steps, warmupRatio }, step))
@@ -42,17 +41,4 @@ it('is within [0, 1], never rises after the warm-up, and reaches zero after the 
     })
     if (warmup < steps) expect(found[steps]).toBeCloseTo(0, 12)
   }
-})
-
-describeParity('training', (read) => {
-  it('is the learning_rate that TRL logged', () => {
-    const { sft, dpo_sigmoid: dpo } = read().json as Record<
-      'sft' | 'dpo_sigmoid',
-      { config: { learning_rate: number }; log: { learning_rate: number }[] }
-    >
-    for (const { config, log } of [sft, dpo])
-      factors('cosine', 6, 2 / 6).forEach((factor, step) =>
-        expect(factor * config.learning_rate).toBeCloseTo(log[step]!.learning_rate, 12),
-      )
-  })
 })

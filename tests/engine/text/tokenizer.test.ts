@@ -8,7 +8,6 @@ import type { Turn } from '../../../src-main/domain/sample.ts'
 import { createChatTokenizer, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
 import { trainTokenizer } from '../../../src-main/engine/text/train-tokenizer.ts'
 import { faultOf } from '../../support/fault-of.ts'
-import { describeParity, parityFolder } from '../../support/read-parity.ts'
 
 /** What the reference library makes of texts with Llama 2's kind of tokenizer; the file says which version. */
 const sentencePiece = JSON.parse(readFileSync(join(import.meta.dirname, 'sentencepiece.json'), 'utf8')) as Record<
@@ -227,51 +226,5 @@ for (const kind of ['legacy', 'metaspace'] as const)
         expect(library.encode(text), JSON.stringify(text)).toEqual(plain)
         expect(library.decode(plain), JSON.stringify(text)).toBe(decoded)
       }
-    })
-  })
-
-for (const name of ['qwen2_like', 'llama3_like'])
-  describeParity(`tokenizers/${name}`, (readCase) => {
-    interface Recorded {
-      readonly encode: readonly {
-        readonly text: string
-        readonly input_ids_no_special: readonly number[]
-        readonly decoded_skip_special: string
-      }[]
-      readonly chat: readonly {
-        readonly messages: readonly { readonly role: string; readonly content: string }[]
-        readonly add_generation_prompt: boolean
-        readonly text: string
-      }[]
-    }
-    const folder = join(parityFolder, 'tokenizers', name)
-    const read = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8')) as Record<string, unknown>
-    const open = () =>
-      createChatTokenizer({
-        tokenizer: read('tokenizer.json'),
-        config: { ...read('tokenizer_config.json'), chat_template: readFileSync(join(folder, 'chat_template.jinja'), 'utf8') },
-      })
-    const recorded = () => readCase().json as Recorded
-
-    it('the same tokens and the same text as tokenizers', () => {
-      const chat = open()
-      for (const { text, input_ids_no_special: ids, decoded_skip_special: decoded } of recorded().encode) {
-        expect(chat.encode(text), JSON.stringify(text)).toEqual(ids)
-        expect(chat.decode(ids), JSON.stringify(text)).toBe(decoded)
-      }
-    })
-
-    it('the same prompts as its chat template', () => {
-      const chat = open()
-      const prompts = recorded().chat.filter(
-        (each) => each.add_generation_prompt && each.messages.every(({ role }) => role !== 'system'),
-      )
-      expect(prompts.length).toBeGreaterThan(0)
-      for (const { messages, text } of prompts)
-        expect(
-          chat.encodePrompt(
-            messages.map(({ role, content }) => ({ from: role === 'user' ? 'human' : 'assistant', text: content })),
-          ),
-        ).toEqual(chat.encode(text))
     })
   })
