@@ -2,6 +2,7 @@
 // machine has, as ratios to the lab's own eager step. Each case is a process of its own; the native ones take turns, a few
 // steps each, so that other work on the machine meets all alike. A table, or JSON lines with --json.
 // --peer measures the same model in PyTorch beside it. --endurance takes many steps of one case and shows what memory does.
+// --rooms measures the window instead.
 
 import { execFile, fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
@@ -24,6 +25,7 @@ const { values: options } = parseArgs({
     python: { type: 'string', default: 'python3' },
     endurance: { type: 'string' },
     cache: { type: 'string' },
+    rooms: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
@@ -39,10 +41,17 @@ if (options.help) {
       '  --peer           also the same model in PyTorch, by --python (python3), which must have torch',
       '  --endurance 1000 that many steps of each case, and what its resident memory does meanwhile',
       '  --cache FOLDER   keep programs there: a second run shows a start that records nothing',
+      '  --rooms          instead: how fast the rooms of the window answer, in the real Electron',
       '  --json           JSON lines',
       '',
     ].join('\n'),
   )
+  process.exit(0)
+}
+
+if (options.rooms) {
+  const { benchRooms } = await import('./rooms.ts')
+  await benchRooms(options.json)
   process.exit(0)
 }
 

@@ -1,0 +1,27 @@
+// `npm run bench -- --rooms`: how fast the rooms of the window answer, in the real Electron on a screen of its own.
+
+import { ensureBuilt } from '../../resources/setup/build-app.mjs'
+import { ensureElectron } from '../../resources/setup/ensure-electron.mjs'
+import { ensureElectronLibraries } from '../../resources/setup/electron-libraries.mjs'
+import { ensureXvfb, withVirtualDisplay } from '../../resources/setup/virtual-display.mjs'
+import { labellingPace } from './labelling-pace.ts'
+
+const LABELLED = { items: 501, imageSide: 512 }
+
+export async function benchRooms(isJson: boolean): Promise<void> {
+  await ensureElectron()
+  await ensureElectronLibraries()
+  await ensureXvfb()
+  await ensureBuilt()
+  await withVirtualDisplay(async (display: string) => {
+    process.env['DISPLAY'] = display
+    process.env['WAYLAND_DISPLAY'] = ''
+    const pace = await labellingPace(LABELLED.items, LABELLED.imageSide)
+    if (isJson) process.stdout.write(`${JSON.stringify({ bench: 'labelling', ...pace })}\n`)
+    else
+      process.stdout.write(
+        `labelling: ${pace.items} items of ${pace.imageSide} × ${pace.imageSide} pixels, key → next item on screen: ` +
+          `median ${pace.medianMs.toFixed(1)} ms, p95 ${pace.p95Ms.toFixed(1)} ms, p99 ${pace.p99Ms.toFixed(1)} ms, worst ${pace.worstMs.toFixed(1)} ms (goal: p95 ≤ 50 ms)\n`,
+      )
+  })
+}
