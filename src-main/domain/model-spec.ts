@@ -7,7 +7,10 @@ import { numPatches, numPrefixTokens, visionEncoderSpecSchema } from './vision-e
 const size = (help: string, min = 1) => z.int().min(min).meta({ help })
 
 /** LLaVA's mlp2x_gelu: Linear(vision width → language width), exact GELU, Linear(language width → language width). */
-export const projectorSpecSchema = z.strictObject({ hiddenAct: z.literal('gelu').default('gelu') })
+export const projectorSpecSchema = z.strictObject({
+  hiddenAct: z.literal('gelu').default('gelu'),
+  bias: z.boolean().default(true).meta({ help: 'biases in both layers' }),
+})
 export type ProjectorSpec = z.output<typeof projectorSpecSchema>
 
 /** Families of language models; `engine/models/language/` holds one file each. */
@@ -55,7 +58,7 @@ export const languageModelSpecSchema = z
     vocabSize: size('tokens, the image placeholder included').default(512),
     hiddenSize: size('width of the language model').default(192),
     intermediateSize: size('width inside each MLP').default(512),
-    numHiddenLayers: size('transformer blocks').default(4),
+    numHiddenLayers: size('transformer blocks').max(1024).default(4),
     numAttentionHeads: size('query heads; must divide hiddenSize').default(6),
     numKeyValueHeads: size('key/value heads; must divide numAttentionHeads').default(2),
     headDim: z.int().min(2).nullable().default(null).meta({ help: 'width of a head; empty: hiddenSize / numAttentionHeads' }),

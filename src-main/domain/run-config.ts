@@ -92,9 +92,21 @@ export const trainingSchema = z.strictObject({
 })
 export type Training = z.output<typeof trainingSchema>
 
+/** A published encoder and a published language model under a fresh projector (LLaVA, arXiv 2310.03744). */
+export const modelPartsSchema = z.strictObject({
+  kind: z.literal('parts'),
+  visionEncoderFolder: z.string().min(1).meta({ label: 'Vision encoder', help: 'a Hugging Face folder of an encoder, alone or in a CLIP or SigLIP' }),
+  languageModelFolder: z.string().min(1).meta({ label: 'Language model', help: 'a Hugging Face folder of a Qwen2, Qwen3 or Llama model with a chat template' }),
+  visionFeatureLayer: z.int().max(-1).default(-2).meta({ label: 'Feature layer', help: 'which hidden state feeds the projector: -1 the last, -2 the one before (the paper)' }),
+  visionFeatureSelectStrategy: z.enum(['default', 'full']).nullable().default(null).meta({
+    label: 'Feature tokens',
+    help: "'default' drops the class token, 'full' keeps all; empty: drops it where the encoder has one",
+  }),
+})
+
 /** What a run starts from. */
 export const startSchema = z.discriminatedUnion('kind', [
-  /** A model folder as written by a training job (model.safetensors, config.json, tokenizer.json). */
+  /** A model folder: a checkpoint of a training job, or a LLaVA-type folder as Hugging Face's libraries write it. */
   z.strictObject({
     kind: z.literal('checkpoint'),
     folder: z.string(),
@@ -112,6 +124,7 @@ export const startSchema = z.discriminatedUnion('kind', [
     languageModelFolder: z.string().nullable().default(null),
     seed: z.int().min(0),
   }),
+  modelPartsSchema.extend({ seed: z.int().min(0) }),
   /** Random weights; the tokenizer is read from `tokenizerFolder` (tokenizer.json, tokenizer_config.json). */
   z.strictObject({
     kind: z.literal('scratch'),

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { ERROR_CODES } from './errors.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { objectiveSchema } from './objective-config.ts'
-import { runConfigSchema, trainingSchema } from './run-config.ts'
+import { modelPartsSchema, runConfigSchema, trainingSchema } from './run-config.ts'
 import { RUN_STATUSES } from './run.ts'
 
 export const failureSchema = z.strictObject({
@@ -113,9 +113,10 @@ export const runRequestSchema = z.strictObject({
       z
         .strictObject({
           kind: z.literal('folder'),
-          folder: z.string().meta({ label: 'Folder', help: 'a model folder that the lab wrote' }),
+          folder: z.string().meta({ label: 'Folder', help: 'a model folder that the lab wrote, or a LLaVA-type Hugging Face folder' }),
         })
         .meta({ label: 'A model folder' }),
+      modelPartsSchema.meta({ label: 'An encoder and a language model' }),
       z
         .strictObject({
           kind: z.literal('transplant'),

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { LabError } from './errors.ts'
 import { evaluationSchema, EVALUATORS, type Evaluator } from './job.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
-import { trainingSchema, type Training } from './run-config.ts'
+import { modelPartsSchema, trainingSchema, type Training } from './run-config.ts'
 
 export const ARMS = ['sft', 'dpo'] as const
 export type Arm = (typeof ARMS)[number]
@@ -25,6 +25,18 @@ export const studyConfigSchema = z.strictObject({
     .max(32)
     .refine((seeds) => new Set(seeds).size === seeds.length, 'expected every seed once: a repeated one is no further evidence')
     .meta({ label: 'Seeds', help: 'each seed repeats the whole study; three or more for an interval' }),
+  /** What every seed starts from. */
+  start: z
+    .discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('scratch') }).meta({ label: 'Random weights' }),
+      z
+        .strictObject({ kind: z.literal('folder'), folder: z.string().min(1).meta({ label: 'Folder', help: 'a LLaVA-type Hugging Face folder, or a model folder of the lab' }) })
+        .meta({ label: 'A model folder' }),
+      modelPartsSchema.meta({ label: 'An encoder and a language model' }),
+    ])
+    .prefault({ kind: 'scratch' })
+    .meta({ label: 'Start from', help: 'from folders, stage 0 is left out and `model` is not used' }),
+  /** Sizes of a model from random weights. */
   model: multimodalLmSpecSchema.prefault({}),
   /** Dataset names in the project. */
   data: z.strictObject({
@@ -112,7 +124,8 @@ export const STAGES = ['language', 'pretraining', 'alignment', 'instruction', 's
 export type StageName = (typeof STAGES)[number]
 export type DataRole = keyof StudyConfig['data']
 export type PhaseStart =
-  | { readonly kind: 'scratch' }
+  /** What the study starts from: random weights, or folders. */
+  | { readonly kind: 'study' }
   | { readonly kind: 'checkpoint'; readonly of: string }
   /** The encoder of one phase under the language model of another (null: random weights), with a fresh projector between. */
   | { readonly kind: 'transplant'; readonly of: string; readonly projectorLayers: 0 | 1 | 2; readonly languageModelOf: string | null }
@@ -133,8 +146,10 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
       start,
     })
     const stageOf = (encoder: EncoderName) => at(encoder === 'stage-1' ? 'instruction' : encoder)
-    const { pretraining, language, alignment, instruction, sft, dpo } = config.stages
-    const scratch: PhaseStart = { kind: 'scratch' }
+    const { alignment, instruction, sft, dpo } = config.stages
+    // Stage 0 teaches a model from nothing; one from folders has learned that.
+    const [pretraining, language] = config.start.kind === 'scratch' ? [config.stages.pretraining, config.stages.language] : [null, null]
+    const scratch: PhaseStart = { kind: 'study' }
     const languageModelOf = language === null ? null : at('language')
     const after = (what: string): PhaseStart => ({ kind: 'checkpoint', of: at(what) })
     const afterLanguage = language === null ? scratch : after('language')

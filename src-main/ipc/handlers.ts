@@ -6,9 +6,9 @@ import type { Lab } from '../compose.ts'
 import { LabError } from '../domain/errors.ts'
 import { auditRequestSchema } from '../domain/labelling/pair-audit.ts'
 import { queueRequestSchema } from '../domain/labelling/queue.ts'
-import { runRequestSchema } from '../domain/run-view.ts'
+import { runRequestSchema, type RunRequest } from '../domain/run-view.ts'
 import type { Theme } from '../domain/settings.ts'
-import { studyConfigSchema } from '../domain/study.ts'
+import { studyConfigSchema, type StudyConfig } from '../domain/study.ts'
 import type { Handlers } from '../../src-preload/contract/operations.ts'
 
 export interface Desktop {
@@ -19,6 +19,12 @@ export interface Desktop {
   openFile(path: string): Promise<void>
   showInFolder(path: string): void
   setTheme(theme: Theme): void
+}
+
+/** The folders that a start names. */
+function foldersOf(start: RunRequest['start'] | StudyConfig['start']): readonly string[] {
+  if (start.kind === 'folder') return [start.folder]
+  return start.kind === 'parts' ? [start.visionEncoderFolder, start.languageModelFolder] : []
 }
 
 export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
@@ -101,7 +107,7 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'runs.list': () => [...lab.runs.list()],
     'runs.get': ({ runId }) => lab.runs.get(runId),
     'runs.start': (request) => {
-      if (request.start.kind === 'folder') assertChosen(request.start.folder)
+      foldersOf(request.start).forEach(assertChosen)
       return lab.runs.start(request)
     },
     'runs.pause': ({ runId }) => lab.runs.pause(runId),
@@ -118,7 +124,10 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
 
     'studies.list': () => [...lab.studies.list()],
     'studies.get': ({ studyId }) => lab.studies.get(studyId),
-    'studies.start': (request) => lab.studies.start(request),
+    'studies.start': (request) => {
+      if (request.kind === 'config') foldersOf(request.config.start).forEach(assertChosen)
+      return lab.studies.start(request)
+    },
     'studies.pause': ({ studyId }) => lab.studies.pause(studyId),
     'studies.resume': ({ studyId }) => lab.studies.resume(studyId),
     'studies.cancel': ({ studyId }) => lab.studies.cancel(studyId),

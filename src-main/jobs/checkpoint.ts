@@ -3,8 +3,10 @@
 // moments, adapters and the weights under them), adapter/ in PEFT's layout where adapters were trained, and, written last,
 // lab.json: a folder without it is not a checkpoint. The model is always whole: adapters are merged into its weights.
 
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, open, readdir, rm } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import { checkpointSchema, type Checkpoint } from '../domain/job.ts'
 import { MODULES, type Module } from '../domain/model-spec.ts'
@@ -16,8 +18,10 @@ import { configText, multimodalLmConfig } from '../engine/weights/hugging-face-c
 import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
 import { multimodalName, splitByModule } from '../engine/weights/names.ts'
 import type { AdapterFiles } from '../engine/weights/peft.ts'
-import { writeSafetensors } from '../engine/weights/safetensors.ts'
-import { readJson, sha256, sha256OfFile, writeFolderWhole } from './files.ts'
+import { safetensorsPieces } from '../engine/weights/safetensors.ts'
+import { readJson, sha256OfFile, writeFolderWhole } from './files.ts'
+import { readMultimodalFolder } from './model-folder.ts'
+import { readTokenizerFiles } from './tokenizer-files.ts'
 import { readTensors } from './weight-files.ts'
 
 export interface LoadedCheckpoint {
@@ -27,10 +31,16 @@ export interface LoadedCheckpoint {
   readonly tokenizerFiles: TokenizerFiles
   readonly tokenizer: ChatTokenizer
   readonly preprocess: PreprocessSpec
+  /** What a person should know of a folder that others wrote: tensors that have no use here. */
+  readonly notes: readonly string[]
 }
 
-/** The model of a checkpoint. @throws LabError 'not-found', 'corrupt-artifact' naming the file */
+/**
+ * Everything of a model folder but AdamW's moments: a checkpoint of the lab, or a folder as Hugging Face's libraries write it.
+ * @throws LabError 'not-found', 'corrupt-artifact' naming the file, 'invalid-input' for a published model that the lab cannot compute
+ */
 export async function readCheckpoint(folder: string): Promise<LoadedCheckpoint> {
+  if (!existsSync(join(folder, 'lab.json')) && existsSync(join(folder, 'config.json'))) return readPublished(folder)
   const checkpoint = parse(checkpointSchema, await readJson(join(folder, 'lab.json')), 'corrupt-artifact', join(folder, 'lab.json'))
   const { modules, unknown } = splitByModule(readTensors(join(folder, 'model.safetensors')))
   if (unknown.length > 0) throw new LabError('corrupt-artifact', `${folder}: unknown tensors ${unknown.slice(0, 5).join(', ')}`)
@@ -42,7 +52,14 @@ export async function readCheckpoint(folder: string): Promise<LoadedCheckpoint> 
     tokenizerFiles,
     tokenizer: createChatTokenizer(tokenizerFiles),
     preprocess: specFromHuggingFace(await readJson(join(folder, 'preprocessor_config.json'))),
+    notes: [],
   }
+}
+
+async function readPublished(folder: string): Promise<LoadedCheckpoint> {
+  const { spec, weights, tokenizerFiles, tokenizer, preprocess, notes, sha256: identity } = await readMultimodalFolder(folder)
+  const checkpoint = { formatVersion: 1 as const, step: 0, model: spec, config: null, sha256: identity, execution: null, numTokens: 0 }
+  return { folder, checkpoint, weights, tokenizerFiles, tokenizer, preprocess, notes }
 }
 
 /** What continues a training, named `first/visionEncoder/…`; none for a checkpoint that is not to be continued. */
@@ -66,17 +83,16 @@ export async function writeCheckpoint(folder: string, { weights, moments, adapte
   const named = Object.fromEntries(
     MODULES.flatMap((module) => Object.entries(weights[module]).map(([name, tensor]): [string, NamedArray] => [multimodalName(module, name), tensor])),
   )
-  const model = writeSafetensors(named)
-  const identity = sha256(model)
   const { imageId } = createChatTokenizer(tokenizerFiles)
+  let identity = ''
   await writeFolderWhole(folder, async (temporary) => {
     const write = (name: string, content: unknown) =>
-      flushed(join(temporary, name), content instanceof Uint8Array || typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`)
-    await write('model.safetensors', model)
-    if (moments !== null) await write('optimizer.safetensors', writeSafetensors(moments))
+      flushed(join(temporary, name), [Buffer.from(typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`)])
+    identity = await flushed(join(temporary, 'model.safetensors'), safetensorsPieces(named))
+    if (moments !== null) await flushed(join(temporary, 'optimizer.safetensors'), safetensorsPieces(moments))
     if (adapter !== null) {
       await write('adapter/adapter_config.json', adapter.config)
-      await write('adapter/adapter_model.safetensors', writeSafetensors(adapter.tensors))
+      await flushed(join(temporary, 'adapter/adapter_model.safetensors'), safetensorsPieces(adapter.tensors))
     }
     await write('config.json', configText(multimodalLmConfig(describe.model, imageId)))
     await write('tokenizer.json', tokenizerFiles.tokenizer)
@@ -120,26 +136,31 @@ export async function tidyRunFolder(runFolder: string, keep: string): Promise<vo
   }
 }
 
-/** tokenizer.json and tokenizer_config.json, with chat_template.jinja taken into the latter as transformers does. */
-export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
-  const tokenizer = (await readJson(join(folder, 'tokenizer.json'))) as object
-  const config = (await readJson(join(folder, 'tokenizer_config.json'))) as Record<string, unknown>
-  if (config['chat_template'] !== undefined) return { tokenizer, config }
-  const template = await readFile(join(folder, 'chat_template.jinja'), 'utf8').catch(() => undefined)
-  return { tokenizer, config: template === undefined ? config : { ...config, chat_template: template } }
-}
-
 /** @throws LabError 'corrupt-artifact' when the weights are not those that lab.json names */
 export async function verifyCheckpoint(folder: string): Promise<void> {
+  // What others wrote names no hash.
+  if (!existsSync(join(folder, 'lab.json'))) return
   const { sha256: expected } = parse(checkpointSchema, await readJson(join(folder, 'lab.json')), 'corrupt-artifact')
   const found = await sha256OfFile(join(folder, 'model.safetensors'))
   if (found !== expected)
     throw new LabError('corrupt-artifact', `${folder}/model.safetensors: expected SHA-256 ${expected}, found ${found}; restore it from a backup or train again`)
 }
 
-async function flushed(path: string, content: Uint8Array | string): Promise<void> {
-  await mkdir(join(path, '..'), { recursive: true })
-  await writeFile(path, content, { flush: true })
+/** Writes chunk by chunk. @returns SHA-256 of the whole */
+async function flushed(path: string, chunks: Iterable<Uint8Array>): Promise<string> {
+  await mkdir(dirname(path), { recursive: true })
+  const hash = createHash('sha256')
+  const file = await open(path, 'w')
+  try {
+    for (const chunk of chunks) {
+      hash.update(chunk)
+      for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten
+    }
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+  return hash.digest('hex')
 }
 
 function stepOf(name: string): number {

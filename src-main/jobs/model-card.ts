@@ -137,7 +137,12 @@ function recipeTable({ training, start, snapshot }: RunConfig): string {
     return rate === null ? module : `${module} (${rate})`
   })
   const settings = Object.entries(objective).filter(([name]) => name !== 'kind')
-  const starts = { scratch: 'fresh weights', checkpoint: 'an earlier checkpoint', transplant: 'a transplanted encoder' }
+  const starts = {
+    scratch: 'fresh weights',
+    checkpoint: 'an earlier checkpoint',
+    transplant: 'a transplanted encoder',
+    parts: 'a published encoder and language model',
+  }
   const rows: readonly (readonly [string, string | number])[] = [
     ['Objective', [objective.kind, ...settings.map(([name, value]) => `${name} ${value}`)].join(', ')],
     ['Start', starts[start.kind]],

@@ -23,7 +23,8 @@ export async function withStandardisedProjector(
   samples: readonly EncodedSample[],
 ): Promise<Readonly<Record<Module, NamedArrays>>> {
   const images = samples.flatMap(({ image }) => (image === null ? [] : [image])).slice(0, IMAGES)
-  if (start.kind !== 'transplant' || start.projectorLayers > 0 || images.length === 0) return model.weights
+  const isFresh = start.kind === 'parts' || (start.kind === 'transplant' && start.projectorLayers === 0)
+  if (!isFresh || images.length === 0 || !model.spec.projector.bias) return model.weights
   const held = heldModel(model)
   const sums: tf.Tensor1D[] = []
   const squares: tf.Tensor1D[] = []

@@ -39,6 +39,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   const counts = parameterCounts(start.weights)
   const ledger = MODULES.map((module) => `${module} ${counts[module].toLocaleString('en')} ${training.modules[module].train ? 'trained' : 'frozen'}`)
   yield { kind: 'log', level: 'info', message: `parameters: ${ledger.join(', ')}` }
+  for (const message of start.notes) yield { kind: 'log', level: 'info', message }
   if (!MODULES.some((module) => training.modules[module].train))
     throw new LabError('invalid-input', 'modules: expected at least one module to train, found all frozen')
 

@@ -113,6 +113,8 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
         if (!existsSync(join(start.folder, 'config.json')))
           throw new LabError('not-found', `${start.folder} holds no model: config.json is missing`, { folder: start.folder })
         return { kind: 'checkpoint', folder: start.folder }
+      case 'parts':
+        return { ...start, seed: training.seed }
       case 'transplant':
         return {
           kind: 'transplant',

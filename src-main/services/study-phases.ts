@@ -30,14 +30,9 @@ export function plannedPhases(config: StudyConfig, sightTest: SightTest | null):
       units: train + validation + test,
     })
   }
-  preparation.push({
-    id: TOKENIZER_PHASE,
-    kind: 'tokenizer',
-    title: 'Training the tokenizer',
-    ...nothing,
-    paceKey: 'tokenizer',
-    units: 1,
-  })
+  // A model from folders brings its own.
+  if (config.start.kind === 'scratch')
+    preparation.push({ id: TOKENIZER_PHASE, kind: 'tokenizer', title: 'Training the tokenizer', ...nothing, paceKey: 'tokenizer', units: 1 })
   return [...preparation, ...studyPlan(config).map(toNewPhase)]
 }
 
@@ -104,8 +99,8 @@ export function phaseRunConfig(phase: Extract<Phase, { kind: 'train' }>, config:
 function phaseStart(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfig, places: StudyPlaces): Start {
   const { start, seed } = phase
   switch (start.kind) {
-    case 'scratch':
-      return { kind: 'scratch', model: config.model, tokenizerFolder: join(places.folder, 'tokenizer'), seed }
+    case 'study':
+      return studyStart(config, places, seed)
     case 'checkpoint':
       return { kind: 'checkpoint', folder: places.checkpointOf(start.of) }
     case 'transplant':
@@ -113,10 +108,27 @@ function phaseStart(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfi
         kind: 'transplant',
         folder: places.checkpointOf(start.of),
         projectorLayers: start.projectorLayers,
-        languageModelFolder: start.languageModelOf === null ? null : places.checkpointOf(start.languageModelOf),
+        languageModelFolder: start.languageModelOf === null ? startingLanguageModel(config) : places.checkpointOf(start.languageModelOf),
         seed,
       }
   }
+}
+
+function studyStart({ start, model }: StudyConfig, places: StudyPlaces, seed: number): Start {
+  switch (start.kind) {
+    case 'scratch':
+      return { kind: 'scratch', model, tokenizerFolder: join(places.folder, 'tokenizer'), seed }
+    case 'folder':
+      return { kind: 'checkpoint', folder: start.folder }
+    case 'parts':
+      return { ...start, seed }
+  }
+}
+
+/** A transplanted encoder meets the language model that the study began with; null: one of random weights. */
+function startingLanguageModel({ start }: StudyConfig): string | null {
+  if (start.kind === 'scratch') return null
+  return start.kind === 'folder' ? start.folder : start.languageModelFolder
 }
 
 export function evaluateJob(phase: Extract<Phase, { kind: 'evaluate' }>, config: StudyConfig, places: StudyPlaces): EvaluateJob {

@@ -141,7 +141,7 @@ describe('parity', () => {
 function needsOf(phase: Phase): readonly string[] {
   if (phase.kind === 'train') {
     const { start } = phase
-    if (start.kind === 'scratch') return []
+    if (start.kind === 'study') return []
     return start.kind === 'checkpoint'
       ? [start.of]
       : [start.of, ...(start.languageModelOf === null ? [] : [start.languageModelOf])]

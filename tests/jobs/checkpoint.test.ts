@@ -13,13 +13,13 @@ import {
   newestCheckpoint,
   readCheckpoint,
   readMoments,
-  readTokenizerFiles,
   tidyRunFolder,
   verifyCheckpoint,
   writeCheckpoint,
   type CheckpointParts,
 } from '../../src-main/jobs/checkpoint.ts'
 import { sha256 } from '../../src-main/jobs/files.ts'
+import { readTokenizerFiles } from '../../src-main/jobs/tokenizer-files.ts'
 import { readTensors } from '../../src-main/jobs/weight-files.ts'
 import { faultOf, faultOfPromise } from '../support/fault-of.ts'
 import { plainArrays, plainModules } from '../support/plain-arrays.ts'
@@ -170,6 +170,6 @@ describe("a tokenizer's files", () => {
     writeFileSync(join(root, 'chat_template.jinja'), '{{ messages }}')
     expect((await readTokenizerFiles(root)).config).toEqual({ eos_token: 'x', chat_template: '{{ messages }}' })
     writeFileSync(join(root, 'tokenizer_config.json'), '{"chat_template": "own"}')
-    expect((await readTokenizerFiles(root)).config).toEqual({ chat_template: 'own' })
+    expect((await readTokenizerFiles(root)).config).toEqual({ chat_template: '{{ messages }}' })
   })
 })

@@ -47,7 +47,7 @@ export function multimodalLmConfig(spec: MultimodalLmSpec, imageTokenId: number)
     model_type: 'llava',
     image_token_index: imageTokenId,
     image_seq_length: numImageTokens(spec),
-    multimodal_projector_bias: true,
+    multimodal_projector_bias: spec.projector.bias,
     projector_hidden_act: spec.projector.hiddenAct,
     vision_feature_layer: spec.visionFeatureLayer,
     vision_feature_select_strategy: spec.visionFeatureSelectStrategy,
@@ -58,19 +58,49 @@ export function multimodalLmConfig(spec: MultimodalLmSpec, imageTokenId: number)
   }
 }
 
+/** LLaVA-type models: what their configs leave out. */
+const MULTIMODAL = {
+  llava: { text: 'llama', vision: 'clip_vision_model', visionFeatureLayer: -2, strategy: 'default' },
+  // Read in its single-image form: one square view and no tiles, so that `image_newline` and `image_grid_pinpoints` have no use.
+  llava_onevision: { text: 'qwen2', vision: 'siglip_vision_model', visionFeatureLayer: -1, strategy: 'full' },
+} as const
+
+/** @throws LabError 'invalid-input' listing the known types, or naming the field that the lab cannot follow */
 export function multimodalLmSpec(config: Json): MultimodalLmSpec {
-  if (config['model_type'] !== 'llava')
-    throw new LabError('invalid-input', `config.json: model_type: expected llava, found ${JSON.stringify(config['model_type'])}`)
+  const type = String(config['model_type'])
+  const absent = MULTIMODAL[type as keyof typeof MULTIMODAL]
+  if (!Object.hasOwn(MULTIMODAL, type))
+    throw new LabError(
+      'invalid-input',
+      `config.json: model_type: expected a multimodal model of ${Object.keys(MULTIMODAL).join(', ')}, found ${JSON.stringify(config['model_type'])}. ` +
+        (/^llava_/.test(type)
+          ? "This is the original LLaVA layout, which does not describe its vision encoder: convert it with transformers' convert_llava*_weights_to_hf.py."
+          : 'An encoder or a language model alone can be a part of a fresh one (start from parts).'),
+      { field: 'model_type' },
+    )
+  const vision = visionEncoderSpec({ model_type: absent.vision, ...(config['vision_config'] as Json | undefined) }, 'config.json: vision_config')
+  const text = { model_type: absent.text, tie_word_embeddings: config['tie_word_embeddings'], ...(config['text_config'] as Json | undefined) }
   return parse(
     multimodalLmSpecSchema,
     {
-      visionEncoder: visionEncoderSpec(config['vision_config'] as Json),
-      projector: { hiddenAct: config['projector_hidden_act'] ?? 'gelu' },
-      languageModel: languageModelSpec(config['text_config'] as Json),
-      visionFeatureLayer: config['vision_feature_layer'] ?? -2,
-      visionFeatureSelectStrategy: config['vision_feature_select_strategy'] ?? 'default',
+      visionEncoder: vision,
+      projector: { hiddenAct: config['projector_hidden_act'] ?? 'gelu', bias: config['multimodal_projector_bias'] ?? true },
+      languageModel: languageModelSpec(text),
+      visionFeatureLayer: fromTheTop(config['vision_feature_layer'] ?? absent.visionFeatureLayer, vision.numHiddenLayers),
+      visionFeatureSelectStrategy: config['vision_feature_select_strategy'] ?? absent.strategy,
     },
     'invalid-input',
     'config.json',
   )
+}
+
+/** hidden_states[i] counted from the last, as the lab counts. */
+function fromTheTop(layer: unknown, numHiddenLayers: number): unknown {
+  return typeof layer === 'number' && layer >= 0 ? layer - numHiddenLayers - 1 : layer
+}
+
+/** The id that stands for an image in a multimodal config; null where it names none. */
+export function imageTokenIdOf(config: Json): number | null {
+  const id = config['image_token_index'] ?? config['image_token_id']
+  return typeof id === 'number' ? id : null
 }

@@ -25,23 +25,25 @@ const std = (from: number) => 0.6 / Math.sqrt(from)
  * and √(1/D_in) in the encoder (SigLIP's Lecun normal), zero biases, unit norms. Each tensor draws from its own stream of `seed`.
  */
 export function initialWeights(spec: MultimodalLmSpec, seed: number): Record<Module, NamedArrays> {
-  const draw = (layout: Layout): NamedArrays =>
-    Object.fromEntries(
-      Object.entries(layout).map(([name, initial]) => {
-        const values = new Float32Array(initial.shape.reduce((product, size) => product * size, 1))
-        if ('fill' in initial) values.fill(initial.fill)
-        else {
-          const random = createRandom(seed, 'initial weights', name)
-          for (let i = 0; i < values.length; i++) values[i] = initial.std * random.normal()
-        }
-        return [name, { shape: initial.shape, values }]
-      }),
-    )
   return {
-    visionEncoder: draw(visionEncoderLayout(spec.visionEncoder)),
-    projector: draw(projectorLayout(spec)),
-    languageModel: draw(languageModelLayout(spec.languageModel)),
+    visionEncoder: drawWeights(visionEncoderLayout(spec.visionEncoder), seed),
+    projector: drawWeights(projectorLayout(spec), seed),
+    languageModel: drawWeights(languageModelLayout(spec.languageModel), seed),
   }
+}
+
+export function drawWeights(layout: Layout, seed: number): NamedArrays {
+  return Object.fromEntries(
+    Object.entries(layout).map(([name, initial]) => {
+      const values = new Float32Array(initial.shape.reduce((product, size) => product * size, 1))
+      if ('fill' in initial) values.fill(initial.fill)
+      else {
+        const random = createRandom(seed, 'initial weights', name)
+        for (let i = 0; i < values.length; i++) values[i] = initial.std * random.normal()
+      }
+      return [name, { shape: initial.shape, values }]
+    }),
+  )
 }
 
 export function visionEncoderLayout(spec: VisionEncoderSpec): Layout {
@@ -50,7 +52,8 @@ export function visionEncoderLayout(spec: VisionEncoderSpec): Layout {
 
 export function projectorLayout(spec: MultimodalLmSpec): Layout {
   const [from, to] = [spec.visionEncoder.hiddenSize, spec.languageModel.hiddenSize]
-  return { ...linearLayout('linear_1', from, to, std(from)), ...linearLayout('linear_2', to, to, std(to)) }
+  const layout = { ...linearLayout('linear_1', from, to, std(from)), ...linearLayout('linear_2', to, to, std(to)) }
+  return spec.projector.bias ? layout : Object.fromEntries(Object.entries(layout).filter(([name]) => !name.endsWith('.bias')))
 }
 
 export function languageModelLayout(spec: LanguageModelSpec): Layout {

@@ -7,6 +7,28 @@ import type { NamedArray } from './initial.ts'
 /** Names in a message at most; a wrong folder lacks hundreds. */
 const NAMED = 4
 
+export interface WeightDifferences {
+  /** Expected and not found. */
+  readonly missing: readonly string[]
+  /** Found and not expected; what only caches what the config says is left out. */
+  readonly extra: readonly string[]
+  /** Found with another shape. */
+  readonly misshapen: readonly string[]
+}
+
+type Shapes = Readonly<Record<string, { readonly shape: readonly number[] }>>
+
+/** Positions and frequencies that older releases of transformers saved; they follow from the config. */
+const CACHED = /(^|\.)(position_ids|rotary_emb\.inv_freq|masked_bias)$/
+
+export function weightDifferences(expected: Shapes, found: Shapes): WeightDifferences {
+  return {
+    missing: Object.keys(expected).filter((name) => !Object.hasOwn(found, name)),
+    extra: Object.keys(found).filter((name) => !Object.hasOwn(expected, name) && !CACHED.test(name)),
+    misshapen: Object.entries(expected).flatMap(([name, { shape }]) => (Object.hasOwn(found, name) && shape.join() !== found[name]!.shape.join() ? [name] : [])),
+  }
+}
+
 /**
  * @param expected  local names with their shapes
  * @param found     tensors by local name
@@ -15,12 +37,11 @@ const NAMED = 4
  * @throws LabError 'invalid-input' naming every kind of fault: missing (with the nearest name that is over), and shapes expected and found
  */
 export function matchWeights<Tensor extends NamedArray>(
-  expected: Readonly<Record<string, { readonly shape: readonly number[] }>>,
+  expected: Shapes,
   found: Readonly<Record<string, Tensor>>,
   where: string,
 ): { readonly weights: Record<string, Tensor>; readonly extra: readonly string[] } {
-  const extra = Object.keys(found).filter((name) => !(name in expected))
-  const missing = Object.keys(expected).filter((name) => !(name in found))
+  const { missing, extra, misshapen } = weightDifferences(expected, found)
   if (missing.length > 0) {
     const listed = missing.slice(0, NAMED).map((name) => {
       const nearest = nearestName(name, extra)
@@ -32,12 +53,13 @@ export function matchWeights<Tensor extends NamedArray>(
       { missing, extra },
     )
   }
-  const wrong = Object.entries(expected).filter(([name, { shape }]) => shape.join() !== found[name]!.shape.join())
-  if (wrong.length > 0) {
-    const listed = wrong.slice(0, NAMED).map(([name, { shape }]) => `${name}: expected [${shape.join(', ')}], found [${found[name]!.shape.join(', ')}]`)
-    throw new LabError('invalid-input', `${where}: ${listed.join('; ')}${wrong.length > NAMED ? '; …' : ''}. config.json and weights are of different models; choose a folder where they belong together.`, {
-      names: wrong.map(([name]) => name),
-    })
+  if (misshapen.length > 0) {
+    const listed = misshapen.slice(0, NAMED).map((name) => `${name}: expected [${expected[name]!.shape.join(', ')}], found [${found[name]!.shape.join(', ')}]`)
+    throw new LabError(
+      'invalid-input',
+      `${where}: ${listed.join('; ')}${misshapen.length > NAMED ? '; …' : ''}. config.json and weights are of different models; choose a folder where they belong together.`,
+      { names: misshapen },
+    )
   }
   return { weights: Object.fromEntries(Object.keys(expected).map((name) => [name, found[name]!])), extra }
 }

@@ -75,11 +75,11 @@ function stacked(a: NamedArray, b: NamedArray): NamedArray {
 }
 
 /** Sorts a file's tensors by module; names of no known form are returned beside. */
-export function splitByModule(tensors: NamedArrays): {
-  readonly modules: Record<Module, Record<string, NamedArrays[string]>>
+export function splitByModule<Tensor>(tensors: Readonly<Record<string, Tensor>>): {
+  readonly modules: Record<Module, Record<string, Tensor>>
   readonly unknown: readonly string[]
 } {
-  const modules = Object.fromEntries(MODULES.map((module) => [module, {}])) as Record<Module, Record<string, NamedArrays[string]>>
+  const modules = Object.fromEntries(MODULES.map((module) => [module, {}])) as Record<Module, Record<string, Tensor>>
   const unknown: string[] = []
   for (const [fileName, tensor] of Object.entries(tensors)) {
     const local = localName(fileName)
