@@ -2,7 +2,7 @@
 
 import type { Turn } from '../../domain/sample.ts'
 import { createChatTokenizer } from '../../engine/text/tokenizer.ts'
-import { readTokenizerFiles } from '../checkpoint.ts'
+import { readTokenizerFiles } from '../tokenizer-files.ts'
 import type { ParityKind } from './parity-kind.ts'
 
 interface Encoded {

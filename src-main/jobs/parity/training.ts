@@ -20,7 +20,7 @@ import { initialWeights, languageModelLayout, type NamedArrays } from '../../eng
 import { matchWeights } from '../../engine/weights/match.ts'
 import { splitByModule } from '../../engine/weights/names.ts'
 import { rowTensors } from '../batches.ts'
-import { readTokenizerFiles } from '../checkpoint.ts'
+import { readTokenizerFiles } from '../tokenizer-files.ts'
 import { readJson } from '../files.ts'
 import { readWeights } from '../weight-files.ts'
 import type { CaseFiles, JsonObject } from './case-files.ts'
