@@ -140,12 +140,12 @@ function innerNodes(recording: Recording, options: GraphOptions): readonly Graph
   const constants = recording.constants.flatMap((constant, index) =>
     live.constants[index] ? [node(`c${index}`, 'Const', [], constantAttributes(constant))] : [],
   )
-  const narrowed = new Map<string, GraphNode>()
+  const sharedNodes: SharedNodes = new Map()
   const operators = recording.nodes.flatMap((recorded, index) => {
     if (!live.nodes[index]) return []
     if (recorded.operator === TIE) return [tieNode(`n${index}`, recorded, reference, options)]
-    if (options.bfloat16Products && PRODUCTS.has(recorded.operator))
-      return productNodes(`n${index}`, recorded, reference, narrowed)
+    if (options.bfloat16Products && isProduct(recorded))
+      return productNodes(`n${index}`, recorded, shapeOf(recording, recorded.inputs[0]!), reference, sharedNodes, options)
     return [node(`n${index}`, recorded.operator, recorded.inputs.map(reference), recorded.attributes.map(recordedAttribute))]
   })
   const assignments = recording.assigned.map(({ variable, source }) =>
@@ -166,7 +166,7 @@ function innerNodes(recording: Recording, options: GraphOptions): readonly Graph
   const results = recording.outputs.map(({ source }, index) =>
     node(`result${index}`, 'Identity', [reference(source), '^updated'], [typeAttribute('T', typeOf(recording, source))]),
   )
-  return [...reads, ...constants, ...operators, ...narrowed.values(), ...assignments, updated, ...results]
+  return [...reads, ...constants, ...operators, ...sharedNodes.values(), ...assignments, updated, ...results]
 }
 
 function referenceTo(recording: Recording, source: Source, options: GraphOptions): string {
@@ -175,7 +175,7 @@ function referenceTo(recording: Recording, source: Source, options: GraphOptions
   if (source.kind === 'constant') return `c${source.index}:output:0`
   const { operator } = recording.nodes[source.index]!
   if (operator === TIE) return `n${source.index}:output:0`
-  if (options.bfloat16Products && PRODUCTS.has(operator)) return `n${source.index}:y:0`
+  if (options.bfloat16Products && isProduct(recording.nodes[source.index]!)) return `n${source.index}:${options.xla ? 'output' : 'y'}:0`
   return `n${source.index}:${outputReference(operator, source.output)}`
 }
 
@@ -194,31 +194,82 @@ function tieNode(name: string, tie: RecordedNode, reference: (source: Source) =>
 
 const PRODUCTS: ReadonlySet<string> = new Set(['BatchMatMulV2', 'MatMul'])
 
-/** A matrix product on bfloat16 operands. `narrowed` shares one cast between the products that read the same value. */
+/** Nodes that several products need: a factor rounded, a factor transposed. By what they are made of. */
+type SharedNodes = Map<string, GraphNode>
+
+function shared(nodes: SharedNodes, key: string, make: (name: string) => GraphNode): string {
+  const known = nodes.get(key) ?? make(`shared${nodes.size}`)
+  nodes.set(key, known)
+  return known.name
+}
+
+/**
+ * A matrix product of bfloat16 factors that gives float32. XLA has the product that sums in float32 and never rounds the sum
+ * (BatchMatMulV3); TensorFlow's executor has no kernel for it on a processor, so there the sum is rounded and widened.
+ */
 function productNodes(
   name: string,
   product: RecordedNode,
+  shape: readonly number[],
   reference: (source: Source) => string,
-  narrowed: Map<string, GraphNode>,
+  nodes: SharedNodes,
+  { xla }: GraphOptions,
 ): readonly GraphNode[] {
-  const operands = product.inputs.map((source) => {
+  const [x, y] = product.inputs.map((source) => {
     const wide = reference(source)
-    const cast = narrowed.get(wide) ?? castNode(`narrow${narrowed.size}`, wide, DATA_TYPES.float32, DT_BFLOAT16)
-    narrowed.set(wide, cast)
-    return `${cast.name}:y:0`
-  })
-  const attributes = product.attributes.map((attribute) =>
-    attribute.name === 'T' ? typeAttribute('T', DT_BFLOAT16) : recordedAttribute(attribute),
-  )
-  const result = product.operator === 'MatMul' ? 'product' : 'output'
-  return [
-    node(`${name}_narrow`, product.operator, operands, attributes),
-    castNode(name, `${name}_narrow:${result}:0`, DT_BFLOAT16, DATA_TYPES.float32),
-  ]
+    return `${shared(nodes, `narrow ${wide}`, (cast) => castNode(cast, wide, DATA_TYPES.float32, DT_BFLOAT16))}:y:0`
+  }) as [string, string]
+  const [transposesX, transposesY] = ['x', 'y'].map((factor, i) =>
+    product.attributes.some(({ name: given, value }) => value === true && (given === `adj_${factor}` || given === `transpose_${'ab'[i]}`)),
+  ) as [boolean, boolean]
+  const adjoint = (ofX: boolean) => [boolAttribute('adj_x', ofX), boolAttribute('adj_y', transposesY)]
+  if (!xla)
+    return [
+      node(`${name}_narrow`, 'BatchMatMulV2', [x, y], [...adjoint(transposesX), typeAttribute('T', DT_BFLOAT16)]),
+      castNode(name, `${name}_narrow:output:0`, DT_BFLOAT16, DATA_TYPES.float32),
+    ]
+  const types = [typeAttribute('Ta', DT_BFLOAT16), typeAttribute('Tb', DT_BFLOAT16), typeAttribute('Tout', DATA_TYPES.float32)]
+  return [node(name, 'BatchMatMulV3', [transposesX ? rowsAsColumns(x, shape, nodes) : x, y], [...adjoint(false), ...types])]
+}
+
+/**
+ * A first factor transposed in memory. XLA's bfloat16 kernels for processors (AVX512-BF16, AMX) take a first factor only as rows
+ * that are summed along: where the product itself transposes, as every gradient of a weight does, XLA widens both factors and
+ * multiplies in float32, at a third of the speed. The reshape states a layout of rows, the barrier keeps XLA from undoing both.
+ */
+function rowsAsColumns(factor: string, shape: readonly number[], nodes: SharedNodes): string {
+  const rank = shape.length
+  const order = [...shape.keys()].map((axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis))
+  const constant = (values: readonly number[]): string =>
+    `${shared(nodes, `constant ${values.join()}`, (name) =>
+      node(name, 'Const', [], constantAttributes({ dtype: 'int32', shape: [rank], values: Int32Array.from(values) })),
+    )}:output:0`
+  const type = typeAttribute('T', DT_BFLOAT16)
+  const step = (key: string, operator: string, inputs: readonly string[], attributes: GraphNode['attributes']): string =>
+    shared(nodes, `${key} ${factor}`, (name) => node(name, operator, inputs, attributes))
+  const transposed = step('transposed', 'Transpose', [factor, constant(order)], [type, typeAttribute('Tperm', DATA_TYPES.int32)])
+  const sizes = constant(order.map((axis) => shape[axis]!))
+  const laidOut = step('laid out', 'Reshape', [`${transposed}:y:0`, sizes], [type, typeAttribute('Tshape', DATA_TYPES.int32)])
+  return `${step('held', 'XlaOptimizationBarrier', [`${laidOut}:output:0`], [typeListAttribute('T', [DT_BFLOAT16])])}:output:0`
+}
+
+function isProduct({ operator, outputTypes }: RecordedNode): boolean {
+  return PRODUCTS.has(operator) && outputTypes[0] === DATA_TYPES.float32
+}
+
+function boolAttribute(name: string, flag: boolean): readonly [string, AttributeValue] {
+  return [name, (value) => value.bool(5, flag)]
 }
 
 function castNode(name: string, value: string, from: number, to: number): GraphNode {
   return node(name, 'Cast', [value], [typeAttribute('SrcT', from), typeAttribute('DstT', to)])
+}
+
+function shapeOf(recording: Recording, source: Source): readonly number[] {
+  if (source.kind === 'input') return recording.inputs[source.index]!.shape
+  if (source.kind === 'variable') return recording.variables[source.index]!.shape
+  if (source.kind === 'constant') return recording.constants[source.index]!.shape
+  return recording.nodes[source.index]!.outputShapes[source.output]!
 }
 
 function typeOf(recording: Recording, source: Source): number {

@@ -246,6 +246,45 @@ describe.skipIf(!native)('a recorded operator', () => {
       program.dispose()
     })
 
+  for (const prefer of ['graph', 'xla'] as const)
+    it(`multiplies factors rounded to bfloat16 by ${prefer}, transposed or not, batched or not`, () => {
+      const shapes = { single: [3, 5], batched: [2, 4, 3, 5] }
+      // Small whole numbers: exact in bfloat16, their sums of products too, so nothing but a wrong product can differ.
+      const whole = (shape: number[], from: number) => tf.tensor(Float32Array.from({ length: tf.util.sizeFromShape(shape) }, (_, i) => ((i * from) % 7) - 3), shape)
+      const factors = Object.fromEntries(
+        Object.entries(shapes).flatMap(([name, shape]) => [
+          [`${name}/x`, whole(shape, 3)],
+          [`${name}/y`, whole([...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!], 5)],
+          [`${name}/z`, whole(shape, 4)],
+        ]),
+      )
+      const products = (inputs: Readonly<Record<string, tf.Tensor>>): Record<string, tf.Tensor> =>
+        Object.fromEntries(
+          Object.keys(shapes).flatMap((name) => {
+            const [x, y, z] = ['x', 'y', 'z'].map((factor) => inputs[`${name}/${factor}`]!) as [tf.Tensor, tf.Tensor, tf.Tensor]
+            return [
+              [`${name} xy`, tf.matMul(x, y)],
+              [`${name} xᵀz`, tf.matMul(x, z, true, false)],
+              [`${name} xzᵀ`, tf.matMul(x, z, false, true)],
+              [`${name} xᵀyᵀ`, tf.matMul(x, y, true, true)],
+            ]
+          }),
+        )
+      const warnings: string[] = []
+      const program = compileStep(products, {
+        state: new SharedState({}),
+        cacheFolder,
+        prefer,
+        precision: 'bfloat16',
+        warn: (message) => warnings.push(message),
+      })
+      expect(numbers(program.run(factors))).toEqual(numbers(products(factors)))
+      const rounded = { ...factors, 'single/x': tf.fill([3, 5], 1 + 2 ** -10) }
+      expect(numbers(program.run(rounded))['single xy']).toEqual(numbers(products({ ...factors, 'single/x': tf.ones([3, 5]) }))['single xy'])
+      expect(warnings).toEqual([])
+      program.dispose()
+    })
+
   it('is one that the table names, for all cases above', () => {
     const used = new Set(record(evaluate, inputs, {}).nodes.map(({ operator }) => operator))
     expect([...used].filter((operator) => !isRecordable(operator))).toEqual([])
