@@ -52,6 +52,8 @@ export function encodeSamples(
     if (rows.some(isTooLong) || (needsMismatched && mismatched === null)) tooLong.push(sample.id)
     else encoded.push({ id: sample.id, image: sample.image, rows, ...(mismatched === null ? {} : { mismatched }) })
   }
+  if (needsMismatched && samples.length < 2)
+    throw new LabError('invalid-input', `the objective compares answers across pairs and needs at least two pairs to train on, found ${samples.length}; import more, or choose another objective`)
   if (encoded.length === 0)
     throw new LabError(
       'invalid-input',

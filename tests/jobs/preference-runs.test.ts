@@ -1,0 +1,100 @@
+// Runs of the objectives beside SFT and DPO: each learns to prefer the chosen answer, compiled as well as eagerly, in the order
+// of data that every objective meets; and those without a reference compute none.
+
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import type { TrainJob } from '../../src-main/domain/job.ts'
+import type { Start } from '../../src-main/domain/run-config.ts'
+import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
+import { aTrainJob, follow, openEngineWithOwnCache, readSamples, RESUMED, SMALL_SPEC, stepsOf, train, weightsOf, writeSnapshot, type TrainJobFields } from './tiny-training.ts'
+
+// Compiling is the processor's work: beside other work it takes several times as long.
+vi.setConfig({ testTimeout: 120_000 })
+
+let tiny: TinyProject
+let start: Start
+let snapshot: string
+let folders = 0
+const root = mkdtempSync(join(tmpdir(), 'pivot-lab-preferences-'))
+beforeAll(async () => {
+  await openEngineWithOwnCache()
+  tiny = tinyProject(root)
+  start = { kind: 'checkpoint', folder: await tiny.checkpoint(1, SMALL_SPEC) }
+  const pairs = readSamples(tiny, tiny.snapshots.preferences).filter(({ split }) => split === 'train')
+  snapshot = writeSnapshot(tiny, pairs.slice(0, 4))
+})
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+const aJob = (fields: Partial<TrainJobFields> = {}): TrainJob => aTrainJob(tiny, { folder: `runs/${++folders}`, start, snapshot, ...fields })
+const referenceFiles = () => {
+  const folder = join(tiny.project, 'cache', 'reference-log-probs')
+  return existsSync(folder) ? readdirSync(folder) : []
+}
+
+const OBJECTIVES = [
+  { kind: 'simpo', simpoGamma: 0.5 },
+  { kind: 'cpo', cpoAlpha: 0.1 },
+  { kind: 'orpo', beta: 1 },
+  { kind: 'mpo' },
+  { kind: 'kto', beta: 0.5 },
+  { kind: 'dpo', lossType: 'aot' },
+  { kind: 'dpo', ldAlpha: 0.5, fDivergenceType: 'js_divergence' },
+]
+/** Those whose operators the others do not have. */
+const COMPILED = ['orpo', 'mpo', 'kto']
+
+for (const objective of OBJECTIVES)
+  describe(JSON.stringify(objective), () => {
+    it('learns which answer is preferred', async () => {
+      const before = referenceFiles().length
+      const steps = await train(aJob({ training: { steps: 12, learningRate: 1e-2, objective } }))
+      const lead = (step: Readonly<Record<string, number>>) => step['rewards/margins']!
+      expect(lead(steps.at(-1)!)).toBeGreaterThan(lead(steps[0]!) + 0.01)
+      if (['simpo', 'cpo', 'orpo'].includes(objective.kind)) expect(referenceFiles()).toHaveLength(before)
+      else expect(referenceFiles().length).toBeGreaterThan(0)
+    })
+
+    if (COMPILED.includes(objective.kind) || 'lossType' in objective)
+      it('gives the eager losses when compiled', async () => {
+        const training = { steps: 2, objective }
+        const [eager, graph] = [await train(aJob({ training })), await train(aJob({ training, execution: 'graph' }))]
+        graph.forEach((step, i) => {
+          for (const [name, value] of Object.entries(eager[i]!)) expect(step[name], name).toBeCloseTo(value, 3)
+        })
+      })
+  })
+
+describe('kto', () => {
+  const objective = { kind: 'kto' }
+
+  it('stopped and continued equals a run that never was, bit for bit', async () => {
+    const whole = aJob({ training: { ...RESUMED, objective } })
+    const expected = await train(whole)
+    const parts = aJob({ training: { ...RESUMED, objective } })
+    const first = await follow(parts, { stopAfter: 3 })
+    const rest = await follow(parts)
+    expect([...stepsOf(first.events), ...stepsOf(rest.events)]).toEqual(expected)
+    expect(await weightsOf(parts)).toBe(await weightsOf(whole))
+  })
+
+  it('meets the same pairs in the same order as DPO', async () => {
+    const tokensOf = (steps: readonly Readonly<Record<string, number>>[]) => steps.map(({ num_tokens, epoch }) => [num_tokens, epoch])
+    const training = { steps: 6, batchSize: 1 }
+    const [kto, dpo] = [await train(aJob({ training: { ...training, objective } })), await train(aJob({ training: { ...training, objective: { kind: 'dpo' } } }))]
+    expect(tokensOf(kto)).toEqual(tokensOf(dpo))
+  })
+
+  it('starts without a drift: the reference was asked about the same mismatched answers', async () => {
+    const [first] = await train(aJob({ training: { steps: 1, objective } }))
+    expect(first!['kl']).toBeCloseTo(0, 4)
+    expect(first!['loss']).toBeCloseTo(0.5, 4)
+  })
+
+  it('of one pair alone has no other answer to compare with, and says so', async () => {
+    const [pair] = readSamples(tiny, snapshot)
+    const { fault } = await follow(aJob({ snapshot: writeSnapshot(tiny, [pair!]), training: { objective } }))
+    expect([fault?.code, fault?.message]).toEqual(['invalid-input', expect.stringContaining('two pairs')])
+  })
+})
