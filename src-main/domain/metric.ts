@@ -38,7 +38,17 @@ export const TRAINING_METRICS = [
   metric('nll_loss', 'Negative log-likelihood, chosen', 'nats', 'lower', 'Mean over the tokens of the chosen answer: what SFT would minimise.'),
   metric('log_odds_ratio', 'log σ of the log odds ratio', 'nats', 'higher', 'ORPO: log σ of by how much the odds of the chosen answer exceed those of the rejected one.'),
   metric('log_odds_chosen', 'Log odds ratio', 'nats', 'higher', 'ORPO: log odds of the chosen minus log odds of the rejected answer, odds of the mean probability of a token.'),
-  metric('kl', 'Drift from the reference', 'nats', 'neither', 'Estimate of the KL divergence of the policy from the reference. KTO: mean log-ratio of mismatched answers, at least 0.'),
+  metric('kl', 'Drift from the reference', 'nats', 'neither', 'Estimate of the KL divergence of the policy from the reference. KTO: mean log-ratio of mismatched answers, at least 0; GRPO: mean over the tokens drawn.'),
+  metric('reward', 'Reward', 'share', 'higher', "Mean reward of the answers that the model drew: 1 is right by the run's rule."),
+  metric('reward_std', 'Spread of rewards', 'number', 'neither', 'Standard deviation over all answers of the batch.'),
+  metric('frac_reward_zero_std', 'Groups without a difference', 'share', 'lower', 'Share of prompts whose answers all got the same reward: nothing is learnt from them.'),
+  metric('completions/mean_length', 'Answer length, mean', 'number', 'neither', 'Tokens of the answers that the model drew, the end token included.'),
+  metric('completions/min_length', 'Answer length, shortest', 'number', 'neither', 'Tokens of the shortest answer that the model drew.'),
+  metric('completions/max_length', 'Answer length, longest', 'number', 'neither', 'Tokens of the longest answer that the model drew.'),
+  metric('completions/clipped_ratio', 'Answers cut', 'share', 'lower', 'Share of answers that were not ended within the longest answer.'),
+  metric('clip_ratio/low_mean', 'Clipped from below', 'share', 'neither', 'Share of tokens of worse answers that have become less likely than clipping allows.'),
+  metric('clip_ratio/high_mean', 'Clipped from above', 'share', 'neither', 'Share of tokens of better answers that have become likelier than clipping allows.'),
+  metric('clip_ratio/region_mean', 'Clipped', 'share', 'neither', 'Share of tokens that clipping takes out of the update.'),
 ] as const
 
 /** Gradients at the visual tokens that localisation is scored for; the DPO one with features shared by both answers. */

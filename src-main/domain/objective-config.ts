@@ -3,6 +3,7 @@
 // description says by which, the form shows it there only, and a value that nothing would read is refused.
 
 import { z } from 'zod'
+import type { DatasetKind } from './sample.ts'
 
 /** Losses of pairs against a reference, by TRL's names (DPOConfig.loss_type); `sft` is a part of a mix only. */
 export const PAIR_LOSSES = [
@@ -182,6 +183,30 @@ export const objectiveSchema = z.discriminatedUnion('kind', [
     desirableWeight: z.number().min(0).max(100).default(1).meta({ label: 'Weight of chosen answers', help: 'λ of desirable answers' }),
     undesirableWeight: z.number().min(0).max(100).default(1).meta({ label: 'Weight of rejected answers', help: 'λ of undesirable answers' }),
   }),
+  /** Group relative policy optimisation: learns from the model's own answers, rewarded by a rule (arXiv 2402.03300). */
+  z.strictObject({
+    kind: z.literal('grpo'),
+    reward: z.enum(['exact-match', 'number', 'box-iou']).default('exact-match').meta({
+      label: 'Reward',
+      help: "how the model's answer is judged against the dataset's (of a pair: the chosen one): equal after cleaning, a number within the tolerance, or the overlap of boxes [x1, y1, x2, y2]",
+    }),
+    numberTolerance: z.number().min(0).max(1).default(0.05).meta({
+      label: 'Tolerance',
+      help: 'of a number, as a share of the expected one',
+      onlyWith: { reward: ['number'] },
+    }),
+    numGenerations: z.int().min(2).max(256).default(8).meta({ label: 'Answers per prompt', help: 'G, the size of a group; batch size counts prompts' }),
+    maxCompletionLength: z.int().min(1).max(8192).default(16).meta({ label: 'Longest answer', help: 'tokens; an answer that is not ended by then is cut' }),
+    temperature: z.number().min(0.01).max(10).default(1).meta({ label: 'Temperature', help: 'of the answers that are drawn, and of the log-probabilities that are compared' }),
+    topP: z.number().min(0.01).max(1).default(1).meta({ label: 'Top-p', help: 'answers are drawn from the likeliest tokens that hold this share; 1: from all' }),
+    numIterations: z.int().min(1).max(64).default(1).meta({ label: 'Updates per batch of answers', help: 'μ: how many steps learn from the same answers' }),
+    beta: z.number().min(0).max(10).default(0.04).meta({ label: 'β', help: 'weight of the KL divergence from the model that training starts with; the paper uses 0.04, 0 leaves it out' }),
+    useBiasCorrectionKl: z.boolean().default(true).meta({ label: 'Unbiased KL gradient', help: 'multiplies the KL estimate by the ratio of new to old probability, which makes its gradient that of the KL divergence (arXiv 2512.02556); off: as in the paper of GRPO' }),
+    epsilon: z.number().min(0.001).max(0.999).default(0.2).meta({ label: 'Clipping ε', help: 'how far a token may become less (and more) likely before an answer stops to count; has an effect from the second update on' }),
+    epsilonHigh: z.number().min(0.001).max(100).nullable().default(null).meta({ label: 'Clipping ε, above', help: 'its own limit upwards (DAPO uses 0.28); empty: ε' }),
+    lossType: z.enum(['grpo', 'dapo', 'dr_grpo']).default('grpo').meta({ label: 'Mean over', help: 'grpo: every answer alike; dapo: every token alike; dr_grpo: by the longest answer, a constant' }),
+    scaleRewards: z.enum(['group', 'batch', 'none']).default('group').meta({ label: 'Scale rewards by', help: 'the standard deviation of the group, of the batch, or not at all (Dr. GRPO)' }),
+  }),
 ])
 export type ObjectiveConfig = z.output<typeof objectiveSchema>
 export type ObjectiveKind = ObjectiveConfig['kind']
@@ -192,4 +217,10 @@ export const PREFERENCE_OBJECTIVES = ['dpo', 'mpo', 'simpo', 'cpo', 'orpo', 'kto
 
 export function needsPairs(kind: ObjectiveKind): boolean {
   return (PREFERENCE_OBJECTIVES as readonly string[]).includes(kind)
+}
+
+/** What a dataset must hold to be trained on; GRPO asks a question and knows the answer. */
+export function datasetKindsFor(kind: ObjectiveKind): readonly DatasetKind[] {
+  if (needsPairs(kind)) return ['preferences']
+  return kind === 'grpo' ? ['questions', 'conversations', 'preferences'] : ['conversations', 'preferences']
 }

@@ -19,6 +19,8 @@ export interface StepBatch {
   readonly epoch: number
   /** Which samples are in it, for messages. */
   readonly samples: readonly string[]
+  /** Numbers known before the step is taken, to be logged with it. */
+  readonly metrics?: Readonly<Record<string, number>>
 }
 
 export interface TrainedStep {
@@ -62,7 +64,7 @@ export async function* train(
       )
     yield {
       step,
-      metrics: { ...logged, learning_rate: Math.max(...learningRatesOf(training, numbers)), epoch: batch.epoch, num_tokens: tokens },
+      metrics: { ...batch.metrics, ...logged, learning_rate: Math.max(...learningRatesOf(training, numbers)), epoch: batch.epoch, num_tokens: tokens },
     }
     if (step === training.steps) return
     if (signal.aborted) throw new LabError('cancelled', `cancelled after step ${step}`, { step })

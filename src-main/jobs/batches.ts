@@ -20,6 +20,8 @@ export interface EncodedSample {
   readonly rows: readonly EncodedRow[]
   /** The prompt under the two answers of another sample, where the objective needs it. */
   readonly mismatched?: readonly EncodedRow[]
+  /** The dataset's own answer as tokens, where `rows` only hold room for answers that are yet to be drawn. */
+  readonly ownAnswer?: readonly number[]
 }
 
 export interface EncodedData {
@@ -257,7 +259,7 @@ export function withMismatchedAnswers(sample: EncodedSample): EncodedSample {
 export function collateSamples(
   { tokenizer, numImageTokens }: Pick<BatchSource, 'tokenizer' | 'numImageTokens'>,
   samples: readonly (EncodedSample | null)[],
-  rowsPerImage: 1 | 2,
+  rowsPerImage: number,
   bucket: Bucket,
 ): CollatedRows {
   const rows = Array.from({ length: rowsPerImage }, (_, which) => samples.map((sample) => sample?.rows[which] ?? null)).flat()

@@ -76,10 +76,12 @@ export interface CheckpointParts {
   readonly tokenizerFiles: TokenizerFiles
   readonly preprocess: PreprocessSpec
   readonly describe: Omit<Checkpoint, 'formatVersion' | 'sha256'>
+  /** Further files of the run's state, as JSON by name. */
+  readonly state?: Readonly<Record<string, unknown>>
 }
 
 /** Writes the folder whole or not at all. @returns SHA-256 of model.safetensors: the model's identity */
-export async function writeCheckpoint(folder: string, { weights, moments, adapter = null, tokenizerFiles, preprocess, describe }: CheckpointParts): Promise<string> {
+export async function writeCheckpoint(folder: string, { weights, moments, adapter = null, tokenizerFiles, preprocess, describe, state = {} }: CheckpointParts): Promise<string> {
   const named = Object.fromEntries(
     MODULES.flatMap((module) => Object.entries(weights[module]).map(([name, tensor]): [string, NamedArray] => [multimodalName(module, name), tensor])),
   )
@@ -98,6 +100,7 @@ export async function writeCheckpoint(folder: string, { weights, moments, adapte
     await write('tokenizer.json', tokenizerFiles.tokenizer)
     await write('tokenizer_config.json', tokenizerFiles.config)
     await write('preprocessor_config.json', specToHuggingFace(preprocess))
+    for (const [name, content] of Object.entries(state)) await write(name, content)
     await write('lab.json', parse(checkpointSchema, { formatVersion: 1, sha256: identity, ...describe }))
   })
   return identity

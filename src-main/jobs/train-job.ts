@@ -22,6 +22,7 @@ import { codeIdentity } from './compile/code-identity.ts'
 import { compileStep } from './compile/compile-step.ts'
 import { heldModel } from './held-model.ts'
 import { cachedReference, computeReference, referenceKey } from './reference-log-probs.ts'
+import { DRAWN_ANSWERS_FILE, promptSamples, readDrawnAnswers, sampledBatches, type DrawnAnswers } from './sampled-batches.ts'
 import { createImageSource, readSnapshot } from './samples.ts'
 import { withStandardisedProjector } from './standardised-projector.ts'
 import { userCacheFolder } from './user-cache.ts'
@@ -47,7 +48,9 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   const samples = all.filter(({ split }) => split === 'train')
   if (samples.length === 0 && all.length > 0)
     throw new LabError('invalid-input', `the dataset has ${all.length} samples and none in the split "train"; split it, or choose another`)
-  const data = encodeSamples(samples, tokenizer, numImageTokens(spec), training.maxLength, objective)
+  const config = training.objective
+  const encoded = encodeSamples(samples, tokenizer, numImageTokens(spec), training.maxLength, objective)
+  const data = config.kind === 'grpo' ? promptSamples(encoded, config, training.maxLength) : encoded
   if (data.tooLong.length > 0)
     yield { kind: 'log', level: 'warning', message: `${data.tooLong.length} of ${samples.length} samples are longer than maxLength (${training.maxLength} tokens) and are left out` }
 
@@ -83,7 +86,8 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     yield { kind: 'checkpoint', step: stepsDone, folder: resumed!, sha256: from!.checkpoint.sha256 }
     return
   }
-  const beginning = from?.weights ?? (await withStandardisedProjector(job.config.start, start, source, data.samples))
+  const fresh = () => withStandardisedProjector(job.config.start, start, source, data.samples)
+  const beginning = from?.weights ?? (await fresh())
   const trainable = trainableModel(spec, beginning, training, resumed === null ? {} : await readMoments(resumed))
   const step = createTrainStep(trainable, objective, training)
   const state = new SharedState(step.variables)
@@ -96,10 +100,31 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     identity: JSON.stringify([codeIdentity(), spec, shapingSettings(training)]),
     warn: (message) => warnings.push(message),
   })
+  // GRPO measures the drift of answers that are yet to be drawn: for it alone the reference is a model.
+  const heldReference = config.kind === 'grpo' && config.beta > 0 ? heldModel({ spec, weights: await fresh() }) : null
+  let drawn: DrawnAnswers | null = null
   try {
     yield { kind: 'part', name: 'training', of: training.steps }
     let numTokens = from?.checkpoint.numTokens ?? 0
-    const batches = stepBatches({ ...source, objective, training, reference }, stepsDone)
+    const batchSource = { ...source, objective, training, reference }
+    const isUnderWay = (at: number) => config.kind === 'grpo' && at % config.numIterations !== 0
+    const batches =
+      config.kind !== 'grpo'
+        ? stepBatches(batchSource, stepsDone)
+        : sampledBatches(
+            {
+              source: batchSource,
+              config,
+              reference: heldReference?.model ?? null,
+              policy: () => {
+                state.settle()
+                return trainable.model
+              },
+              remember: (answers) => (drawn = answers),
+            },
+            stepsDone,
+            isUnderWay(stepsDone) ? await readDrawnAnswers(resumed!) : null,
+          )
     const save = async (at: number): Promise<JobEvent> => {
       state.settle()
       const folder = checkpointFolder(job.folder, at)
@@ -112,6 +137,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
         tokenizerFiles,
         preprocess,
         describe: { step: at, model: spec, config: job.config, execution: program.mode, numTokens },
+        state: isUnderWay(at) ? { [DRAWN_ANSWERS_FILE]: drawn } : {},
       })
       await tidyRunFolder(job.folder, folder)
       return { kind: 'checkpoint', step: at, folder, sha256 }
@@ -143,6 +169,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   } finally {
     program.dispose()
     trainable.dispose()
+    heldReference?.dispose()
   }
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import type { JobEvent, TokenizerJob, TrainJob } from '../domain/job.ts'
 import { TRAINING_METRICS } from '../domain/metric.ts'
-import { needsPairs } from '../domain/objective-config.ts'
+import { datasetKindsFor } from '../domain/objective-config.ts'
 import { parse } from '../domain/parse.ts'
 import { runConfigSchema, type Start } from '../domain/run-config.ts'
 import type { LogLine, RunRequest, RunRow, RunView, Series } from '../domain/run-view.ts'
@@ -156,7 +156,7 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
   return {
     async start(request: RunRequest): Promise<{ runId: string }> {
       const dataset = datasets.named(request.dataset)
-      const expected = needsPairs(request.training.objective.kind) ? ['preferences'] : ['conversations', 'preferences']
+      const expected = datasetKindsFor(request.training.objective.kind)
       if (!expected.includes(dataset.kind))
         throw new LabError(
           'invalid-input',

@@ -17,6 +17,10 @@ export const TRAINING_CHARTS: readonly TrainingChart[] = [
   { metric: 'grad_norm', title: 'Is the gradient steady?' },
   { metric: 'learning_rate', title: 'What was the learning rate?' },
   { metric: 'mean_token_accuracy', title: 'Are tokens predicted right?' },
+  { metric: 'reward', title: 'Are its own answers right?' },
+  { metric: 'frac_reward_zero_std', title: 'How many prompts teach nothing?' },
+  { metric: 'kl', title: 'How far from the reference?' },
+  { metric: 'completions/mean_length', title: 'How long are its answers?' },
   { metric: 'logps/chosen', title: 'Does the chosen answer stay likely?' },
   { metric: 'logps/rejected', title: 'Does the rejected answer become unlikely?' },
 ]

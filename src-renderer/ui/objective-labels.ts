@@ -10,6 +10,7 @@ export const objectiveLabels: Readonly<Record<RunRow['objective'], string>> = {
   cpo: 'CPO',
   orpo: 'ORPO',
   kto: 'KTO',
+  grpo: 'GRPO',
   'caption-words': 'Caption words',
   text: 'Text alone',
 }

@@ -147,6 +147,19 @@ describe('sampling', () => {
     ;[0.5, 0.25, 0.125, 0.125].forEach((p, id) => expect(Math.abs(counts[id]! / draws - p)).toBeLessThan(0.028))
   })
 
+  it('draws the rows of a batch apart from each other: equal prompts answer as one prompt asked as often', () => {
+    const [R, V] = [400, 10]
+    const silent = { readPrompts: () => ({ logits: tf.zeros([R, V]) as tf.Tensor2D, cache: [] as never }), readToken: () => { throw new Error('one token is enough') } }
+    for (const seed of [1, 2, 3]) {
+      const prompts = tf.zeros([R, 1, 2])
+      const [first] = [...generateTokens(silent, prompts, new Array<number>(R).fill(1), { endIds: [], maxNewTokens: 1 }, { temperature: 1, topP: 1, seed })]
+      const counts = Array.from({ length: V }, (_, id) => first!.filter((drawn) => drawn === id).length)
+      // Within five standard errors of R/V = 40, √(R·p(1 − p)) = 6.
+      for (const count of counts) expect(Math.abs(count - R / V)).toBeLessThan(30)
+      prompts.dispose()
+    }
+  })
+
   it('top-p keeps the smallest set that holds the share, never less than one token', () => {
     const logits = Float32Array.from([-2, 0, -1, -2], (each) => each * Math.LN2)
     const drawn = (topP: number) => new Set(Array.from({ length: 100 }, (_, i) => drawToken(logits, 1, topP, i / 100)))

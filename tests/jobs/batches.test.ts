@@ -305,6 +305,20 @@ describe('samples as tokens', () => {
     expect([samples.map(({ id }) => id), tooLong]).toEqual([['a'], ['b']])
   })
 
+  it('mismatched are the prompt under the next pair’s answers that fit, the first following the last', () => {
+    const others = [sample(pair), { ...sample({ ...pair, prompt: 'Who?', chosen: 'green', rejected: 'grey' }), id: 'b' }]
+    const { samples } = encodeSamples(others, tokenizer, I, 512, { needsPairs: true, needsMismatched: true })
+    const said = (rows: readonly { ids: readonly number[]; isAnswer: readonly boolean[] }[]) =>
+      rows.map(({ ids, isAnswer }) => tokenizer.decode(ids.filter((_, i) => isAnswer[i])).trim())
+    expect(samples.map(({ mismatched }) => said(mismatched!))).toEqual([
+      ['green', 'grey'],
+      ['red', 'blue'],
+    ])
+    const promptOf = ({ ids, isAnswer }: { ids: readonly number[]; isAnswer: readonly boolean[] }) => ids.slice(0, isAnswer.indexOf(true))
+    for (const { rows, mismatched } of samples) expect(promptOf(mismatched![0]!)).toEqual(promptOf(rows[0]!))
+    expect(faultOf(() => encodeSamples(others.slice(0, 1), tokenizer, I, 512, { needsPairs: true, needsMismatched: true })).code).toBe('invalid-input')
+  })
+
   it('two placeholders are refused', () => {
     expect(faultOf(() => encode({ ...pair, prompt: '<image> and <image>?' })).code).toBe('invalid-input')
   })

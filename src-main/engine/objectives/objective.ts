@@ -6,6 +6,7 @@ import type { ObjectiveConfig } from '../../domain/objective-config.ts'
 import type { MultimodalLm } from '../models/multimodal-lm.ts'
 import { captionWords } from './caption-words.ts'
 import { dpo } from './dpo.ts'
+import { grpo, type SampledRows } from './grpo.ts'
 import { kto } from './kto.ts'
 import type { AnswerRows } from './log-probs.ts'
 import { orpo, referenceFree } from './reference-free.ts'
@@ -28,12 +29,14 @@ export interface Batch extends ComparedRows {
   readonly rowWeights: tf.Tensor1D
   /** The same prompts with answers of other samples, R rows; where the objective needs them. */
   readonly mismatched?: ComparedRows
+  /** What is known of answers that the model itself drew; where the objective learns from such. */
+  readonly sampled?: SampledRows
 }
 
 export interface Objective {
   readonly kind: ObjectiveConfig['kind']
-  /** Rows of text an image carries: 1, or 2 for chosen and rejected (all chosen first, then all rejected). */
-  readonly rowsPerImage: 1 | 2
+  /** Rows of text an image carries: 1, 2 for chosen and rejected (all chosen first, then all rejected), or a group of answers. */
+  readonly rowsPerImage: number
   /** Whether rows are weighed by their answer tokens (true) or one by one. */
   readonly weighsTokens: boolean
   /** Whether a sample must be a preference pair. */
@@ -66,5 +69,7 @@ export function createObjective(config: ObjectiveConfig): Objective {
       return orpo(config)
     case 'kto':
       return kto(config)
+    case 'grpo':
+      return grpo(config)
   }
 }

@@ -93,7 +93,8 @@ export function collateRows(
     row.ids.forEach((id, t) => {
       const at = r * T + t
       ids[at] = id
-      if (id === tokenizer.imageId) {
+      // A model that answers by itself may say the placeholder: there it is a word like any other.
+      if (id === tokenizer.imageId && !row.isAnswer[t]) {
         sources[at] = R * T + (r % images) * I + image
         isImage[at] = 1
         imagePositions[r * I + image++] = at

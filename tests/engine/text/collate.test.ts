@@ -115,6 +115,14 @@ describe('the image placeholder', () => {
   })
 })
 
+it('a placeholder within an answer is a word like any other', () => {
+  const row = { ids: [5, 1, 1, 1, 6, 1, 7], isAnswer: [false, false, false, false, true, true, true] }
+  const { sources, isImage, answerIds } = collateRows(IDS, [row], 1, 3, { T: 8, A: 4 })
+  expect([...isImage]).toEqual([0, 1, 1, 1, 0, 0, 0, 0])
+  expect([...sources]).toEqual([0, 8, 9, 10, 4, 5, 6, 7])
+  expect([...answerIds]).toEqual([6, 1, 7, 0])
+})
+
 describe('bucket sizes', () => {
   it('hold the length, never shrink as it grows, are their own bucket, and waste less than a grain', () => {
     for (let length = 1; length <= 3000; length++) {
