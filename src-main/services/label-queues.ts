@@ -42,7 +42,7 @@ export function createLabelQueueService(
   }
 
   function labelTheProgress(queueId: string, part: string, done: number, of: number): void {
-    store.labelQueues.setProgress(queueId, part, done, of)
+    store.labelQueues.setProgress(queueId, { part, done, of }, now())
     announce({ name: 'labelling.changed', value: { queueId } })
   }
 

@@ -12,9 +12,11 @@ import type { Guidelines, LabellerProgress, QueueRow, ShownItem, Slot, Upcoming 
 import { trustReport, type JudgedSlot, type TrustReport } from '../domain/labelling/trust.ts'
 import { parse } from '../domain/parse.ts'
 import { quantileOfSorted } from '../domain/statistics/description.ts'
+import type { StoredQueue } from '../store/label-queues.ts'
 import { openForReading } from '../store/database.ts'
 import { createStore, type Store } from '../store/store.ts'
 import type { Parts } from './parts.ts'
+import { timeLeftOfPart } from './time-left.ts'
 
 /** How far back an undo reaches. */
 const UNDO_MS = 24 * 3_600_000
@@ -40,7 +42,15 @@ export function createLabellingService({ store, now, newId, announce }: Pick<Par
   function found(queueId: string): QueueRow {
     const queue = labelQueues.find(queueId)
     if (queue === null) throw new LabError('not-found', `there is no queue "${queueId}"; list them with: lab label list`, { queueId })
-    return { ...queue, labellers: [...judgements.labellers(queueId)] }
+    return rowOf(queue)
+  }
+
+  function rowOf({ partSinceMs, ...queue }: StoredQueue): QueueRow {
+    return {
+      ...queue,
+      leftMs: timeLeftOfPart(queue.progress, partSinceMs, now()),
+      labellers: [...judgements.labellers(queue.id)],
+    }
   }
 
   function ready(queueId: string): QueueRow {
@@ -190,11 +200,11 @@ export function createLabellingService({ store, now, newId, announce }: Pick<Par
     found,
     ready,
     judgedOf,
-    list: (): readonly QueueRow[] => labelQueues.list().map((queue) => ({ ...queue, labellers: [...judgements.labellers(queue.id)] })),
+    list: (): readonly QueueRow[] => labelQueues.list().map(rowOf),
     /** By id or by name. @throws LabError 'not-found', naming the queues that there are */
     named(name: string): QueueRow {
       const queue = labelQueues.findNamed(name) ?? labelQueues.find(name)
-      if (queue !== null) return { ...queue, labellers: [...judgements.labellers(queue.id)] }
+      if (queue !== null) return rowOf(queue)
       const names = labelQueues.list().map((each) => `"${each.name}"`)
       throw new LabError('not-found', `there is no queue "${name}"; the project holds ${names.join(', ') || 'none yet: make one'}`, { name })
     },
@@ -238,7 +248,9 @@ export function createLabellingService({ store, now, newId, announce }: Pick<Par
       return next
     },
     trust: (queueId: string): TrustReport => trustReport(judgedOf(found(queueId).id)),
-    rankings: (queueId: string): readonly ModelRanking[] => modelRankings(judgedOf(found(queueId).id)),
+    rankings(queueId: string): readonly ModelRanking[] {
+      return modelRankings(this.outcomes(queueId))
+    },
     outcomes: (queueId: string): readonly Outcome[] => outcomesOf(judgedOf(found(queueId).id), adjudicationsOf(queueId)),
     delete(queueId: string): void {
       found(queueId)

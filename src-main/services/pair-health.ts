@@ -11,6 +11,7 @@ import type { SampleOf } from '../domain/sample.ts'
 import type { DatasetService } from './datasets.ts'
 import type { Parts } from './parts.ts'
 import type { RunService } from './runs.ts'
+import { timeLeftOfPart } from './time-left.ts'
 import { createStopRequest, endingOf, type StopRequest } from './stop-request.ts'
 
 const BATCH_SIZE = 16
@@ -43,15 +44,16 @@ export function createPairHealthService(parts: Parts, datasets: DatasetService, 
   function found(auditId: string): AuditRow {
     const audit = pairAudits.find(auditId)
     if (audit === null) throw new LabError('not-found', `there is no audit "${auditId}"`, { auditId })
-    return audit
+    const { partSinceMs, ...row } = audit
+    return { ...row, leftMs: timeLeftOfPart(row.progress, partSinceMs, now()) }
   }
 
   async function work(auditId: string, job: PairScoresJob, stop: StopRequest): Promise<void> {
     try {
       for await (const event of runner(job, stop.signal, { backend: store.settings.get().backend })) {
         if (event.kind === 'items') pairAudits.insertMargins(auditId, event.metric.replace('margin/', ''), event.items)
-        if (event.kind === 'part') pairAudits.setProgress(auditId, event.name, 0, event.of)
-        if (event.kind === 'progress') pairAudits.setProgress(auditId, found(auditId).progress?.part ?? 'scoring', event.done, event.of)
+        if (event.kind === 'part') pairAudits.setProgress(auditId, { part: event.name, done: 0, of: event.of }, now())
+        if (event.kind === 'progress') pairAudits.setProgress(auditId, { part: found(auditId).progress?.part ?? 'scoring', done: event.done, of: event.of }, now())
         announce({ name: 'labelling.changed', value: { queueId: null } })
       }
       pairAudits.end(auditId, 'finished', null)
@@ -69,7 +71,7 @@ export function createPairHealthService(parts: Parts, datasets: DatasetService, 
         pairsOf(dataset).map(({ id, image, content }) => ({ id, imageSha256: image?.sha256 ?? null, content })),
         knownAnswers(),
       ),
-    audits: (): readonly AuditRow[] => pairAudits.list(),
+    audits: (): readonly AuditRow[] => pairAudits.list().map(({ id }) => found(id)),
     audit(auditId: string): AuditView {
       const row = found(auditId)
       const audited = pairAudits.margins(auditId)

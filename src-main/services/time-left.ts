@@ -72,3 +72,9 @@ export function estimateTimeLeft(phases: readonly PhaseWork[], earlierPaces: Rea
 function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0)
 }
+
+/** Time left of counted work, from its own pace so far; null before the first unit. */
+export function timeLeftOfPart(progress: { readonly done: number; readonly of: number } | null, sinceMs: number | null, nowMs: number): number | null {
+  if (progress === null || sinceMs === null || progress.done <= 0) return null
+  return ((nowMs - sinceMs) / progress.done) * Math.max(0, progress.of - progress.done)
+}

@@ -12,6 +12,7 @@ import { evaluationsMigration } from './migrations/0040-evaluations.ts'
 import { curationMigration } from './migrations/0050-curation.ts'
 import { labellingMigration } from './migrations/0060-labelling.ts'
 import { pairAuditsMigration } from './migrations/0061-pair-audits.ts'
+import { labellingPaceMigration } from './migrations/0062-labelling-pace.ts'
 import type { Migration } from './migrations/migration.ts'
 
 export type Db = Database.Database
@@ -24,6 +25,7 @@ export const MIGRATIONS: readonly Migration[] = [
   curationMigration,
   labellingMigration,
   pairAuditsMigration,
+  labellingPaceMigration,
 ]
 
 export interface OpenDatabase {

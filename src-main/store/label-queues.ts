@@ -16,11 +16,13 @@ import {
   type QueueRequest,
   type Slot,
 } from '../domain/labelling/queue.ts'
-import { failureSchema } from '../domain/run-view.ts'
+import { failureSchema, type PartProgress } from '../domain/run-view.ts'
 import type { Db } from './database.ts'
 import { readJson, readNullableJson } from './json-column.ts'
 
 export type NewQueue = Pick<QueueRequest, 'name' | 'source' | 'order' | 'settings'> & { readonly id: string; readonly createdAtMs: number }
+/** `partSinceMs`: when the part under way began. */
+export type StoredQueue = Omit<QueueRow, 'labellers' | 'leftMs'> & { readonly partSinceMs: number | null }
 export type LabelQueueStore = ReturnType<typeof createLabelQueueStore>
 
 const columnsSchema = z.object({
@@ -34,6 +36,7 @@ const columnsSchema = z.object({
   part: z.string().nullable(),
   done: z.number(),
   of_units: z.number(),
+  part_since_ms: z.number().nullable(),
   created_at_ms: z.number(),
   slots: z.number(),
   guideline_version: z.number(),
@@ -53,7 +56,7 @@ export function createLabelQueueStore(db: Db) {
   const byId = db.prepare(`${select} WHERE q.id = ?`)
   const byName = db.prepare(`${select} WHERE q.name = ?`)
   const making = db.prepare("SELECT id FROM label_queues WHERE status = 'making'").pluck()
-  const setProgress = db.prepare('UPDATE label_queues SET part = ?, done = ?, of_units = ? WHERE id = ?')
+  const setProgress = db.prepare('UPDATE label_queues SET part_since_ms = CASE WHEN part = @part THEN part_since_ms ELSE @nowMs END, part = @part, done = @done, of_units = @of WHERE id = @id')
   const end = db.prepare('UPDATE label_queues SET status = ?, failure = ?, part = NULL, done = 0, of_units = 0 WHERE id = ?')
   const insertItem = db.prepare(
     'INSERT INTO label_items (queue_id, id, image_sha256, content) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
@@ -73,7 +76,6 @@ export function createLabelQueueStore(db: Db) {
     'SELECT version, text, created_at_ms AS createdAtMs FROM label_guidelines WHERE queue_id = ? ORDER BY version DESC',
   )
 
-  type StoredQueue = Omit<QueueRow, 'labellers'>
   const row = (columns: unknown): StoredQueue => {
     const each = columnsSchema.parse(columns)
     return {
@@ -82,6 +84,7 @@ export function createLabelQueueStore(db: Db) {
       status: each.status,
       failure: readNullableJson(failureSchema, each.failure, 'label_queues.failure'),
       progress: each.part === null ? null : { part: each.part, done: each.done, of: each.of_units },
+      partSinceMs: each.part_since_ms,
       source: readJson(queueSourceSchema, each.source, 'label_queues.source'),
       order: readJson(queueOrderSchema, each.item_order, 'label_queues.item_order'),
       settings: readJson(queueSettingsSchema, each.settings, 'label_queues.settings'),
@@ -111,7 +114,7 @@ export function createLabelQueueStore(db: Db) {
       return found === undefined ? null : row(found)
     },
     making: (): readonly string[] => making.all() as string[],
-    setProgress: (queueId: string, part: string, done: number, of: number): void => void setProgress.run(part, done, of, queueId),
+    setProgress: (queueId: string, progress: PartProgress, nowMs: number): void => void setProgress.run({ id: queueId, ...progress, nowMs }),
     end: (queueId: string, status: 'ready' | 'failed', failure: Failure | null): void =>
       void end.run(status, failure === null ? null : JSON.stringify(failure), queueId),
     insertItem: (queueId: string, each: LabelItem): void =>

@@ -7,7 +7,7 @@ import { guidelinesSchema, labelItemSchema, queueRowSchema, slotSchema } from '.
 
 export const labelBundleSchema = z.strictObject({
   formatVersion: z.literal(1),
-  queue: queueRowSchema.omit({ labellers: true, slots: true, progress: true, failure: true, status: true, guidelineVersion: true }),
+  queue: queueRowSchema.omit({ labellers: true, slots: true, progress: true, leftMs: true, failure: true, status: true, guidelineVersion: true }),
   guidelines: z.array(guidelinesSchema),
   items: z.array(labelItemSchema),
   slots: z.array(slotSchema),

@@ -5,8 +5,7 @@ import { z } from 'zod'
 import { bradleyTerry, type Comparison } from '../statistics/bradley-terry.ts'
 import { wilsonInterval } from '../statistics/intervals.ts'
 import { normalQuantile } from '../statistics/distributions.ts'
-import { verdictOf } from './judgement.ts'
-import type { JudgedSlot } from './trust.ts'
+import type { Outcome } from './outcome.ts'
 
 const interval = z.strictObject({ low: z.number(), high: z.number() })
 
@@ -33,12 +32,12 @@ export type ModelRanking = z.output<typeof modelRankingSchema>
 
 const RIDGE = 0.01
 
-/** All items first, then each category with judgements, by name. Empty where there are fewer than two sources. */
-export function modelRankings(judged: readonly JudgedSlot[]): readonly ModelRanking[] {
-  const counted = judged.filter(({ slot, item, judgement }) => {
-    const verdict = verdictOf(judgement)
-    return slot.role === 'item' && item.first.source !== item.second.source && verdict !== null && verdict !== 'both-bad'
-  })
+/**
+ * All items first, then each category, by name; empty where no item sets two sources against each other. An item counts once,
+ * however many judged it: their verdicts are about the same two answers. An even split is a tie.
+ */
+export function modelRankings(outcomes: readonly Outcome[]): readonly ModelRanking[] {
+  const counted = outcomes.filter(({ item, verdict }) => item.first.source !== item.second.source && verdict !== 'both-bad')
   if (counted.length === 0) return []
   const categories = [...new Set(counted.flatMap(({ item }) => item.category ?? []))].toSorted()
   return [null, ...(categories.length > 1 ? categories : [])].map((category) => ({
@@ -47,16 +46,15 @@ export function modelRankings(judged: readonly JudgedSlot[]): readonly ModelRank
   }))
 }
 
-function rank(judged: readonly JudgedSlot[]): RankedModel[] {
-  const sources = [...new Set(judged.flatMap(({ item }) => [item.first.source, item.second.source]))].toSorted()
+function rank(outcomes: readonly Outcome[]): RankedModel[] {
+  const sources = [...new Set(outcomes.flatMap(({ item }) => [item.first.source, item.second.source]))].toSorted()
   const indexOf = new Map(sources.map((source, i) => [source, i]))
   const tally = sources.map(() => ({ comparisons: 0, wins: 0, ties: 0 }))
   const comparisons: Comparison[] = []
-  for (const { judgement, item } of judged) {
+  for (const { item, verdict } of outcomes) {
     const [first, second] = [indexOf.get(item.first.source)!, indexOf.get(item.second.source)!]
-    const verdict = verdictOf(judgement)
     for (const player of [first, second]) tally[player]!.comparisons += 1
-    if (verdict === 'tie') {
+    if (verdict !== 'first' && verdict !== 'second') {
       for (const [winner, loser] of [
         [first, second],
         [second, first],

@@ -27,6 +27,8 @@ export const auditRowSchema = z.strictObject({
   model: z.string(),
   reference: z.string().nullable(),
   progress: partProgressSchema.nullable(),
+  /** Of the part under way; null while unknown. */
+  leftMs: z.number().nullable(),
   failure: failureSchema.nullable(),
   createdAtMs: z.number(),
 })

@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import { boxSchema, imageRefSchema, SPLITS } from '../sample.ts'
-import { failureSchema } from '../run-view.ts'
+import { failureSchema, partProgressSchema } from '../run-view.ts'
 import { ANSWERS, judgementSchema } from './judgement.ts'
 
 export const answerSchema = z.strictObject({
@@ -141,7 +141,9 @@ export const queueRowSchema = z.strictObject({
   name: z.string(),
   status: z.enum(QUEUE_STATUSES),
   failure: failureSchema.nullable(),
-  progress: z.strictObject({ part: z.string(), done: z.number(), of: z.number() }).nullable(),
+  progress: partProgressSchema.nullable(),
+  /** Of the part under way; null while unknown. */
+  leftMs: z.number().nullable(),
   source: queueSourceSchema,
   order: queueOrderSchema,
   settings: queueSettingsSchema,

@@ -82,7 +82,7 @@ describe('the pairs of a queue', () => {
 describe('the ranking of models', () => {
   it('gives each its wins, half of its ties, and equal strength where they are even', () => {
     const judged = ['a', 'b', 'tie', 'tie'].map((choice, i) => aJudgedSlot(i, { choice: choice as 'a' }))
-    const [all] = modelRankings(judged)
+    const [all] = modelRankings(outcomesOf(judged))
     expect(all!.models.map(({ winRate, strength }) => [winRate, Math.abs(strength) < 1e-9])).toEqual([
       [0.5, true],
       [0.5, true],
@@ -91,10 +91,16 @@ describe('the ranking of models', () => {
 
   it('estimates the log odds of winning: 3 of 4 is log 3 apart, but for the ridge', () => {
     const judged = Array.from({ length: 400 }, (_, i) => aJudgedSlot(i, { choice: i % 4 ? 'a' : 'b' }))
-    const [best, last] = modelRankings(judged)[0]!.models
+    const [best, last] = modelRankings(outcomesOf(judged))[0]!.models
     expect(best).toMatchObject({ source: 'model one', wins: 300, winRate: 0.75 })
     expect(best!.strength - last!.strength).toBeCloseTo(Math.log(3), 2)
     expect(best!.strengthInterval.low).toBeGreaterThan(0)
+  })
+
+  it('counts an item once, however many judged it, and an even split as a tie', () => {
+    const judged = ['Ada', 'Ben', 'Cyd'].map((labeller) => aJudgedSlot(0, { labeller, choice: 'a' }))
+    judged.push(aJudgedSlot(1, { labeller: 'Ada', choice: 'a' }), aJudgedSlot(1, { labeller: 'Ben', choice: 'b' }))
+    expect(modelRankings(outcomesOf(judged))[0]!.models[0]).toMatchObject({ comparisons: 2, wins: 1, ties: 1 })
   })
 
   it('exists where one never lost, leaves "both bad" out, and is by category where there are several', () => {
@@ -103,10 +109,10 @@ describe('the ranking of models', () => {
       aJudgedSlot(9, { choice: 'both-bad' }),
       aJudgedSlot(10, { choice: 'b' }, {}, { category: 'colour' }),
     ]
-    const rankings = modelRankings(judged)
+    const rankings = modelRankings(outcomesOf(judged))
     expect(rankings.map(({ category }) => category)).toEqual([null, 'colour', 'count'])
     expect(rankings[2]!.models[0]).toMatchObject({ wins: 5, comparisons: 5 })
     expect(Number.isFinite(rankings[2]!.models[0]!.strength)).toBe(true)
-    expect(modelRankings([aJudgedSlot(0, { choice: 'both-bad' })])).toEqual([])
+    expect(modelRankings(outcomesOf([aJudgedSlot(0, { choice: 'both-bad' })]))).toEqual([])
   })
 })

@@ -3,6 +3,7 @@
 import { pairHealth } from '../../../src-main/domain/labelling/pair-health.ts'
 import { imageUse, teachesLanguageOnly } from '../../../src-main/domain/labelling/image-use.ts'
 import { modelRankings } from '../../../src-main/domain/labelling/model-ranking.ts'
+import { outcomesOf } from '../../../src-main/domain/labelling/outcome.ts'
 import { queueSettingsSchema, type QueueRow, type ShownItem, type Upcoming } from '../../../src-main/domain/labelling/queue.ts'
 import { trustReport, type JudgedSlot } from '../../../src-main/domain/labelling/trust.ts'
 import type { AuditRow } from '../../../src-main/domain/labelling/pair-audit.ts'
@@ -41,6 +42,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
     status: 'ready',
     failure: null,
     progress: null,
+    leftMs: null,
     source: { kind: 'two-models', dataset: 'sight-test questions', split: 'train', search: '', category: '', limit: 200, first: 'a', second: 'b', temperature: 0, maxNewTokens: 64 },
     order: { kind: 'small-margin', runs: ['a'] },
     settings,
@@ -55,7 +57,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
   const queues: readonly QueueRow[] = [
     { ...queue, id: 'queue-2', name: 'Near misses, counting', source: { kind: 'near-miss', dataset: 'sight-test questions', split: 'train', search: '', category: 'count', limit: 500 }, order: { kind: 'random' }, labellers: [], slots: 525, createdAtMs: NOW - HOUR },
     queue,
-    { ...queue, id: 'queue-3', name: 'True or blurred image', status: 'making', progress: { part: 'Second answers', done: 61, of: 200 }, slots: 0, labellers: [], createdAtMs: NOW - HOUR / 6 },
+    { ...queue, id: 'queue-3', name: 'True or blurred image', status: 'making', progress: { part: 'Second answers', done: 61, of: 200 }, leftMs: 95_000, slots: 0, labellers: [], createdAtMs: NOW - HOUR / 6 },
   ]
   const shown = (ordinal: number): ShownItem => {
     const [prompt, a, b] = QUESTIONS[ordinal % QUESTIONS.length]!
@@ -92,6 +94,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
     model: 'DPO, seed 0',
     reference: 'Stage 1, seed 0',
     progress: null,
+    leftMs: null,
     failure: null,
     createdAtMs: NOW - 2 * HOUR,
   }
@@ -117,7 +120,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
     }),
     'labelling.writeGuidelines': refuse,
     'labelling.trust': () => trustReport(judgedSlots),
-    'labelling.rankings': () => [...modelRankings(judgedSlots)],
+    'labelling.rankings': () => [...modelRankings(outcomesOf(judgedSlots))],
     'labelling.export': refuse,
     'labelling.exportLabels': refuse,
     'labelling.mergeLabels': refuse,
