@@ -21,7 +21,7 @@ const ROOMS: readonly Room[] = [
   },
   {
     prefix: 'src-main/jobs/',
-    may: ['src-main/domain/', 'src-main/engine/', 'node:', 'zod', '@tensorflow/tfjs', 'wasm-vips', '@resvg/resvg-wasm', 'umap-js'],
+    may: ['src-main/domain/', 'src-main/engine/', 'node:', 'zod', '@tensorflow/tfjs', 'wasm-vips', '@resvg/resvg-wasm', 'umap-js', 'csv-parse', 'hyparquet', 'hyparquet-compressors', 'hyparquet-writer', 'tar-stream'],
   },
   // One door for each native thing.
   {

@@ -42,7 +42,7 @@ export interface ImportedImage {
   readonly height: number
   readonly format: string
   /** The bytes, when no file holds exactly them. */
-  readonly data?: Uint8Array
+  readonly data?: Uint8Array | undefined
 }
 
 /** A sample before the store gives it an id and its image a place in the project. */

@@ -2,7 +2,7 @@
 // some hundreds at a time. What was placed and never told is taken away again when the job is stopped.
 
 import { existsSync } from 'node:fs'
-import { constants, copyFile, mkdir, open, rename, rm } from 'node:fs/promises'
+import { constants, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 import type { DataJobOf, PlacedEvent, PlacedImage } from '../domain/data-job.ts'
 import { LabError } from '../domain/errors.ts'
@@ -43,40 +43,42 @@ export async function* runImportJob(job: DataJobOf<'import'>, signal: AbortSigna
 /** Puts images into the project, or leaves them and says where they are. */
 function createPlacer(project: string, how: 'copy' | 'reference') {
   let unkept: string[] = []
+  /** A container gives the bytes of an image once, however many rows are about it. */
+  const placed = new Map<string, PlacedImage>()
+
+  async function place({ sha256, width, height, bytes, format, file, data }: ImportedImage): Promise<PlacedImage> {
+    const facts = { sha256, width, height, bytes, format }
+    // Bytes out of a container have no file of their own to be left in.
+    if (how === 'reference' && data === undefined) return { ...facts, path: file }
+    const extension = data === undefined ? extname(file).toLowerCase() : `.${format === 'jpeg' ? 'jpg' : format}`
+    const path = ['images', sha256.slice(0, 2), `${sha256}${extension}`].join('/')
+    const place = join(project, path)
+    if (existsSync(place)) return { ...facts, path }
+    await mkdir(dirname(place), { recursive: true })
+    const temporary = `${place}.${process.pid}.tmp`
+    try {
+      if (data === undefined) await copyFile(file, temporary, constants.COPYFILE_FICLONE)
+      else await writeFile(temporary, data)
+      await rename(temporary, place)
+    } finally {
+      await rm(temporary, { force: true })
+    }
+    unkept.push(place)
+    return { ...facts, path }
+  }
+
   return {
-    async place({ sha256, width, height, bytes, format, file, data }: ImportedImage): Promise<PlacedImage> {
-      const facts = { sha256, width, height, bytes, format }
-      // Bytes out of a container have no file of their own to be left in.
-      if (how === 'reference' && data === undefined) return { ...facts, path: file }
-      const extension = data === undefined ? extname(file).toLowerCase() : `.${format === 'jpeg' ? 'jpg' : format}`
-      const path = ['images', sha256.slice(0, 2), `${sha256}${extension}`].join('/')
-      const place = join(project, path)
-      if (existsSync(place)) return { ...facts, path }
-      await mkdir(dirname(place), { recursive: true })
-      const temporary = `${place}.${process.pid}.tmp`
-      try {
-        if (data === undefined) await copyFile(file, temporary, constants.COPYFILE_FICLONE)
-        else await writeBytes(temporary, data)
-        await rename(temporary, place)
-      } finally {
-        await rm(temporary, { force: true })
-      }
-      unkept.push(place)
-      return { ...facts, path }
+    async place(image: ImportedImage): Promise<PlacedImage> {
+      const known = placed.get(image.sha256)
+      if (known !== undefined) return known
+      const now = await place(image)
+      placed.set(image.sha256, now)
+      return now
     },
     keep: () => void (unkept = []),
     async removeUnkept(): Promise<void> {
       for (const place of unkept) await rm(place, { force: true })
     },
-  }
-}
-
-async function writeBytes(path: string, bytes: Uint8Array): Promise<void> {
-  const file = await open(path, 'w')
-  try {
-    await file.writeFile(bytes)
-  } finally {
-    await file.close()
   }
 }
 

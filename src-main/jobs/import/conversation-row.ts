@@ -1,21 +1,14 @@
 // Rows of instruction data: LLaVA's { id, image, conversations: [{ from, value }] }, and the message form
-// { image(s), messages: [{ role, content }] }. One image at most, its placeholder in the first human turn.
+// { image(s), messages: [{ role, content }] }, and Alpaca's { instruction, input, output }. One image at most, its placeholder
+// in the first human turn.
 
 import type { ConversationContent, Turn } from '../../domain/sample.ts'
 import { messagesOf, IMAGE_PLACEHOLDER, withPlaceholder } from './messages.ts'
-import { isRow, RowFault, type Row } from './row-fault.ts'
-
-const SPEAKERS: Readonly<Record<string, Turn['from']>> = {
-  human: 'human',
-  user: 'human',
-  gpt: 'assistant',
-  assistant: 'assistant',
-  model: 'assistant',
-}
+import { optionalTextOf, RowFault, textOf, type Row } from './row-fault.ts'
 
 /** @throws RowFault */
 export function conversationContent(row: Row, hasImage: boolean): ConversationContent {
-  const turns = row['conversations'] === undefined ? messagesOf(row['messages'], 'messages') : llavaTurns(row['conversations'])
+  const turns = turnsOf(row)
   if (turns.length < 2) throw new RowFault('conversations', 'at least a question and an answer', turns, `${turns.length} turns`)
   turns.forEach(({ from, text }, i) => {
     const where = `conversations[${i}]`
@@ -32,17 +25,13 @@ export function conversationContent(row: Row, hasImage: boolean): ConversationCo
   }
 }
 
-function llavaTurns(value: unknown): Turn[] {
-  if (!Array.isArray(value)) throw new RowFault('conversations', 'an array of turns', value)
-  return value.map((turn: unknown, i): Turn => {
-    const from = isRow(turn) && typeof turn['from'] === 'string' ? SPEAKERS[turn['from']] : undefined
-    if (!isRow(turn) || from === undefined)
-      throw new RowFault(
-        `conversations[${i}].from`,
-        `one of ${Object.keys(SPEAKERS).join(', ')}`,
-        isRow(turn) ? turn['from'] : turn,
-      )
-    if (typeof turn['value'] !== 'string') throw new RowFault(`conversations[${i}].value`, 'text', turn['value'])
-    return { from, text: turn['value'] }
-  })
+function turnsOf(row: Row): Turn[] {
+  if (row['conversations'] !== undefined) return messagesOf(row['conversations'], 'conversations')
+  if (row['messages'] !== undefined) return messagesOf(row['messages'], 'messages')
+  const input = optionalTextOf(row, 'input')
+  const instruction = textOf(row, 'instruction')
+  return [
+    { from: 'human', text: input === null ? instruction : `${instruction}\n${input}` },
+    { from: 'assistant', text: textOf(row, 'output') },
+  ]
 }

@@ -58,7 +58,7 @@ function maskOfPolygons(polygons: readonly unknown[], width: number, height: num
 }
 
 /** Of a bitmap that is laid out column by column. */
-function runLengths(columns: Uint8Array): number[] {
+export function runLengths(columns: Uint8Array): number[] {
   const counts: number[] = []
   let [run, value] = [0, 0]
   for (const pixel of columns) {

@@ -1,4 +1,5 @@
-// Message lists ({ role, content }, content a string or parts) to plain turns, and the place of the image in a prompt.
+// Message lists ({ role, content } or { from, value }, content a string or parts) to plain turns, and the place of the image
+// in a prompt.
 
 import type { Turn } from '../../domain/sample.ts'
 import { isRow, RowFault } from './row-fault.ts'
@@ -11,18 +12,22 @@ const ROLES: Readonly<Record<string, Turn['from']>> = {
   human: 'human',
   assistant: 'assistant',
   model: 'assistant',
+  gpt: 'assistant',
 }
 
 /** @throws RowFault unless `value` is a list of user and assistant messages */
 export function messagesOf(value: unknown, field: string): Turn[] {
-  if (!Array.isArray(value)) throw new RowFault(field, 'a list of messages', value)
-  return value.map((message: unknown, i): Turn => {
+  // LLaMA-Factory gives an answer as one message without a list.
+  const list = isRow(value) ? [value] : value
+  if (!Array.isArray(list)) throw new RowFault(field, 'a list of messages', value)
+  return list.map((message: unknown, i): Turn => {
     const where = `${field}[${i}]`
-    const role = isRow(message) && typeof message['role'] === 'string' ? message['role'] : undefined
+    const [speaker, said] = isRow(message) && 'from' in message ? (['from', 'value'] as const) : (['role', 'content'] as const)
+    const role = isRow(message) && typeof message[speaker] === 'string' ? message[speaker] : undefined
     const from = role === undefined ? undefined : ROLES[role]
     if (!isRow(message) || from === undefined)
-      throw new RowFault(`${where}.role`, 'user or assistant', isRow(message) ? message['role'] : message)
-    return { from, text: contentOf(message['content'], `${where}.content`) }
+      throw new RowFault(`${where}.${speaker}`, 'user or assistant', isRow(message) ? message[speaker] : message)
+    return { from, text: contentOf(message[said], `${where}.${said}`) }
   })
 }
 

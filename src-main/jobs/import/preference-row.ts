@@ -1,6 +1,6 @@
-// Rows of preference data: PIVOT and TRL (prompt, chosen, rejected), MMPR and RLAIF-V (question, chosen, rejected), each
-// as strings or as message lists, with the prompt of its own or shared by both answers; RLHF-V, whose `text` is a JSON
-// string. TRL's rule for a shared prompt: the longest common beginning.
+// Rows of preference data: PIVOT and TRL (prompt, chosen, rejected), MMPR and RLAIF-V (question, chosen, rejected),
+// LLaMA-Factory (conversations or messages, then chosen and rejected), each as strings or as message lists, with the prompt of
+// its own or shared by both answers; RLHF-V, whose `text` is a JSON string. TRL's rule for a shared prompt: the longest common beginning.
 
 import type { PreferenceContent, Turn } from '../../domain/sample.ts'
 import { IMAGE_PLACEHOLDER, messagesOf, withPlaceholder } from './messages.ts'
@@ -29,6 +29,8 @@ export function preferenceContent(row: Row, hasImage: boolean): PreferenceConten
   }
 }
 
+const PROMPT_FIELDS = ['prompt', 'question', 'conversations', 'messages', 'instruction'] as const
+
 interface TextPair {
   readonly prompt: string
   readonly chosen: string
@@ -36,12 +38,12 @@ interface TextPair {
 }
 
 function readPair(row: Row): TextPair {
-  const promptField = row['prompt'] === undefined ? 'question' : 'prompt'
+  const promptField = PROMPT_FIELDS.find((field) => row[field] !== undefined && row[field] !== null) ?? 'prompt'
   const prompt = row[promptField]
-  const isMessages = Array.isArray(row['chosen']) || Array.isArray(row['rejected'])
+  const isMessages = [row['chosen'], row['rejected']].some((answer) => typeof answer === 'object' && answer !== null)
   if (!isMessages) {
     const [chosen, rejected] = [textOf(row, 'chosen'), textOf(row, 'rejected')]
-    if (prompt === undefined) return sharedText(chosen, rejected)
+    if (prompt === undefined || prompt === null) return sharedText(chosen, rejected)
     return {
       prompt: Array.isArray(prompt) ? onlyQuestion(messagesOf(prompt, promptField), promptField) : textOf(row, promptField),
       chosen,
@@ -49,7 +51,7 @@ function readPair(row: Row): TextPair {
     }
   }
   const [chosen, rejected] = [messagesOf(row['chosen'], 'chosen'), messagesOf(row['rejected'], 'rejected')]
-  if (prompt === undefined) {
+  if (prompt === undefined || prompt === null) {
     const shared = chosen.findIndex((turn, i) => turn.from !== rejected[i]?.from || turn.text !== rejected[i].text)
     const length = shared < 0 ? chosen.length : shared
     return {

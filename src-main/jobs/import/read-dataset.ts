@@ -4,46 +4,20 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { LabError } from '../../domain/errors.ts'
-import type { ImportEvent, ImportFormat, ImportOptions } from '../../domain/import-event.ts'
-import type { Content, DatasetKind } from '../../domain/sample.ts'
+import type { ImportEvent, ImportOptions } from '../../domain/import-event.ts'
 import { isCocoFile, readCoco, type FileContext } from './coco.ts'
-import { conversationContent } from './conversation-row.ts'
 import { listImages, readImageFolders } from './image-folders.ts'
 import { openImageFiles, splitOfFileName, splitOfFolders, splitOfRow } from './image-files.ts'
-import { preferenceContent, rlhfVContent } from './preference-row.ts'
-import { questionContent } from './question-row.ts'
+import { imageOfRow } from './image-of-row.ts'
+import { factoryDatasets, type FactoryDataset } from './llama-factory.ts'
+import { maskPairs, readMaskFolders } from './mask-folders.ts'
+import { ROW_FORMATS, type RowFormat } from './row-formats.ts'
 import { isRow, RowFault, type Row } from './row-fault.ts'
-import { readCsv, readJson, readLines, rowsOfArray, type PlacedRow } from './rows.ts'
+import { columnsOf, firstCharacter, readCsv, readJson, readJsonArray, readLines, readParquet, type PlacedRow } from './rows.ts'
+import { readTarDataset, type RowReader } from './tar-datasets.ts'
+import { readVoc, vocFiles } from './voc.ts'
 
-const DATA_EXTENSIONS = ['.json', '.jsonl', '.csv']
-
-/** How each kind of row is told by its keys, the most telling first; and what is made of it. */
-const ROW_FORMATS: readonly {
-  readonly format: ImportFormat
-  readonly kind: DatasetKind
-  readonly matches: (row: Row) => boolean
-  readonly content: (row: Row, hasImage: boolean) => Content
-}[] = [
-  {
-    format: 'llava',
-    kind: 'conversations',
-    matches: (row) => 'conversations' in row || 'messages' in row,
-    content: conversationContent,
-  },
-  {
-    format: 'preferences',
-    kind: 'preferences',
-    matches: (row) => 'chosen' in row || 'rejected' in row,
-    content: preferenceContent,
-  },
-  {
-    format: 'rlhf-v',
-    kind: 'preferences',
-    matches: (row) => typeof row['text'] === 'string' && row['text'].trimStart().startsWith('{'),
-    content: rlhfVContent,
-  },
-  { format: 'questions', kind: 'questions', matches: (row) => 'question' in row && 'answer' in row, content: questionContent },
-]
+const DATA_EXTENSIONS = ['.json', '.jsonl', '.csv', '.tsv', '.parquet', '.tar', '.tgz', '.gz']
 
 /**
  * Reads a data set. A folder may hold data files (all are read, or those of `kind`), or images in a folder per class.
@@ -75,7 +49,9 @@ async function* readFolder(folder: string, options: ImportOptions): AsyncGenerat
     .sort()
   let recognised = 0
   const faults: ImportEvent[] = []
-  for (const name of names) {
+  // What dataset_info.json names is read through it, with its names of columns.
+  const isFactory = names.includes('dataset_info.json')
+  for (const name of isFactory ? ['dataset_info.json'] : names) {
     try {
       for await (const event of readFile(join(folder, name), name, options)) {
         recognised += event.kind === 'file' ? 1 : 0
@@ -89,6 +65,11 @@ async function* readFolder(folder: string, options: ImportOptions): AsyncGenerat
   }
   yield* faults
   if (recognised > 0) return
+  yield* readPictures(folder, options)
+}
+
+/** A folder without data files: pictures with label maps, pictures with VOC's boxes, or pictures in a folder per class. */
+async function* readPictures(folder: string, options: ImportOptions): AsyncGenerator<ImportEvent> {
   const paths = await listImages(folder)
   if (paths.length === 0 || (options.kind !== undefined && options.kind !== 'objects'))
     throw new LabError(
@@ -98,18 +79,48 @@ async function* readFolder(folder: string, options: ImportOptions): AsyncGenerat
       { path: folder },
     )
   const images = await openImageFiles(folder)
+  const context = { images, splitOf: (_: Row, path: string | null) => options.split ?? splitOfFolders(path ?? '') ?? 'train' }
+  const pairs = maskPairs(paths)
+  if (pairs.length > 0) {
+    yield { kind: 'file', file: '', format: 'mask-folders', content: 'objects', of: pairs.length }
+    return yield* readMaskFolders(folder, pairs, context)
+  }
+  const annotations = await vocFiles(folder)
+  if (annotations.length > 0) {
+    yield { kind: 'file', file: '', format: 'voc', content: 'objects', of: annotations.length }
+    return yield* readVoc(folder, annotations, context)
+  }
   yield { kind: 'file', file: '', format: 'image-folders', content: 'objects', of: paths.length }
-  yield* readImageFolders(paths, { images, splitOf: (_, path) => options.split ?? splitOfFolders(path ?? '') ?? 'train' })
+  yield* readImageFolders(paths, context)
 }
 
-async function* readFile(file: string, name: string, options: ImportOptions): AsyncGenerator<ImportEvent> {
+async function* readFile(
+  file: string,
+  name: string,
+  options: ImportOptions,
+  factory: FactoryDataset | null = null,
+): AsyncGenerator<ImportEvent> {
   const extension = extname(file).toLowerCase()
   if (!DATA_EXTENSIONS.includes(extension))
     throw new LabError('invalid-input', `${file}: expected ${DATA_EXTENSIONS.join(', ')}, found "${extension}"`, { file })
   const { size } = await stat(file)
+  if (extension === '.tar' || extension === '.tgz' || extension === '.gz') {
+    const ofName = splitOfFileName(basename(file))
+    const reader = rowReader((row, path) => splitOfRow(row['split']) ?? splitOfFolders(path) ?? ofName ?? 'train')
+    return yield* readTarDataset(file, name, size, { reader, split: options.split ?? null, kind: options.kind ?? null })
+  }
   const context = await fileContext(file, name, size, options.imageRoot ?? dirname(file), options)
-  if (extension === '.jsonl') return yield* readRows(readLines(file), file, context, options)
-  if (extension === '.csv') return yield* readRows(readCsv(file), file, context, options)
+  const rows = (placed: AsyncIterable<PlacedRow>) => readRows(placed, file, context, options, factory)
+  switch (extension) {
+    case '.jsonl':
+      return yield* rows(readLines(file))
+    case '.csv':
+    case '.tsv':
+      return yield* rows(readCsv(file))
+    case '.parquet':
+      return yield* rows(readParquet(file))
+  }
+  if ((await firstCharacter(file)) === '[') return yield* rows(readJsonArray(file))
 
   const value = await readJson(file).catch(async (thrown: unknown) => {
     // Many a ".json" holds one object a line.
@@ -117,15 +128,27 @@ async function* readFile(file: string, name: string, options: ImportOptions): As
     if (first.done === false && !(first.value.row instanceof RowFault)) return null
     throw thrown
   })
-  if (value === null) return yield* readRows(readLines(file), file, context, options)
-  if (Array.isArray(value)) return yield* readRows(rowsOfArray(value, size), file, context, options)
+  if (value === null) return yield* rows(readLines(file))
   if (isCocoFile(value)) {
     if (options.kind !== undefined && options.kind !== 'objects') return
     yield { kind: 'file', file: name, format: 'coco', content: 'objects', of: size }
     return yield* readCoco(value, context)
   }
   if (isMmprIndex(value)) return yield* readMmpr(value, file, options)
+  const datasets = factoryDatasets(value)
+  if (datasets !== null) return yield* readFactory(datasets, file, options)
+  if (isRow(value) && ROW_FORMATS.some(({ matches }) => matches(value))) return yield* rows(readLines(file))
   throw unknownFormat(file, value)
+}
+
+function rowReader(split: RowReader['split']): RowReader {
+  let format: RowFormat | undefined
+  return {
+    open: (row) => (format ??= ROW_FORMATS.find(({ matches }) => matches(row))) ?? null,
+    contents: (row, image) => format!.contents(row, image),
+    split,
+    source: (row, path) => sourceOf(row, path),
+  }
 }
 
 async function fileContext(
@@ -145,33 +168,45 @@ async function fileContext(
 }
 
 async function* readRows(
-  rows: AsyncIterable<PlacedRow> | Iterable<PlacedRow>,
+  rows: AsyncIterable<PlacedRow>,
   file: string,
   context: FileContext,
   options: ImportOptions,
+  factory: FactoryDataset | null = null,
 ): AsyncGenerator<ImportEvent> {
-  let format: (typeof ROW_FORMATS)[number] | undefined
+  let format: RowFormat | undefined
   let count = 0
-  for await (const { line, row, done } of rows) {
+  for await (const { line, row: placed, done } of rows) {
     try {
-      if (row instanceof RowFault) throw row
+      if (placed instanceof RowFault) throw placed
+      const row = withColumns(factory === null ? placed : factory.rename(placed), options.columns)
       if (format === undefined) {
         // The first whole row says what the file is; a later row of another shape is a fault of that row.
         format = ROW_FORMATS.find(({ matches }) => matches(row))
         if (format === undefined) throw unknownFormat(file, row)
         if (options.kind !== undefined && options.kind !== format.kind) return
-        yield { kind: 'file', file: context.name, format: format.format, content: format.kind, of: context.bytes }
+        const extension = extname(file).toLowerCase()
+        const isTable = ['.csv', '.tsv', '.parquet'].includes(extension)
+        yield {
+          kind: 'file',
+          file: context.name,
+          format: factory === null ? format.format : 'llama-factory',
+          content: format.kind,
+          of: context.bytes,
+          ...(isTable ? { columns: await columnsOf(file, extension) } : {}),
+        }
       }
-      const path = imagePathOf(row)
-      const image = path === null ? null : await context.images.find(path.path, path.field)
-      const content = format.content(row, image !== null)
-      yield {
-        kind: 'sample',
-        split: context.splitOf(row, path?.path ?? null),
-        source: sourceOf(row, path?.path ?? null),
-        image,
-        content,
-      }
+      const named = imageOfRow(row, file)
+      const image = named === null ? null : await named.find(context.images)
+      for (const content of format.contents(row, image))
+        yield {
+          kind: 'sample',
+          split: context.splitOf(row, named?.path ?? null),
+          source: sourceOf(row, named?.path || null),
+          image,
+          content,
+          ...tagsOf(row),
+        }
     } catch (thrown) {
       if (!(thrown instanceof RowFault)) throw thrown
       yield { kind: 'fault', file: context.name, line, field: thrown.field, expected: thrown.expected, found: thrown.found }
@@ -181,25 +216,49 @@ async function* readRows(
   }
 }
 
-/** The one image of a row: a path, a list of one, or a record with a path in it; null when the row has none. */
-function imagePathOf(row: Row): { path: string; field: string } | null {
-  const field = ['image', 'images', 'image_path'].find(
-    (each) => row[each] !== undefined && row[each] !== null && row[each] !== '',
-  )
-  if (field === undefined) return null
-  const value = row[field]
-  const one = Array.isArray(value) ? (value.length === 1 ? value[0] : value.length === 0 ? null : undefined) : value
-  if (one === null) return null
-  if (one === undefined) throw new RowFault(field, 'one image', value, `${(value as unknown[]).length} images`)
-  if (typeof one === 'string') return { path: one, field }
-  if (isRow(one) && typeof one['path'] === 'string') return { path: one['path'], field: `${field}.path` }
-  throw new RowFault(field, 'the path of an image', one)
+/** The row under our names, where a person has said which column is which. */
+function withColumns(row: Row, columns: ImportOptions['columns']): Row {
+  if (columns === undefined) return row
+  const out: Record<string, unknown> = { ...row }
+  for (const [ours, theirs] of Object.entries(columns)) {
+    if (!(theirs in row)) throw new RowFault(ours, `a column "${theirs}"`, undefined, `the columns ${Object.keys(row).join(', ')}`)
+    if (theirs !== ours) delete out[theirs]
+  }
+  for (const [ours, theirs] of Object.entries(columns)) out[ours] = row[theirs]
+  return out
+}
+
+function tagsOf(row: Row): { readonly tags?: readonly string[] } {
+  const { tags } = row
+  return Array.isArray(tags) && tags.length > 0 && tags.every((tag): tag is string => typeof tag === 'string') ? { tags } : {}
 }
 
 /** The source's own id; without one, the image: samples about one picture belong together. */
 function sourceOf(row: Row, imagePath: string | null): string | null {
   const id = row['id'] ?? row['question_id'] ?? row['idx']
   return typeof id === 'string' || typeof id === 'number' ? String(id) : imagePath
+}
+
+async function* readFactory(datasets: readonly FactoryDataset[], file: string, options: ImportOptions): AsyncGenerator<ImportEvent> {
+  const folder = dirname(file)
+  for (const dataset of datasets) {
+    const place = resolve(folder, dataset.file)
+    const isInside = !relative(folder, place).startsWith('..')
+    const found = isInside ? await stat(place).catch(() => null) : null
+    if (found?.isFile() !== true) {
+      yield {
+        kind: 'fault',
+        file: basename(file),
+        line: null,
+        field: `${dataset.name}.file_name`,
+        expected: `a data file inside ${folder}`,
+        found: isInside ? `no file ${dataset.file}` : dataset.file,
+      }
+      continue
+    }
+    // Images are named from where dataset_info.json lies.
+    yield* readFile(place, relative(folder, place).split(sep).join('/'), { ...options, imageRoot: options.imageRoot ?? folder }, dataset)
+  }
 }
 
 /** MMPR's meta.json: set name → { root, annotation }. */
@@ -249,7 +308,7 @@ function unknownFormat(file: string, value: unknown): LabError {
   return new LabError(
     'invalid-input',
     `${file}: expected rows with conversations (LLaVA), prompt or question with chosen and rejected (PIVOT, MMPR, TRL), ` +
-      'text as JSON (RLHF-V), ' +
+      'text as JSON (RLHF-V), rated completions (VLFeedback), ' +
       `question and answer, or images, annotations and categories (COCO); found the keys ${keys}`,
     { file },
   )
