@@ -5,8 +5,10 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { DoctorCheck, DoctorReport } from './domain/doctor-report.ts'
 import type { Runner } from './domain/job.ts'
+import { thumbnailPath } from './domain/data-check.ts'
 import { createCurationService } from './services/curation.ts'
 import { createDataCheckService } from './services/data-checks.ts'
+import { createDataExportService } from './services/data-exports.ts'
 import { createDataTaskService } from './services/data-tasks.ts'
 import { createDatasetService } from './services/datasets.ts'
 import { createEvaluationService } from './services/evaluations.ts'
@@ -63,6 +65,7 @@ export function composeLab(given: LabParts) {
   const datasets = createDatasetService(parts, tasks)
   const curation = createCurationService(parts)
   const checks = createDataCheckService(parts, tasks)
+  const dataExports = createDataExportService(parts, tasks)
   const presets = createPresetService(parts)
   const runs = createRunService(parts, datasets)
   const sightTest = createSightTestService(parts, datasets)
@@ -90,6 +93,7 @@ export function composeLab(given: LabParts) {
     tasks,
     curation,
     checks,
+    dataExports,
     presets,
     runs,
     sightTest,
@@ -105,6 +109,12 @@ export function composeLab(given: LabParts) {
     parity: createParityService(parts),
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,
+    /** Absolute path of an image; of its small copy where one is asked for and was made. null: no image of the project. */
+    imageFile(sha256: string, size: 'full' | 'thumbnail' = 'full'): string | null {
+      if (size === 'thumbnail' && checks.hasThumbnail(sha256)) return join(project, thumbnailPath(sha256))
+      const image = store.datasets.findImage(sha256)
+      return image && resolve(project, image.path)
+    },
     settings: store.settings,
     doctor: (): Promise<DoctorReport> =>
       given.diagnose({ folder: project, others: [checkSqlite(existsSync(project) ? project : undefined)] }),

@@ -1,7 +1,7 @@
 // Electron's entry: paths → compose → ipc → window. No logic. The app's `whenReady` is not awaited at the top level,
 // because Electron never becomes ready while the entry module is still loading.
 
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { app, BrowserWindow, dialog } from 'electron'
 import { composeLab, type Lab } from './compose.ts'
 import { toFailure } from './domain/errors.ts'
@@ -41,10 +41,7 @@ function boot(): void {
     }),
   })
   registerHandlers(createHandlers(lab, createDesktop()), isOurAddress(developmentUrl))
-  serveSchemes(join(here, '..', 'renderer'), (sha256) => {
-    const image = lab.findImage(sha256)
-    return image && resolve(lab.project, image.path)
-  })
+  serveSchemes(join(here, '..', 'renderer'), lab.imageFile)
   denyPermissions()
   installMenu()
   setTheme(lab.settings.get().theme)

@@ -43,7 +43,7 @@ const ROOMS: readonly Room[] = [
   { prefix: 'src-main/services/', may: ['src-main/domain/', 'src-main/store/', 'node:', 'zod'] },
   {
     prefix: 'src-main/ipc/',
-    may: ['src-main/domain/', 'src-main/services/', 'src-main/compose.ts', 'src-preload/contract/', 'zod'],
+    may: ['src-main/domain/', 'src-main/services/', 'src-main/compose.ts', 'src-preload/contract/', 'zod', 'node:'],
   },
   { prefix: 'src-main/ipc/register.ts', may: ['src-main/ipc/', 'src-preload/contract/', 'electron'] },
   { prefix: 'src-main/window/', may: ['src-main/domain/', 'electron', 'node:'] },

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { toFailure } from '../domain/errors.ts'
 import { addCheckpointCommands } from './commands/checkpoint.ts'
+import { addCurationCommands } from './commands/curate.ts'
 import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
@@ -34,6 +35,7 @@ export function createProgram(parts: CliParts): Command {
   addCheckpointCommands(program, parts)
   addDataCommands(program, parts)
   addLabelCommand(program, parts)
+  addCurationCommands(program, parts)
   addParityCommand(program, parts)
   addDoctorCommand(program, parts)
   everyCommand(program, (command) => command.exitOverride().configureOutput(program.configureOutput()))

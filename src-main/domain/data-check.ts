@@ -67,3 +67,6 @@ export const imageFactsSchema = z.strictObject({
   fault: z.string().nullable(),
 })
 export type ImageFacts = z.output<typeof imageFactsSchema>
+
+/** Where an image's small copy lies, relative to the project. */
+export const thumbnailPath = (sha256: string): string => `thumbnails/${sha256.slice(0, 2)}/${sha256}.jpg`

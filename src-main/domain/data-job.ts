@@ -3,6 +3,7 @@
 
 import { z } from 'zod'
 import type { ImageFacts } from './data-check.ts'
+import { EXPORT_FORMATS } from './data-export.ts'
 import { importOptionsSchema, type ImportedSample, type ImportEvent } from './import-event.ts'
 import { imageRefSchema, type ImageRef } from './sample.ts'
 
@@ -25,6 +26,25 @@ const previewImportJob = z.strictObject({
 
 /** Looks at each image once: hashes, brightness, faults; writes thumbnails of large ones into the project. */
 const examineImagesJob = z.strictObject({ kind: z.literal('examine-images'), project: z.string(), images: z.array(imageRefSchema) })
+
+/** Writes samples in a format. `samples` is a file with one { sample, tags } a line. */
+const exportDataJob = z.strictObject({
+  kind: z.literal('export-data'),
+  project: z.string(),
+  samples: z.string(),
+  count: z.int(),
+  name: z.string(),
+  format: z.enum(EXPORT_FORMATS),
+  images: z.enum(['copy', 'reference']),
+  /** Must not exist. */
+  folder: z.string(),
+})
+
+/** Packs the project into one tar; `database` is a consistent copy of its database. */
+const backupJob = z.strictObject({ kind: z.literal('backup'), project: z.string(), database: z.string(), file: z.string() })
+
+/** Unpacks a backup into a folder that does not exist, every file checked against its hash. */
+const restoreJob = z.strictObject({ kind: z.literal('restore'), file: z.string(), folder: z.string() })
 
 const compareSnapshotsJob = z.strictObject({
   kind: z.literal('compare-snapshots'),
@@ -57,6 +77,9 @@ export const dataJobSchema = z.discriminatedUnion('kind', [
   importJob,
   previewImportJob,
   examineImagesJob,
+  exportDataJob,
+  backupJob,
+  restoreJob,
   compareSnapshotsJob,
   mapFeaturesJob,
   featureNeighboursJob,

@@ -3,6 +3,7 @@
 
 import { z } from 'zod'
 import { DATA_CHECKS, dataCheckSettingsSchema } from './data-check.ts'
+import { EXPORT_FORMATS } from './data-export.ts'
 import { datasetRowSchema } from './dataset-view.ts'
 import { importOptionsSchema } from './import-event.ts'
 import { partProgressSchema, failureSchema } from './run-view.ts'
@@ -18,6 +19,8 @@ export const importRequestSchema = z.strictObject({
   /** 'copy' puts images into the project; 'reference' leaves them where they are. */
   images: z.enum(['copy', 'reference']).default('copy'),
   options: importOptionsSchema.prefault({}),
+  /** Looks at every image once the rows are in: thumbnails, perceptual hashes, damaged files. */
+  examine: z.boolean().default(false),
 })
 export type ImportRequest = z.input<typeof importRequestSchema>
 
@@ -26,6 +29,16 @@ export const checkRequestSchema = z.strictObject({
   check: z.enum(DATA_CHECKS),
   filter: sampleFilterSchema.prefault({}),
   settings: dataCheckSettingsSchema.prefault({}),
+})
+
+export const exportRequestSchema = z.strictObject({
+  kind: z.literal('export'),
+  filter: sampleFilterSchema,
+  format: z.enum(EXPORT_FORMATS),
+  /** 'copy' puts the images beside the data; 'reference' writes their absolute paths. */
+  images: z.enum(['copy', 'reference']).default('copy'),
+  /** Absolute; null: a folder of its own in the project's exports. */
+  folder: z.string().nullable().default(null),
 })
 
 export const mapRequestSchema = z.strictObject({
@@ -42,11 +55,13 @@ export const mapRequestSchema = z.strictObject({
 export const dataTaskRequestSchema = z.discriminatedUnion('kind', [
   importRequestSchema,
   checkRequestSchema,
+  exportRequestSchema,
   mapRequestSchema,
 ])
 export type DataTaskRequest = z.output<typeof dataTaskRequestSchema>
 export type DataTaskKind = DataTaskRequest['kind']
 export type CheckRequest = Extract<DataTaskRequest, { kind: 'check' }>
+export type ExportRequest = Extract<DataTaskRequest, { kind: 'export' }>
 export type MapRequest = Extract<DataTaskRequest, { kind: 'map' }>
 
 export const dataTaskResultSchema = z.discriminatedUnion('kind', [
@@ -60,6 +75,7 @@ export const dataTaskResultSchema = z.discriminatedUnion('kind', [
     faults: z.int(),
   }),
   z.strictObject({ kind: z.literal('check'), samples: z.int(), findings: z.int(), clusters: z.int() }),
+  z.strictObject({ kind: z.literal('export'), folder: z.string(), samples: z.int(), artifactId: z.string() }),
   z.strictObject({
     kind: z.literal('map'),
     images: z.int(),

@@ -1,8 +1,10 @@
 // One line an operation: the contract's questions to the services. What needs a desktop (dialogs, opening a file, the
 // theme) is passed in.
 
+import { join } from 'node:path'
 import { z } from 'zod'
 import type { Lab } from '../compose.ts'
+import { EXPORT_FORMAT_TABLE } from '../domain/data-export.ts'
 import { LabError } from '../domain/errors.ts'
 import { auditRequestSchema } from '../domain/labelling/pair-audit.ts'
 import { queueRequestSchema } from '../domain/labelling/queue.ts'
@@ -101,6 +103,15 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
         settings: { ...request.settings, checkpoint: runId === null ? null : lab.runs.newestCheckpoint(runId) },
       }),
     'checks.clusters': ({ taskId, after, limit }) => lab.checks.clusters(taskId, after, limit).map((each) => [...each]),
+    'exports.formats': ({ filter }) =>
+      lab.dataExports.formats(filter).map((format) => {
+        const { label, help } = EXPORT_FORMAT_TABLE[format]
+        return { format, label, help }
+      }),
+    'exports.start': ({ folder, ...request }) => {
+      if (folder !== null) assertChosen(folder)
+      return lab.dataExports.start({ ...request, folder: folder && join(folder, `pivot-lab-${request.format}-${Date.now()}`) })
+    },
     'maps.start': ({ runId, ...request }) => lab.checks.startMap({ ...request, checkpoint: lab.runs.newestCheckpoint(runId) }),
     'maps.points': ({ taskId }) => lab.checks.points(taskId),
 

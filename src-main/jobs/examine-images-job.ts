@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
-import type { ImageFacts } from '../domain/data-check.ts'
+import { thumbnailPath, type ImageFacts } from '../domain/data-check.ts'
 import type { DataJobOf } from '../domain/data-job.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
@@ -18,10 +18,6 @@ import { decodeImage, encodeThumbnail } from './images/codec.ts'
 /** Pixels of the longer side; an image up to half as large again is shown itself. */
 const THUMBNAIL_SIDE = 256
 const IMAGES_PER_MESSAGE = 64
-
-export function thumbnailPath(sha: string): string {
-  return join('thumbnails', sha.slice(0, 2), `${sha}.jpg`)
-}
 
 /** @throws LabError 'cancelled' between images */
 export async function* runExamineImagesJob(job: DataJobOf<'examine-images'>, signal: AbortSignalLike): AsyncGenerator<JobEvent> {

@@ -2,8 +2,10 @@
 
 import type { DataJob } from '../domain/data-job.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
+import { runBackupJob, runRestoreJob } from './backup-job.ts'
 import { runCompareSnapshotsJob } from './compare-snapshots-job.ts'
 import { runExamineImagesJob } from './examine-images-job.ts'
+import { runExportDataJob } from './export-data-job.ts'
 import { runImportJob, runPreviewImportJob } from './import-job.ts'
 
 /** @throws LabError 'cancelled' once `signal` is aborted, or the job's own fault */
@@ -15,6 +17,12 @@ export function runDataJob(job: DataJob, signal: AbortSignalLike): AsyncGenerato
       return runPreviewImportJob(job, signal)
     case 'examine-images':
       return runExamineImagesJob(job, signal)
+    case 'export-data':
+      return runExportDataJob(job, signal)
+    case 'backup':
+      return runBackupJob(job, signal)
+    case 'restore':
+      return runRestoreJob(job, signal)
     case 'compare-snapshots':
       return runCompareSnapshotsJob(job, signal)
     case 'map-features':

@@ -15,6 +15,7 @@ import type { ExaminedSample } from '../store/samples.ts'
 import { answerOf } from './answer-of.ts'
 import { answersOf } from './curation.ts'
 import type { DataTaskService, TaskWork } from './data-tasks.ts'
+import { examineImages } from './image-facts.ts'
 import type { Parts } from './parts.ts'
 
 type Examined = ExaminedSample & { readonly content: Content }
@@ -175,17 +176,7 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
     },
   }
 
-  /** What is known of images, looked at now where nobody has looked yet. `again`: files may have changed since. */
-  async function factsOf(images: readonly ImageRef[], work: TaskWork, again = false): Promise<ReadonlyMap<string, ImageFacts>> {
-    const known = store.findings.facts()
-    const unseen = again ? images : images.filter(({ sha256 }) => !known.has(sha256))
-    if (unseen.length > 0)
-      for await (const event of dataRunner({ kind: 'examine-images', project, images: [...unseen] }, work.signal)) {
-        if (event.kind === 'examined') store.findings.insertFacts(event.images)
-        if (event.kind === 'progress') work.progress('looking at images', event.done, event.of)
-      }
-    return store.findings.facts()
-  }
+  const factsOf = (images: readonly ImageRef[], work: TaskWork, again = false) => examineImages(parts, images, work, again)
 
   /** Features of the filter's images in a file, computed where they are missing. It waits its turn for the engine. */
   async function featuresOf(images: readonly ImageRef[], checkpoint: string, work: TaskWork): Promise<string> {
@@ -253,10 +244,6 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
         similarity: near.similarities[0]![rank]!,
         row: rowOf.get(image)!,
       }))
-    },
-    /** Looks at images that nobody has looked at yet, so that thumbnails are there. For the background. */
-    async makeThumbnails(filter: SampleFilter, signal: AbortSignal): Promise<void> {
-      await factsOf(store.samples.images(filter), { taskId: '', signal, progress: () => {} })
     },
     hasThumbnail: (sha256: string): boolean => store.findings.hasThumbnail(sha256),
   }

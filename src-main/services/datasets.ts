@@ -19,10 +19,12 @@ import { LabError } from '../domain/errors.ts'
 import { importPreviewSchema, type ImportFault, type ImportOptions, type ImportPreview } from '../domain/import-event.ts'
 import type { AbortSignalLike } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
+import { sampleFilterSchema } from '../domain/sample-query.ts'
 import type { ArtifactRow } from '../domain/run-view.ts'
 import { contentSchema, type DatasetKind, type ImageRef, type Sample } from '../domain/sample.ts'
 import { answerOf } from './answer-of.ts'
 import type { DataTaskService, TaskPlan, TaskWork } from './data-tasks.ts'
+import { examineImages } from './image-facts.ts'
 import type { Parts } from './parts.ts'
 
 export type DatasetService = ReturnType<typeof createDatasetService>
@@ -31,7 +33,8 @@ export type DatasetService = ReturnType<typeof createDatasetService>
 const MOST_PROBLEMS = 50
 const PREVIEW_ROWS = 10
 
-export function createDatasetService({ store, project, dataRunner, now, newId, announce }: Parts, tasks: DataTaskService) {
+export function createDatasetService(parts: Parts, tasks: DataTaskService) {
+  const { store, project, dataRunner, now, newId, announce } = parts
   type Request = ReturnType<typeof parsedRequest>
   const parsedRequest = (request: Omit<ImportRequest, 'kind'>) => parse(importRequestSchema, { kind: 'import', ...request }, 'invalid-input', 'import')
 
@@ -108,6 +111,9 @@ export function createDatasetService({ store, project, dataRunner, now, newId, a
       if (store.datasets.isChanged(id) || store.datasets.find(id)!.snapshot === null) await snapshot(id)
       announce({ name: 'dataset.changed', value: { datasetId: id } })
     }
+    if (request.examine)
+      for (const { id } of targets.values())
+        await examineImages(parts, store.samples.images(sampleFilterSchema.parse({ datasetId: id })), { signal, progress })
     const added = store.datasets.addedBy(taskId) + revived
     return {
       kind: 'import' as const,

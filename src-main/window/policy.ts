@@ -51,7 +51,7 @@ export async function fileOfAddress(root: string, address: string): Promise<stri
 
 /** The hash that a lab-image: address names, and nothing that could be a path. */
 export function hashOfAddress(address: string): string | null {
-  return /^lab-image:\/\/sha\/([0-9a-f]{64})\/?$/.exec(address)?.[1] ?? null
+  return /^lab-image:\/\/sha\/([0-9a-f]{64})\/?(?:\?thumbnail)?$/.exec(address)?.[1] ?? null
 }
 
 function parseUrl(address: string): URL | null {

@@ -12,15 +12,16 @@ export function declareSchemes(): void {
   ])
 }
 
-/** `imageFile` gives the absolute path of an image of the project, null when it is not one. */
-export function serveSchemes(pages: string, imageFile: (sha256: string) => string | null): void {
+/** `imageFile` gives the absolute path of an image of the project or of its small copy, null when it is not one. */
+export function serveSchemes(pages: string, imageFile: (sha256: string, size: 'full' | 'thumbnail') => string | null): void {
   protocol.handle('app', async ({ url }) => {
     const file = await fileOfAddress(pages, url)
     return file === null ? notFound() : respond(file, { 'content-security-policy': CONTENT_SECURITY_POLICY })
   })
   protocol.handle('lab-image', async ({ url }) => {
     const hash = hashOfAddress(url)
-    const file = hash === null ? null : imageFile(hash)
+    const size = new URL(url).searchParams.has('thumbnail') ? 'thumbnail' : 'full'
+    const file = hash === null ? null : imageFile(hash, size)
     // An image is its hash: it never changes. The window's canvases may read it.
     return file === null
       ? notFound()

@@ -6,9 +6,11 @@ import { z } from 'zod'
 import { exportSettingsSchema } from '../../src-main/domain/export.ts'
 import { curationChangeSchema, journalEntrySchema, selectionSchema, splitTableSchema } from '../../src-main/domain/curation.ts'
 import { findingRowSchema } from '../../src-main/domain/data-check.ts'
+import { formatChoiceSchema } from '../../src-main/domain/data-export.ts'
 import {
   checkRequestSchema,
   dataTaskRowSchema,
+  exportRequestSchema,
   importFaultRowSchema,
   importRequestSchema,
   mapRequestSchema,
@@ -159,6 +161,10 @@ export const operations = {
     input: z.strictObject({ taskId: z.string(), after: z.int().min(-1).default(-1), limit: z.int().min(1).max(200).default(50) }),
     output: z.array(z.array(findingRowSchema)),
   },
+  /** Formats that can hold every kind of sample that the filter finds. */
+  'exports.formats': { input: ofFilter, output: z.array(formatChoiceSchema) },
+  /** Writes into the project's exports, or into a new folder in the one that a dialog has given. */
+  'exports.start': { input: exportRequestSchema.omit({ kind: true }), output: ofTask },
   'maps.start': { input: mapRequestSchema.omit({ kind: true, checkpoint: true }).extend({ runId: z.string() }), output: ofTask },
   'maps.points': { input: ofTask, output: mapPointsSchema },
 

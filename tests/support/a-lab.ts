@@ -131,6 +131,9 @@ function eventsOf(job: Job): readonly JobEvent[] {
     case 'sight-test':
     case 'parity':
     case 'import':
+    case 'export-data':
+    case 'backup':
+    case 'restore':
       return [{ kind: 'progress', done: 1, of: 1 }]
   }
 }

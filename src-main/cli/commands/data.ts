@@ -3,10 +3,12 @@
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import type { DatasetRow, ImportSummary } from '../../domain/dataset-view.ts'
-import type { ImportOptions } from '../../domain/import-event.ts'
+import { importOptionsSchema, type ImportOptions } from '../../domain/import-event.ts'
 import { sightTestSchema, type SightTest } from '../../domain/job.ts'
 import { parse } from '../../domain/parse.ts'
+import { textOfContent } from '../../domain/sample-facts.ts'
 import { DATASET_KINDS, SPLITS, type DatasetKind, type Split } from '../../domain/sample.ts'
+import { describeFault } from '../../services/datasets.ts'
 import { createProgressView } from '../progress-view.ts'
 import { withLab, type CliParts, type GlobalOptions, type Session } from '../session.ts'
 import { collectSetting, withSettings } from '../settings-from-text.ts'
@@ -29,14 +31,18 @@ export function addDataCommands(program: Command, parts: CliParts): void {
 
   program
     .command('import <path>')
-    .description('Import a data set: LLaVA JSON, preference or question lines, COCO, or a folder of images per class')
+    .description('Import a data set: a JSON, JSONL, CSV, Parquet or tar file, or a folder; the format is recognised by its fields')
     .option('--name <name>', 'name in the project; default: after the file')
     .addOption(new Option('--kind <kind>', 'read only this kind').choices([...DATASET_KINDS]))
     .addOption(new Option('--split <split>', 'put every sample into this split').choices([...SPLITS]))
     .option('--images <folder>', 'folder that image paths are relative to; default: the folder of the file')
     .option('--reference', 'leave images where they are instead of copying them into the project')
+    .option('--column <ours=theirs>', 'which column of a table is which: image, question, answer, prompt, chosen, rejected, id, split, group, category (repeatable)', collectSetting)
+    .option('--examine', 'look at every image too: thumbnails, perceptual hashes, damaged files')
+    .option('--preview', 'show the format and the first ten rows, and write nothing')
     .action(async (path: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & ImportFlags>()
+      if (options.preview === true) return previewImport(parts, options, resolve(path))
       await withLab(parts, options, 'write', async (session) => {
         const { lab, terminal, signal } = session
         showTasks(session)
@@ -45,6 +51,7 @@ export function addDataCommands(program: Command, parts: CliParts): void {
           name: options.name ?? null,
           images: options.reference === true ? 'reference' : 'copy',
           options: importOptions(options),
+          examine: options.examine === true,
         } as const
         tellImport(terminal, await lab.datasets.import(request, signal))
       })
@@ -80,10 +87,30 @@ interface ImportFlags {
   readonly split?: Split
   readonly images?: string
   readonly reference?: boolean
+  readonly column?: readonly string[]
+  readonly examine?: boolean
+  readonly preview?: boolean
 }
 
-function importOptions({ kind, split, images }: ImportFlags): ImportOptions {
+async function previewImport(parts: CliParts, options: GlobalOptions & ImportFlags, path: string): Promise<void> {
+  await withLab(parts, options, 'none', async ({ lab, terminal, signal }) => {
+    const preview = await lab.datasets.previewImport(path, importOptions(options), signal)
+    terminal.json({ event: 'preview', ...preview })
+    for (const { file, format, kind } of preview.files) terminal.out(`${file || path}: ${kind}, read as ${format}`)
+    if (preview.columns.length > 0) terminal.out(`columns: ${preview.columns.join(', ')}`)
+    for (const { split, image, content } of preview.rows) {
+      const size = image === null ? 'no image' : `${image.format} ${image.width}×${image.height}`
+      terminal.out(`  ${split}  ${size}  ${textOfContent(content).replaceAll(/\s+/g, ' ').slice(0, 100)}`)
+    }
+    for (const fault of preview.faults) terminal.out(`  left out: ${describeFault(fault)}`)
+    terminal.out(preview.isWhole ? 'these are all rows' : 'more rows follow')
+  })
+}
+
+function importOptions({ kind, split, images, column }: ImportFlags): ImportOptions {
+  const columns = Object.fromEntries((column ?? []).map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]))
   return {
+    ...(column === undefined ? {} : { columns: parse(importOptionsSchema, { columns }, 'invalid-input', '--column').columns! }),
     ...(kind === undefined ? {} : { kind }),
     ...(split === undefined ? {} : { split }),
     ...(images === undefined ? {} : { imageRoot: resolve(images) }),

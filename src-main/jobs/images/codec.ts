@@ -1,5 +1,5 @@
-// Image files to 8-bit RGB and back, the lab's only door to image formats. PNG is our own (png.ts); JPEG, WebP, TIFF and
-// the first frame of a GIF go through libvips (wasm-vips), whose JPEG decoder is libjpeg-turbo's, as Pillow's is.
+// Image files to 8-bit RGB and back, the lab's only door to image formats. PNG and BMP are our own; JPEG, WebP, TIFF, AVIF
+// and the first frame of a GIF go through libvips (wasm-vips), whose JPEG decoder is libjpeg-turbo's, as Pillow's is.
 // As the reference processors do: alpha dropped and not composited, colour profiles ignored, EXIF orientation only on request.
 
 import { readFile } from 'node:fs/promises'
@@ -7,7 +7,8 @@ import { createRequire } from 'node:module'
 import { LabError } from '../../domain/errors.ts'
 import type { RawImage } from '../../engine/preprocess/raw-image.ts'
 import { readImageHeader } from './header.ts'
-import { decodePng } from './png.ts'
+import { decodeBmp } from './bmp.ts'
+import { decodePng, encodePng } from './png.ts'
 
 export { encodePng } from './png.ts'
 
@@ -22,7 +23,8 @@ export interface DecodeOptions {
 export async function decodeImage(bytes: Uint8Array, { name, orientation = 'ignore' }: DecodeOptions): Promise<RawImage> {
   const { format } = readImageHeader(bytes, name)
   if (format === 'png') return decodePng(bytes, name)
-  const vips = await openVips()
+  if (format === 'bmp') return decodeBmp(bytes, name)
+  const vips = await openVips(format === 'avif' ? 'avif' : 'ordinary')
   return decodeWithVips(vips, bytes, name, orientation)
 }
 
@@ -36,11 +38,12 @@ export async function readImage(file: string, orientation: 'ignore' | 'apply' = 
  * @throws LabError 'invalid-input' when the bytes are no whole image
  */
 export async function encodeThumbnail(bytes: Uint8Array, name: string, side: number): Promise<Uint8Array> {
-  readImageHeader(bytes, name)
-  const vips = await openVips()
+  const { format } = readImageHeader(bytes, name)
+  const source = format === 'bmp' ? encodePng(decodeBmp(bytes, name)) : bytes
+  const vips = await openVips(format === 'avif' ? 'avif' : 'ordinary')
   const owned: VipsImage[] = []
   try {
-    const small = vips.Image.thumbnailBuffer(bytes, side, { height: side, size: 'down' })
+    const small = vips.Image.thumbnailBuffer(source, side, { height: side, size: 'down' })
     owned.push(small)
     const flat = small.hasAlpha() ? small.flatten({ background: [255, 255, 255] }) : small
     if (flat !== small) owned.push(flat)
@@ -88,23 +91,27 @@ interface VipsImage {
   delete(): void
 }
 
-let opening: Promise<Vips> | null = null
+type VipsKind = 'ordinary' | 'avif'
+const opening = new Map<VipsKind, Promise<Vips>>()
 
 /** Opened at the first file that needs it: 100 ms, and memory that a run on PNG never pays. */
-function openVips(): Promise<Vips> {
-  opening ??= (async () => {
+function openVips(kind: VipsKind): Promise<Vips> {
+  const known = opening.get(kind)
+  if (known !== undefined) return known
+  const opened = (async () => {
     // The CommonJS build: the bundler leaves a required package alone, and its .wasm is found beside it.
     const load = createRequire(import.meta.url)('wasm-vips') as (options: Record<string, unknown>) => Promise<Vips>
-    // No dynamic libraries: HEIF, JPEG XL and SVG are not decoded. Nothing is printed: what goes wrong is thrown.
+    // Of the dynamic libraries AVIF's alone, and only where one is met: JPEG XL and SVG are not decoded. Nothing is printed: what goes wrong is thrown.
     const vips = await load({
-      dynamicLibraries: [],
+      dynamicLibraries: kind === 'avif' ? ['vips-heif.wasm'] : [],
       preRun: (module: { ENV: Record<string, string> }) => (module.ENV['VIPS_WARNING'] = '0'),
     })
     vips.concurrency(1)
     vips.Cache.max(0)
     return vips
   })()
-  return opening
+  opening.set(kind, opened)
+  return opened
 }
 
 function decodeWithVips(vips: Vips, bytes: Uint8Array, name: string, orientation: 'ignore' | 'apply'): RawImage {

@@ -3,9 +3,9 @@
 
 import { LabError } from '../../domain/errors.ts'
 
-export const IMAGE_FORMATS = ['png', 'jpeg', 'webp', 'gif', 'tiff'] as const
+export const IMAGE_FORMATS = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'bmp', 'avif'] as const
 export type ImageFormat = (typeof IMAGE_FORMATS)[number]
-export const IMAGE_EXTENSIONS = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff'] as const
+export const IMAGE_EXTENSIONS = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.bmp', '.avif'] as const
 
 export interface ImageHeader {
   readonly format: ImageFormat
@@ -27,7 +27,7 @@ export function readImageHeader(bytes: Uint8Array, name: string): ImageHeader {
   if (format === null)
     throw new LabError(
       'invalid-input',
-      `${name}: expected a PNG, JPEG, WebP, GIF or TIFF image, found ${describe(bytes)}; convert it to PNG`,
+      `${name}: expected a PNG, JPEG, WebP, GIF, TIFF, BMP or AVIF image, found ${describe(bytes)}; convert it to PNG`,
       {
         file: name,
       },
@@ -61,6 +61,8 @@ export function assertWholeImage(bytes: Uint8Array, format: ImageFormat, name: s
     gif: () => view.lastIndexOf(0x3b) > 0,
     webp: () => view.readUInt32LE(4) + 8 <= view.length,
     tiff: () => true,
+    bmp: () => true,
+    avif: () => true,
   }
   if (!isWhole[format]())
     throw new LabError(
@@ -78,6 +80,8 @@ function formatOf(bytes: Uint8Array): ImageFormat | null {
   if (starts(0xff, 0xd8, 0xff)) return 'jpeg'
   if (text(0, 'RIFF') && text(8, 'WEBP')) return 'webp'
   if (text(0, 'GIF87a') || text(0, 'GIF89a')) return 'gif'
+  if (starts(0x42, 0x4d) && bytes.length > 26) return 'bmp'
+  if (text(4, 'ftypavif') || text(4, 'ftypavis')) return 'avif'
   if (starts(0x49, 0x49, 0x2a, 0) || starts(0x4d, 0x4d, 0, 0x2a)) return 'tiff'
   return null
 }
@@ -112,6 +116,8 @@ const READERS: Readonly<Record<ImageFormat, (view: DataView) => Size>> = {
   jpeg: jpegSize,
   webp: webpSize,
   tiff: tiffSize,
+  bmp: (view) => ({ width: view.getInt32(18, true), height: Math.abs(view.getInt32(22, true)) }),
+  avif: avifSize,
 }
 
 /** Walks the segments to the first start-of-frame (SOF0–SOF15 without DHT, JPG, DAC). */
@@ -156,5 +162,17 @@ function tiffSize(view: DataView): Size {
     if (tag === 256) size.width = value
     if (tag === 257) size.height = value
   }
+  return size
+}
+
+/** The largest image spatial extents (box ispe) among the file's properties: tiles of a grid have smaller ones. */
+function avifSize(view: DataView): Size {
+  const bytes = Buffer.from(view.buffer, view.byteOffset, Math.min(view.byteLength, 1_000_000))
+  let size = { width: 0, height: 0 }
+  for (let at = bytes.indexOf('ispe', 0, 'latin1'); at >= 0; at = bytes.indexOf('ispe', at + 4, 'latin1')) {
+    const found = { width: view.getUint32(at + 8), height: view.getUint32(at + 12) }
+    if (found.width * found.height > size.width * size.height) size = found
+  }
+  if (size.width === 0) throw new RangeError('no spatial extents')
   return size
 }

@@ -87,7 +87,7 @@ function asFault(field: string, path: string, thrown: unknown): RowFault {
   // Image faults are already whole sentences: "a.png: expected …, found …".
   return new RowFault(
     field,
-    'a whole PNG, JPEG, WebP, GIF or TIFF image',
+    'a whole PNG, JPEG, WebP, GIF, TIFF, BMP or AVIF image',
     path,
     message.startsWith(`${path}: `) ? message : `${inWords(path)}: ${message}`,
   )

@@ -170,6 +170,8 @@ function fakeLab(scene: string): Handlers {
     'tasks.exportFaults': refuse,
     'checks.start': refuse,
     'checks.clusters': () => [],
+    'exports.formats': () => [],
+    'exports.start': refuse,
     'maps.start': refuse,
     'maps.points': refuse,
     'datasets.createSightTest': refuse,
