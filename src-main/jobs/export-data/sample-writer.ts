@@ -1,6 +1,7 @@
 // One writer a format: what a sample is in it. Beside the format's own fields stand the lab's (id, split, group, category,
 // region, tags), which other programs pass over and the lab reads back, so that nothing is lost on the way.
 
+import { mkdir, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { LabError } from '../../domain/errors.ts'
 import type { ExportFormat } from '../../domain/data-export.ts'
@@ -9,7 +10,6 @@ import type { ExportPlace } from '../export-data-job.ts'
 import { openArchiveWriter, openWebDatasetWriter } from './tar-writers.ts'
 import { openCocoWriter } from './coco-writer.ts'
 import { openParquetWriter } from './parquet-writer.ts'
-import { copyFile, mkdir } from 'node:fs/promises'
 
 export interface SampleWriter {
   write(sample: Sample, tags: readonly string[]): Promise<void>
@@ -251,7 +251,7 @@ async function openCsvWriter(place: ExportPlace): Promise<SampleWriter> {
 }
 
 /** <split>/<class>/<image>: an image that is one object of one class. */
-async function openClassFolderWriter({ folder, imageBytes: _, ...place }: ExportPlace): Promise<SampleWriter> {
+async function openClassFolderWriter({ folder, imageBytes }: ExportPlace): Promise<SampleWriter> {
   return {
     async write(sample) {
       const { image, content, split } = sample
@@ -266,8 +266,7 @@ async function openClassFolderWriter({ folder, imageBytes: _, ...place }: Export
       const name = category.replace(/[/\\:*?"<>|\p{C}]/gu, '_').replace(/^\.+|\.+$/g, '_')
       const target = join(folder, split, name)
       await mkdir(target, { recursive: true })
-      const from = await place.imagePath({ ...sample, image })
-      await copyFile(from!.startsWith('images/') ? join(folder, from!) : from!, join(target, `${image.sha256}${extname(image.path)}`))
+      await writeFile(join(target, `${image.sha256}${extname(image.path)}`), await imageBytes(image))
     },
     end: async () => {},
   }

@@ -62,7 +62,8 @@ export async function* readCoco(coco: CocoFile, { name, bytes, images, splitOf }
           yield fault(at + 1, thrown)
         }
       }
-      const source = row['id'] === undefined ? path : String(row['id'])
+      // The lab's own files say whose picture it is; others number them.
+      const source = typeof row['source'] === 'string' ? row['source'] : row['id'] === undefined ? path : String(row['id'])
       yield { kind: 'sample', split: splitOf(row, path), source, image, content: { kind: 'objects', objects } }
     } catch (thrown) {
       yield fault(i + 1, thrown)

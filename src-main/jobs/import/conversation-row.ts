@@ -28,6 +28,7 @@ export function conversationContent(row: Row, hasImage: boolean): ConversationCo
 function turnsOf(row: Row): Turn[] {
   if (row['conversations'] !== undefined) return messagesOf(row['conversations'], 'conversations')
   if (row['messages'] !== undefined) return messagesOf(row['messages'], 'messages')
+  if (row['instruction'] === undefined) throw new RowFault('conversations', 'an array of turns', undefined)
   const input = optionalTextOf(row, 'input')
   const instruction = textOf(row, 'instruction')
   return [

@@ -17,8 +17,8 @@ const ROLES: Readonly<Record<string, Turn['from']>> = {
 
 /** @throws RowFault unless `value` is a list of user and assistant messages */
 export function messagesOf(value: unknown, field: string): Turn[] {
-  // LLaMA-Factory gives an answer as one message without a list.
-  const list = isRow(value) ? [value] : value
+  // LLaMA-Factory gives an answer as one message without a list; tables hold lists as JSON text.
+  const list = isRow(value) ? [value] : typeof value === 'string' ? jsonOrItself(value) : value
   if (!Array.isArray(list)) throw new RowFault(field, 'a list of messages', value)
   return list.map((message: unknown, i): Turn => {
     const where = `${field}[${i}]`
@@ -29,6 +29,14 @@ export function messagesOf(value: unknown, field: string): Turn[] {
       throw new RowFault(`${where}.${speaker}`, 'user or assistant', isRow(message) ? message[speaker] : message)
     return { from, text: contentOf(message[said], `${where}.${said}`) }
   })
+}
+
+function jsonOrItself(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
 }
 
 /** An image part becomes a placeholder on a line of its own; text parts follow each other. */

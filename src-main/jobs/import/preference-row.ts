@@ -103,5 +103,6 @@ export function rlhfVContent(row: Row, hasImage: boolean): PreferenceContent {
     throw new RowFault('text', 'a JSON string with question, chosen and rejected', text)
   }
   if (!isRow(inner)) throw new RowFault('text', 'a JSON string with question, chosen and rejected', text)
-  return preferenceContent({ ...inner, group: null, category: null }, hasImage)
+  const { group, category, region } = row
+  return preferenceContent({ ...inner, group, category, region }, hasImage)
 }

@@ -229,8 +229,16 @@ function withColumns(row: Row, columns: ImportOptions['columns']): Row {
 }
 
 function tagsOf(row: Row): { readonly tags?: readonly string[] } {
-  const { tags } = row
+  const tags: unknown = typeof row['tags'] === 'string' && row['tags'].startsWith('[') ? jsonOrNull(row['tags']) : row['tags']
   return Array.isArray(tags) && tags.length > 0 && tags.every((tag): tag is string => typeof tag === 'string') ? { tags } : {}
+}
+
+function jsonOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }
 
 /** The source's own id; without one, the image: samples about one picture belong together. */

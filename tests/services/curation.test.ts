@@ -1,0 +1,271 @@
+// Samples under a filter: what is found is what is changed, every change can be taken back, and what was divided stays put.
+
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
+import type { Lab } from '../../src-main/compose.ts'
+import { curationChangeSchema, type CurationChange, type Selection } from '../../src-main/domain/curation.ts'
+import type { DataJob } from '../../src-main/domain/data-job.ts'
+import { pageRequestSchema, SAMPLE_SORTS, sampleFilterSchema, type Cursor, type SampleRow } from '../../src-main/domain/sample-query.ts'
+import { SPLITS } from '../../src-main/domain/sample.ts'
+import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
+import { encodePng } from '../../src-main/jobs/images/codec.ts'
+import { runDataJob } from '../../src-main/jobs/run-data-job.ts'
+import { searchWords } from '../../src-main/store/sample-filter.ts'
+import { aLab } from '../support/a-lab.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
+
+let lab: Lab
+let folder: string
+beforeEach(async () => {
+  folder = temporaryFolder()
+  lab = aLab(folder, { dataRunner: (job, signal) => runDataJob(job as DataJob, signal) }).lab
+  onTestFinished(() => lab.close())
+})
+
+/** Questions about a few pictures: n rows, image i % images, category i % 3, length growing. */
+async function importQuestions(name: string, rows: number, { images = 5, from = 0, split }: { images?: number; from?: number; split?: string } = {}) {
+  const source = temporaryFolder()
+  for (let i = 0; i < images; i++) {
+    const data = Uint8Array.from({ length: 24 * 20 * 3 }, (_, at) => (at * (i + 3) * 7 + i * 31) % 256)
+    writeFileSync(join(source, `${i}.png`), encodePng({ width: 24, height: 20, data }))
+  }
+  const lines = Array.from({ length: rows }, (_, i) =>
+    JSON.stringify({
+      id: `scene ${(i + from) % 7}`,
+      image: `${(i + from) % images}.png`,
+      question: `What is number ${i + from}?${' really'.repeat((i * 7) % 5)}`,
+      answer: String((i + from) % 4),
+      category: ['count', 'colour', 'shape'][(i + from) % 3],
+      ...(split === undefined ? {} : { split }),
+    }),
+  )
+  writeFileSync(join(source, 'rows.jsonl'), lines.join('\n'))
+  return lab.datasets.import({ path: join(source, 'rows.jsonl'), name })
+}
+
+const filter = (fields: object = {}) => sampleFilterSchema.parse(fields)
+const all = (fields: object = {}): Selection => ({ kind: 'filter', filter: filter(fields), except: [] })
+const change = (what: object): CurationChange => curationChangeSchema.parse(what)
+
+function pages(fields: object): SampleRow[] {
+  const rows: SampleRow[] = []
+  let after: Cursor | null = null
+  do {
+    const page = lab.curation.page(pageRequestSchema.parse({ ...fields, after }))
+    rows.push(...page.rows)
+    after = page.next
+  } while (after !== null)
+  return rows
+}
+
+describe('pages', () => {
+  it.each(SAMPLE_SORTS.flatMap((sort) => (['ascending', 'descending'] as const).map((direction) => [sort, direction] as const)))(
+    'by %s, %s, hold every sample once and in order, whatever the size of a page',
+    async (sort, direction) => {
+      await importQuestions('mine', 40)
+      const { id } = lab.datasets.named('mine')
+      const whole = pages({ filter: { datasetId: id }, sort, direction, limit: 1000 })
+      expect(new Set(whole.map(({ row }) => row)).size).toBe(40)
+      for (const limit of [1, 7, 40]) expect(pages({ filter: { datasetId: id }, sort, direction, limit })).toEqual(whole)
+      if (sort === 'textLength') {
+        const lengths = whole.map(({ textLength }) => textLength)
+        expect(lengths).toEqual(lengths.toSorted((a, b) => (direction === 'ascending' ? a - b : b - a)))
+      }
+    },
+  )
+
+  it('count and facets agree with what is listed', async () => {
+    await importQuestions('mine', 40)
+    for (const fields of [{}, { categories: ['count'] }, { text: 'number 1' }, { textLength: { from: 25 } }, { hasImage: false }]) {
+      const rows = pages({ filter: fields })
+      expect(lab.curation.count(filter(fields))).toBe(rows.length)
+      const facets = lab.curation.facets(filter(fields))
+      expect(facets.total).toBe(rows.length)
+      expect(facets.categories.reduce((sum, { count }) => sum + count, 0)).toBe(rows.flatMap(({ categories }) => categories).length)
+    }
+  })
+
+  it('text search finds words, beginnings of the last one, and no syntax of its own', async () => {
+    await importQuestions('mine', 12)
+    expect(lab.curation.count(filter({ text: 'number 1' }))).toBe(5) // numbers 1, 10 and 11, and the answers 1 of 5 and 9
+    expect(lab.curation.count(filter({ text: 'NUMBER 11 ' }))).toBe(1)
+    for (const hostile of ['"', 'a OR b', 'NEAR(', '*', "'; DROP TABLE samples; --", '-x', 'text:x', '('])
+      expect(() => lab.curation.count(filter({ text: hostile }))).not.toThrow()
+    expect(searchWords('a OR b')).toBe('"a" "OR" "b"*')
+  })
+})
+
+describe('changes', () => {
+  it('any sequence of them, taken back to the beginning and done again, gives every state once more', async () => {
+    await importQuestions('mine', 12)
+    const state = () => JSON.stringify(pages({ filter: { states: ['kept', 'excluded', 'deleted'] } }).map(({ id, split, state: of, tags }) => [id, split, of, tags]))
+    const changes = fc.oneof(
+      fc.record({ kind: fc.constantFrom('tag', 'untag'), tag: fc.constantFrom('odd', 'blurred') }),
+      fc.record({ kind: fc.constant('split'), split: fc.constantFrom(...SPLITS) }),
+      fc.record({ kind: fc.constant('state'), state: fc.constantFrom('kept', 'excluded', 'deleted') }),
+      fc.record({ kind: fc.constant('divide'), rule: fc.record({ seed: fc.nat(9), groupBy: fc.constantFrom('image', 'source', 'sample') }) }),
+    )
+    const where = fc.constantFrom({}, { categories: ['count'] }, { splits: ['train'] }, { tags: ['odd'] }, { states: ['excluded', 'kept'] })
+    fc.assert(
+      fc.property(fc.array(fc.tuple(where, changes), { minLength: 1, maxLength: 6 }), (steps) => {
+        const states = [state()]
+        for (const [fields, what] of steps) if (lab.curation.change(all(fields), change(what)) !== null) states.push(state())
+        for (const expected of states.slice(0, -1).toReversed()) {
+          expect(lab.curation.undo()).not.toBeNull()
+          expect(state()).toBe(expected)
+        }
+        for (const expected of states.slice(1)) {
+          expect(lab.curation.redo()).not.toBeNull()
+          expect(state()).toBe(expected)
+        }
+        for (let i = 1; i < states.length; i++) lab.curation.undo()
+      }),
+      { numRuns: 25, seed: 3 },
+    )
+  })
+
+  it('touch what is selected and nothing else, and say so when there is nothing to do', async () => {
+    await importQuestions('mine', 9)
+    const [first, second] = pages({})
+    expect(lab.curation.change({ kind: 'rows', rows: [first!.row] }, change({ kind: 'tag', tag: 'odd' }))).toMatchObject({ samples: 1 })
+    const rest: Selection = { kind: 'filter', filter: filter({}), except: [second!.row] }
+    expect(lab.curation.change(rest, change({ kind: 'tag', tag: 'odd' }))).toMatchObject({ samples: 7, label: 'tag “odd”' })
+    expect(lab.curation.change(rest, change({ kind: 'tag', tag: 'odd' }))).toBeNull()
+    expect(lab.curation.count(filter({ withoutTags: ['odd'] }))).toBe(1)
+  })
+
+  it('of split and state make another snapshot, and back again the same one', async () => {
+    const { datasets } = await importQuestions('mine', 9)
+    const before = datasets[0]!.snapshot
+    lab.curation.change(all({ categories: ['count'] }), change({ kind: 'state', state: 'excluded' }))
+    const after = await lab.datasets.snapshotOf('mine')
+    expect(after).not.toBe(before)
+    expect(lab.datasets.named('mine').samples.train).toBe(6)
+    expect(await lab.datasets.compareVersions(before!, after)).toMatchObject({ added: 0, removed: 3, moved: 0, same: 6 })
+    lab.curation.undo()
+    expect(await lab.datasets.snapshotOf('mine')).toBe(before)
+    expect(lab.datasets.versions(datasets[0]!.id).map(({ sha256 }) => sha256)).toEqual([before, after])
+  })
+
+  it('a deleted sample that is imported again comes back', async () => {
+    await importQuestions('mine', 9)
+    lab.curation.change(all({}), change({ kind: 'state', state: 'deleted' }))
+    expect(await importQuestions('mine', 9)).toMatchObject({ added: 9, unchanged: 0 })
+    expect(lab.curation.count(filter({}))).toBe(9)
+  })
+})
+
+describe('splits', () => {
+  it('keep groups together, are the same for the same seed, and stay where they are when data is added', async () => {
+    await importQuestions('mine', 60, { images: 30 })
+    const rule = splitRuleSchema.parse({ seed: 4, shares: { train: 0.5, validation: 0.25, test: 0.25 } })
+    lab.curation.change(all({}), change({ kind: 'divide', rule }))
+    const splits = () => new Map(pages({}).map(({ id, split, image }) => [id, [image!.sha256, split] as const]))
+    const before = splits()
+    expect(new Set([...before.values()].map(([, split]) => split)).size).toBe(3)
+    const ofImage = Map.groupBy(before.values(), ([image]) => image)
+    for (const members of ofImage.values()) expect(new Set(members.map(([, split]) => split)).size).toBe(1)
+    await importQuestions('mine', 60, { images: 45, from: 60 })
+    lab.curation.change(all({}), change({ kind: 'divide', rule }))
+    const after = splits()
+    expect(after.size).toBeGreaterThan(before.size)
+    for (const [id, [, split]] of before) expect(after.get(id)![1]).toBe(split)
+  })
+
+  it('previews what it does', async () => {
+    await importQuestions('mine', 30)
+    const rule = splitRuleSchema.parse({ groupBy: 'sample', stratify: true, shares: { train: 1, validation: 0, test: 1 } })
+    const table = lab.curation.previewSplits(all({}), rule)
+    expect(table.map(({ stratum }) => stratum)).toEqual(['colour', 'count', 'shape'])
+    lab.curation.change(all({}), change({ kind: 'divide', rule }))
+    for (const { stratum, counts } of table)
+      for (const split of SPLITS) expect(lab.curation.count(filter({ categories: [stratum], splits: [split] }))).toBe(counts[split])
+  })
+})
+
+describe('checks', () => {
+  async function found(check: 'exact-duplicates' | 'near-duplicates' | 'leakage' | 'images' | 'texts', settings = {}) {
+    const { taskId } = lab.checks.start({ check, filter: filter({}), settings: { maxDistance: 4, minSide: 16, minContrast: 2, checkpoint: null, minSimilarity: 0.98, neighbours: 10, ...settings } })
+    const { result } = await lab.tasks.ended(taskId)
+    return { taskId, result }
+  }
+
+  async function importRows(name: string, rows: readonly object[], pictures: Readonly<Record<string, Uint8Array>>) {
+    const source = temporaryFolder()
+    for (const [file, bytes] of Object.entries(pictures)) writeFileSync(join(source, file), bytes)
+    writeFileSync(join(source, 'rows.jsonl'), rows.map((row) => JSON.stringify(row)).join('\n'))
+    await lab.datasets.import({ path: join(source, 'rows.jsonl'), name })
+    return source
+  }
+  /** A picture of two slopes; `shift` moves its brightness a little. */
+  const slope = (shift: number, flip = false) =>
+    encodePng({ width: 64, height: 48, data: Uint8Array.from({ length: 64 * 48 * 3 }, (_, at) => {
+      const x = Math.floor(at / 3) % 64
+      const y = Math.floor(at / 3 / 64)
+      return Math.min(255, Math.max(0, Math.round(128 + (flip ? -1 : 1) * 100 * Math.sin(x / 7 + y / 11)) + shift))
+    }) })
+  const ask = (image: string, question = 'What?', more: object = {}) => ({ image, question, answer: 'that', ...more })
+
+  it('near duplicates are one cluster, the other picture is none, and the best can be kept alone', async () => {
+    await importRows('mine', [ask('a.png'), ask('b.png'), ask('c.png')], { 'a.png': slope(0), 'b.png': slope(2), 'c.png': slope(0, true) })
+    const { taskId, result } = await found('near-duplicates')
+    expect(result).toMatchObject({ kind: 'check', samples: 3, findings: 2, clusters: 1 })
+    expect(lab.checks.clusters(taskId, -1, 10)).toMatchObject([[{ isBest: true }, { isBest: false }]])
+    lab.curation.change(all({ finding: { taskId, which: 'others' } }), change({ kind: 'state', state: 'excluded' }))
+    expect(lab.curation.count(filter({}))).toBe(2)
+  })
+
+  it('the same pixels in another file and the same words are an exact duplicate, across datasets', async () => {
+    const [png, same] = [slope(0), Buffer.concat([slope(0), Buffer.from('trailing')])]
+    await importRows('one', [ask('a.png'), ask('a.png', 'Who?')], { 'a.png': png })
+    await importRows('two', [ask('b.png')], { 'b.png': same })
+    expect((await found('exact-duplicates')).result).toMatchObject({ findings: 2, clusters: 1 })
+  })
+
+  it('leakage: a picture, or one that looks like it, on both sides; the sample that is trained on stays', async () => {
+    await importRows('train', [ask('a.png', 'What?', { split: 'train' }), ask('c.png', 'What?', { split: 'train' })], { 'a.png': slope(0), 'c.png': slope(0, true) })
+    await importRows('test', [ask('b.png', 'Which?', { split: 'test' })], { 'b.png': slope(2) })
+    const { taskId, result } = await found('leakage')
+    expect(result).toMatchObject({ findings: 2, clusters: 1 })
+    expect(lab.checks.clusters(taskId, -1, 10)[0]!.map(({ isBest, detail }) => [isBest, detail.slice(0, 5)])).toEqual([
+      [true, 'train'],
+      [false, 'test '],
+    ])
+  })
+
+  it('image faults: tiny, one colour, changed since and gone', async () => {
+    const flat = encodePng({ width: 40, height: 40, data: new Uint8Array(4800).fill(9) })
+    const tiny = encodePng({ width: 8, height: 4, data: Uint8Array.from({ length: 96 }, (_, i) => (i * 37) % 256) })
+    const source = temporaryFolder()
+    for (const [name, bytes] of [['flat.png', flat], ['tiny.png', tiny], ['gone.png', slope(0)], ['fine.png', slope(0, true)]] as const)
+      writeFileSync(join(source, name), bytes)
+    writeFileSync(join(source, 'rows.jsonl'), ['flat', 'tiny', 'gone', 'fine'].map((name) => JSON.stringify(ask(`${name}.png`, name))).join('\n'))
+    await lab.datasets.import({ path: join(source, 'rows.jsonl'), name: 'mine', images: 'reference' })
+    writeFileSync(join(source, 'gone.png'), slope(50))
+    const { taskId } = await found('images')
+    const details = lab.checks.clusters(taskId, -1, 10).map(([one]) => one!.detail)
+    expect(details).toEqual([expect.stringContaining('one colour'), expect.stringContaining('tiny: 8 × 4'), expect.stringContaining('changed')])
+  })
+
+  it('texts: an answer without a word', async () => {
+    await importRows('mine', [ask('a.png'), { ...ask('a.png', 'Who?'), answer: '—' }], { 'a.png': slope(0) })
+    expect((await found('texts')).result).toMatchObject({ findings: 1 })
+  })
+})
+
+describe('the whole project', () => {
+  it('is the same after backup and restore, and in another folder', async () => {
+    await importQuestions('mine', 20)
+    lab.curation.change(all({ categories: ['count'] }), change({ kind: 'tag', tag: 'odd' }))
+    const away = temporaryFolder()
+    await lab.dataExports.backup(join(away, 'project.tar'))
+    await lab.dataExports.restore(join(away, 'project.tar'), join(away, 'elsewhere'))
+    const other = aLab(join(away, 'elsewhere')).lab
+    onTestFinished(() => other.close())
+    expect(other.curation.page(pageRequestSchema.parse({ limit: 100 }))).toEqual(lab.curation.page(pageRequestSchema.parse({ limit: 100 })))
+    expect(await other.datasets.snapshotOf('mine')).toBe(await lab.datasets.snapshotOf('mine'))
+    for (const { image } of other.curation.page(pageRequestSchema.parse({})).rows) expect(other.imageFile(image!.sha256)).toContain('elsewhere')
+  })
+})
