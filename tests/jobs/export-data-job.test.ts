@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EXPORT_FORMAT_TABLE, EXPORT_FORMATS, type ExportFormat } from '../../src-main/domain/data-export.ts'
 import type { ImportedSample } from '../../src-main/domain/import-event.ts'
-import { SPLITS, type Content, type DatasetKind, type ImageRef, type Sample } from '../../src-main/domain/sample.ts'
+import { SPLITS, type Content, type DatasetKind, type ImageRef, type Mask, type Sample } from '../../src-main/domain/sample.ts'
 import { runExportDataJob } from '../../src-main/jobs/export-data-job.ts'
 import { sha256 } from '../../src-main/jobs/files.ts'
 import { encodePng } from '../../src-main/jobs/images/codec.ts'
@@ -63,7 +63,7 @@ const contents: Readonly<Record<DatasetKind, (hasImage: boolean) => fc.Arbitrary
     })),
   objects: () =>
     fc
-      .array(fc.record({ category: fc.constantFrom('cat', 'dog', 'a "b"'), box, mask: fc.constantFrom(null, { size: [HEIGHT, WIDTH] as [number, number], counts: [5, 7, 12] }) }), {
+      .array(fc.record({ category: fc.constantFrom('cat', 'dog', 'a "b"'), box, mask: fc.constantFrom<Mask | null>(null, { size: [HEIGHT, WIDTH], counts: [5, 7, 12] }) }), {
         maxLength: 3,
       })
       .map((objects) => ({ kind: 'objects', objects })),
