@@ -3,6 +3,8 @@
 // description says by which, the form shows it there only, and a value that nothing would read is refused.
 
 import { z } from 'zod'
+import { LabError } from './errors.ts'
+import { parse } from './parse.ts'
 import type { DatasetKind } from './sample.ts'
 
 /** Losses of pairs against a reference, by TRL's names (DPOConfig.loss_type); `sft` is a part of a mix only. */
@@ -223,4 +225,33 @@ export function needsPairs(kind: ObjectiveKind): boolean {
 export function datasetKindsFor(kind: ObjectiveKind): readonly DatasetKind[] {
   if (needsPairs(kind)) return ['preferences']
   return kind === 'grpo' ? ['questions', 'conversations', 'preferences'] : ['conversations', 'preferences']
+}
+
+/** How an objective that is not plain SFT or DPO is called in a sentence; null for those two. */
+export function unusualName(config: ObjectiveConfig): string | null {
+  switch (config.kind) {
+    case 'dpo':
+      return config.lossType === 'sigmoid' ? null : `DPO with the loss ${config.lossType}`
+    case 'mpo':
+      return `MPO (${config.lossType.map((loss, i) => `${config.lossWeights[i]} ${loss}`).join(' + ')})`
+    case 'simpo':
+      return 'SimPO'
+    case 'sft':
+      return null
+    default:
+      return config.kind.toUpperCase()
+  }
+}
+
+/**
+ * The objective with its label smoothing set to an estimate of the share of swapped pairs (cDPO, robust DPO).
+ * @param share  0 to 1; at ½ the labels say nothing
+ * @throws LabError 'invalid-input' where no loss of the objective reads label smoothing, or the labels say nothing
+ */
+export function withLabelNoise(config: ObjectiveConfig, share: number): ObjectiveConfig {
+  if (!(share >= 0 && share < 0.5))
+    throw new LabError('invalid-input', `label noise: expected a share of swapped pairs from 0 to below 0.5, found ${share}; at 0.5 the labels say nothing`, { share })
+  if (!('labelSmoothing' in config))
+    throw new LabError('invalid-input', `label noise: ${config.kind} has no label smoothing; choose dpo with the loss robust or sigmoid`, { kind: config.kind })
+  return parse(objectiveSchema, { ...config, labelSmoothing: Math.min(share, 0.499) })
 }

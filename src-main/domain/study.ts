@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { LabError } from './errors.ts'
 import { evaluationSchema, EVALUATORS, type Evaluator } from './job.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
+import { PREFERENCE_OBJECTIVES } from './objective-config.ts'
 import { modelPartsSchema, trainingSchema, type Training } from './run-config.ts'
 
 export const ARMS = ['sft', 'dpo'] as const
@@ -99,12 +100,15 @@ export function studyParity(config: StudyConfig): readonly ParityRow[] {
 
 /**
  * @throws LabError 'conflict' when the arms differ in anything but objective and learning rate, naming every such setting;
- *   'invalid-input' when an arm does not have the objective of its name
+ *   'invalid-input' when the SFT arm has another objective, or the DPO arm one that does not learn from pairs
  */
 export function assertComparable(config: StudyConfig): void {
-  for (const arm of ARMS)
-    if (config.stages[arm].objective.kind !== arm)
-      throw new LabError('invalid-input', `stages.${arm}.objective.kind: expected "${arm}", got "${config.stages[arm].objective.kind}"`)
+  const allowed: Readonly<Record<Arm, readonly string[]>> = { sft: ['sft'], dpo: PREFERENCE_OBJECTIVES }
+  for (const arm of ARMS) {
+    const { kind } = config.stages[arm].objective
+    if (!allowed[arm].includes(kind))
+      throw new LabError('invalid-input', `stages.${arm}.objective.kind: expected ${allowed[arm].map((each) => `"${each}"`).join(' or ')}, got "${kind}"`)
+  }
   const offending = studyParity(config).filter((row) => row.verdict === 'must be equal')
   if (offending.length > 0)
     throw new LabError(

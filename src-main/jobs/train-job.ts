@@ -21,6 +21,7 @@ import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRu
 import { codeIdentity } from './compile/code-identity.ts'
 import { compileStep } from './compile/compile-step.ts'
 import { heldModel } from './held-model.ts'
+import { createPreferenceWatch } from './preference-watch.ts'
 import { cachedReference, computeReference, referenceKey } from './reference-log-probs.ts'
 import { DRAWN_ANSWERS_FILE, promptSamples, readDrawnAnswers, sampledBatches, type DrawnAnswers } from './sampled-batches.ts'
 import { createImageSource, readSnapshot } from './samples.ts'
@@ -142,6 +143,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
       await tidyRunFolder(job.folder, folder)
       return { kind: 'checkpoint', step: at, folder, sha256 }
     }
+    const watch = createPreferenceWatch(config)
     let announced: ExecutionMode | null = null
     let saved = stepsDone
     let at = stepsDone
@@ -155,6 +157,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
         }
         for (const message of warnings.splice(0)) yield { kind: 'log', level: 'warning', message }
         yield { kind: 'step', step: at, of: training.steps, metrics: event.metrics }
+        for (const message of watch(at, event.metrics)) yield { kind: 'log', level: 'warning', message }
         if (at % training.checkpointEverySteps === 0 || at === training.steps) {
           yield await save(at)
           saved = at

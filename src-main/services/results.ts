@@ -3,6 +3,7 @@
 
 import { LabError } from '../domain/errors.ts'
 import { EVALUATION_METRICS, metricNamed } from '../domain/metric.ts'
+import { unusualName } from '../domain/objective-config.ts'
 import { createRandom } from '../domain/random.ts'
 import { bootstrapMean, pairedBootstrap } from '../domain/statistics/bootstrap.ts'
 import { mean } from '../domain/statistics/description.ts'
@@ -50,6 +51,7 @@ export function createResultService({ store }: Pick<Parts, 'store'>) {
           seeds: study.config.seeds,
           isComplete: finished,
           isQuick: study.config.seeds.length < 3,
+          preferenceObjective: unusualName(study.config.stages.dpo.objective),
         },
         store.evaluations.resultsOfStudy(studyId),
         store.evaluations.itemsOfStudy(studyId),
@@ -87,6 +89,8 @@ export interface StudyFacts {
   readonly seeds: readonly number[]
   readonly isComplete: boolean
   readonly isQuick: boolean
+  /** What the DPO arm was trained with, where that is not DPO itself. */
+  readonly preferenceObjective: string | null
 }
 
 /** All numbers of a study from its rows: pure, so that it can be checked by hand. */
@@ -376,6 +380,7 @@ function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly 
   const won = (arm: 'sft' | 'dpo') => compared.filter(({ difference }) => difference!.winner === arm)
   const list = (of: readonly MetricResult[]) => of.map(({ label }) => label).join('; ')
   const lines: string[] = []
+  if (facts.preferenceObjective !== null) lines.push(`The arm called DPO was trained with ${facts.preferenceObjective}; read its name as that.`)
   if (!facts.isComplete) lines.push('The study has not finished: these numbers are what has been measured so far.')
   if (compared.length === 0) return [...lines, 'Nothing has been measured on both arms yet.']
   const [dpo, sft] = [won('dpo'), won('sft')]

@@ -12,6 +12,7 @@ import {
   type StudyConfig,
 } from '../../src-main/domain/study.ts'
 import { aStudyConfig } from '../support/builders.ts'
+import { objectiveSchema, PREFERENCE_OBJECTIVES } from '../../src-main/domain/objective-config.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { refusal } from '../support/refusal.ts'
 
@@ -37,6 +38,7 @@ const OTHERS: Readonly<Record<string, unknown>> = {
   adamBeta2: 0.9,
   adamEpsilon: 1e-4,
   maxGradientNorm: 2,
+  precision: 'bfloat16',
   maxLength: 99,
   seed: 5,
   checkpointEverySteps: 9,
@@ -58,7 +60,13 @@ const GROUPS = ['modules.visionEncoder.lora', 'modules.projector.lora', 'modules
 const MAY_DIFFER: Readonly<Record<string, unknown>> = {
   learningRate: 0.5,
   'objective.beta': 0.3,
+  'objective.lossType': 'ipo',
   'objective.labelSmoothing': 0.1,
+  'objective.fDivergenceType': 'js_divergence',
+  'objective.fAlphaDivergenceCoef': 0.7,
+  'objective.discopopTau': 0.1,
+  'objective.ldAlpha': 0.5,
+  'objective.rpoAlpha': 0.5,
   'modules.visionEncoder.learningRate': 0.2,
   'modules.projector.learningRate': 0.2,
   'modules.languageModel.learningRate': 0.2,
@@ -126,6 +134,13 @@ describe('parity', () => {
     const config = withDpo('steps', 7)
     const both = { ...config, stages: { ...config.stages, dpo: { ...config.stages.dpo, batchSize: 9 } } }
     expect(faultOf(() => assertComparable(both)).details['settings']).toEqual(['steps', 'batchSize'])
+  })
+
+  it('lets the DPO arm train with any objective of pairs, and with no other', () => {
+    const config = aStudyConfig()
+    const withObjective = (objective: unknown) => ({ ...config, stages: { ...config.stages, dpo: { ...config.stages.dpo, objective: objectiveSchema.parse(objective) } } })
+    for (const kind of PREFERENCE_OBJECTIVES) expect(() => assertComparable(withObjective({ kind })), kind).not.toThrow()
+    for (const kind of ['sft', 'text', 'caption-words', 'grpo']) expect(faultOf(() => assertComparable(withObjective({ kind }))).message).toContain('stages.dpo.objective.kind')
   })
 
   it('refuses an arm that has not the objective of its name', () => {

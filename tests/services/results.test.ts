@@ -10,6 +10,7 @@ const facts = (seeds: readonly number[]): StudyFacts => ({
   seeds,
   isComplete: true,
   isQuick: seeds.length < 3,
+  preferenceObjective: null,
 })
 const result = (encoder: ResultRow['encoder'], seed: number, metric: string, value: number, n = 10): ResultRow => ({
   encoder,
@@ -179,6 +180,12 @@ describe('Holm’s correction', () => {
 })
 
 describe('the verdict', () => {
+  it('says what the DPO arm was trained with, where that is not DPO itself', () => {
+    const said = (preferenceObjective: string | null) => summarise({ ...facts([0]), preferenceObjective }, [], []).verdict.join(' ')
+    expect(said('SimPO')).toContain('SimPO')
+    expect(said(null)).not.toContain('trained with')
+  })
+
   const clear = (sign: 1 | -1, metric = 'probe/linear') =>
     [0.2, 0.2002, 0.1998].flatMap((difference, seed) => [
       result('sft', seed, metric, 0.5),
