@@ -20,6 +20,7 @@ import { createPairHealthService } from './services/pair-health.ts'
 import { createParityService } from './services/parity.ts'
 import type { Announcement, Parts } from './services/parts.ts'
 import { createPresetService } from './services/presets.ts'
+import { createRecipeService } from './services/recipes.ts'
 import { createReportService } from './services/reports.ts'
 import { createResultService } from './services/results.ts'
 import { createRunService } from './services/runs.ts'
@@ -73,6 +74,7 @@ export function composeLab(given: LabParts) {
   const results = createResultService(parts)
   const reports = createReportService(parts, { runs, studies, results, presets })
   const evaluations = createEvaluationService(parts, datasets, runs)
+  const recipes = createRecipeService(parts, studies)
   const exports = createExportService(parts, { runs, results })
   const labelling = createLabellingService(parts)
   const labelQueues = createLabelQueueService(parts, { datasets, runs, labelling })
@@ -102,6 +104,7 @@ export function composeLab(given: LabParts) {
     reports,
     evaluations,
     exports,
+    recipes,
     labelling,
     labelQueues,
     labelExport,

@@ -3,8 +3,8 @@
 
 import { Command, CommanderError } from 'commander'
 import { toFailure } from '../domain/errors.ts'
-import { addCheckpointCommands } from './commands/checkpoint.ts'
 import { addCurationCommands } from './commands/curate.ts'
+import { addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.ts'
 import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
@@ -33,6 +33,7 @@ export function createProgram(parts: CliParts): Command {
   addStudyCommand(program, parts)
   addRunCommands(program, parts)
   addCheckpointCommands(program, parts)
+  addRecipeCommands(program, parts)
   addDataCommands(program, parts)
   addLabelCommand(program, parts)
   addCurationCommands(program, parts)

@@ -8,7 +8,7 @@ import { dataJobSchema, type DataJobEvent } from './data-job.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import type { ParityReport } from './parity.ts'
-import { runConfigSchema } from './run-config.ts'
+import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { imageRefSchema } from './sample.ts'
 
 /** Trains one model. Continues from the newest complete checkpoint in `folder` when there is one. */
@@ -83,6 +83,30 @@ const exportJob = z.strictObject({
   ...exportSettingsSchema.shape,
   /** From the run's record, for the model card; null: the checkpoint alone is known. */
   record: exportRecordSchema.nullable().default(null),
+})
+
+/** Writes a study's two arms as a folder for TRL and Accelerate. */
+const exportRecipeJob = z.strictObject({
+  kind: z.literal('export-recipe'),
+  project: z.string(),
+  folder: z.string(),
+  study: z.strictObject({ id: z.string(), name: z.string() }),
+  /** SHA-256 of the snapshot of preference pairs. */
+  snapshot: z.string(),
+  /** The model that both arms of a seed start from. */
+  seeds: z.array(z.strictObject({ seed: z.int().min(0), checkpoint: z.string() })).min(1),
+  arms: z.strictObject({ sft: trainingSchema, dpo: trainingSchema }),
+})
+
+/** Takes in a run that such a folder's script trained: its weights and its log. */
+const importRunJob = z.strictObject({
+  kind: z.literal('import-run'),
+  /** What the script wrote. */
+  source: z.string(),
+  /** Where the run's checkpoint goes. */
+  folder: z.string(),
+  /** What the study would have trained here. */
+  config: runConfigSchema,
 })
 
 /** Writes the built-in sight test to `folder` in ordinary formats (PNG, LLaVA JSON, preference JSONL, COCO). */
@@ -168,6 +192,8 @@ export const jobSchema = z.discriminatedUnion('kind', [
   trainJob,
   evaluateJob,
   exportJob,
+  exportRecipeJob,
+  importRunJob,
   sightTestJob,
   tokenizerJob,
   answersJob,
@@ -180,6 +206,8 @@ export type Job = z.output<typeof jobSchema>
 export type JobKind = Job['kind']
 export type TrainJob = Extract<Job, { kind: 'train' }>
 export type EvaluateJob = Extract<Job, { kind: 'evaluate' }>
+export type ExportRecipeJob = Extract<Job, { kind: 'export-recipe' }>
+export type ImportRunJob = Extract<Job, { kind: 'import-run' }>
 export type ExportJob = Extract<Job, { kind: 'export' }>
 export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
 export type ParityJob = Extract<Job, { kind: 'parity' }>

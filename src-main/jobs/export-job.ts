@@ -2,7 +2,7 @@
 // without the optimiser's moments. What was written is read back and compared before the folder gets its name: it appears
 // whole and proven, or not at all. Where nothing here can run what was written, the export says so.
 
-import { copyFile, readdir } from 'node:fs/promises'
+import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
@@ -72,7 +72,7 @@ function settingsOf({ part, format, dtype, projectorLayers }: ExportJob): Export
 /** Everything that is to be in the folder; the manifest last. */
 async function fill(folder: string, loaded: LoadedCheckpoint, job: ExportJob): Promise<Verification> {
   const settings = settingsOf(job)
-  const verification = await (job.part === 'multimodal-lm' ? fillModel(folder, loaded, job.dtype) : fillEncoder(folder, loaded, settings))
+  const verification = await (job.part === 'multimodal-lm' ? writeModelFolder(folder, loaded, job.dtype) : fillEncoder(folder, loaded, settings))
   await writeWhole(join(folder, 'README.md'), modelCard(loaded.checkpoint, settings, verification, job.record))
   const names = (await readdir(folder)).sort()
   const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await sha256OfFile(join(folder, name))] as const)))
@@ -146,8 +146,9 @@ function projectorWeights({ weights }: LoadedCheckpoint, layers: 0 | 1 | 2): Nam
 }
 
 /** The whole model; in float32 the file is copied, and stays the checkpoint that it was. */
-async function fillModel(folder: string, loaded: LoadedCheckpoint, dtype: ExportDtype): Promise<Verification> {
+export async function writeModelFolder(folder: string, loaded: LoadedCheckpoint, dtype: ExportDtype = 'float32'): Promise<Verification> {
   const from = (name: string) => join(loaded.folder, name)
+  await mkdir(folder, { recursive: true })
   for (const name of COMPANION_FILES) await copyFile(from(name), join(folder, name))
   if (dtype === 'float32') {
     for (const name of [WEIGHTS, 'config.json', 'lab.json']) {
@@ -230,18 +231,18 @@ async function compareFeatures(folder: string, { checkpoint, weights, preprocess
   return { by: 'reading it back', batches: [SAMPLE_IMAGES], difference, tolerance }
 }
 
-/** A folder is replaced only where it is empty or an earlier export. */
-async function refuseForeign(folder: string): Promise<void> {
+/** A folder is replaced only where it is empty or an earlier export, which the file `mark` shows. @throws LabError 'conflict' */
+export async function refuseForeign(folder: string, mark = MANIFEST): Promise<void> {
   const names = await readdir(folder).catch((thrown: NodeJS.ErrnoException): string[] => {
     if (thrown.code === 'ENOENT') return []
     if (thrown.code === 'ENOTDIR')
       throw new LabError('invalid-input', `${folder}: expected a folder, found a file or a path through one; choose another folder`, { folder }, thrown)
     throw thrown
   })
-  if (names.length > 0 && !names.includes(MANIFEST))
+  if (names.length > 0 && !names.includes(mark))
     throw new LabError(
       'conflict',
-      `${folder} holds ${names.length} files and is no earlier export (it has no ${MANIFEST}); choose a new or empty folder`,
+      `${folder} holds ${names.length} files and is no earlier export (it has no ${mark}); choose a new or empty folder`,
       { folder },
     )
 }

@@ -3,6 +3,8 @@
 import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
 import { runEvaluateJob } from './evaluate-job.ts'
 import { runExportJob } from './export-job.ts'
+import { runExportRecipeJob } from './export-recipe-job.ts'
+import { runImportRunJob } from './import-run-job.ts'
 import { runAnswersJob } from './labelling/answers-job.ts'
 import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runParityJob } from './parity-job.ts'
@@ -21,6 +23,10 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runEvaluateJob(job, signal)
     case 'export':
       return runExportJob(job, signal)
+    case 'export-recipe':
+      return runExportRecipeJob(job, signal)
+    case 'import-run':
+      return runImportRunJob(job, signal)
     case 'tokenizer':
       return runTokenizerJob(job, signal)
     case 'parity':

@@ -356,6 +356,11 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
       work(studyId)
       return { studyId }
     },
+    /** A study, and where the files of its jobs lie. @throws LabError 'not-found' */
+    placesOf(studyId: string): { readonly study: StoredStudy; readonly places: StudyPlaces } {
+      const study = found(studyId)
+      return { study, places: placesOf(study) }
+    },
     pause: (studyId: string): void => requestStop(studyId, 'pause'),
     cancel: (studyId: string): void => requestStop(studyId, 'cancel'),
     resume(studyId: string): void {

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { writeExports } from './exports.ts'
+import { takeIn, writeRecipe } from './recipe.ts'
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,10 +35,13 @@ interface Peer {
   readonly script: string
   /** Writes what the script reads. */
   prepare(folder: string): Promise<void>
+  /** Looks at what the script left. */
+  conclude?(folder: string): Promise<readonly PeerCheck[]>
 }
 
 const PEERS: readonly Peer[] = [
   { name: 'exports', packages: ['torch', 'transformers', 'safetensors', 'numpy'], script: 'load_exports.py', prepare: writeExports },
+  { name: 'recipe', packages: ['torch', 'transformers', 'trl', 'accelerate', 'datasets', 'PIL'], script: 'run_recipe.py', prepare: writeRecipe, conclude: takeIn },
 ]
 
 function missingPackages(packages: readonly string[]): readonly string[] | null {
@@ -66,8 +70,11 @@ for (const peer of PEERS) {
       maxBuffer: 1 << 26,
       env: { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1', CUDA_VISIBLE_DEVICES: '', TOKENIZERS_PARALLELISM: 'false' },
     })
-    for (const line of stdout.split('\n').filter((each) => each.startsWith('{'))) {
-      const { name, difference, tolerance, fault } = JSON.parse(line) as PeerCheck
+    const checks = stdout
+      .split('\n')
+      .filter((each) => each.startsWith('{"name"'))
+      .map((each) => JSON.parse(each) as PeerCheck)
+    for (const { name, difference, tolerance, fault } of [...checks, ...((await peer.conclude?.(folder)) ?? [])]) {
       const isRight = fault === null && (tolerance === null || (difference !== null && difference <= tolerance))
       if (isRight) passed += 1
       else failed += 1

@@ -52,6 +52,13 @@ function eventsOf(job: Job): readonly JobEvent[] {
         ]).flat(),
       ]
     }
+    case 'import-run': {
+      const step = job.config.training.steps
+      return [
+        { kind: 'step', step, of: step, metrics: { loss: 0.5, grad_norm: 1 } },
+        { kind: 'checkpoint', step, folder: `${job.folder}/step-${step}`, sha256: 'd'.repeat(64) },
+      ]
+    }
     case 'evaluate': {
       const isDpo = job.checkpoint.includes('dpo')
       const items = Array.from({ length: 6 }, (_, i): ItemResult => ({
@@ -127,6 +134,7 @@ function eventsOf(job: Job): readonly JobEvent[] {
         },
       ]
     case 'export':
+    case 'export-recipe':
     case 'tokenizer':
     case 'sight-test':
     case 'parity':

@@ -127,6 +127,31 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
     })
 }
 
+/** Both arms of a study, out to TRL and Accelerate and back. */
+export function addRecipeCommands(program: Command, parts: CliParts): void {
+  program
+    .command('export-recipe <study> <folder>')
+    .description('Write both arms of a study as a folder for TRL and Accelerate: script, base models, pairs, every number')
+    .action(async (studyId: string, folder: string, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals<GlobalOptions>(), 'write', async ({ lab, terminal, signal }) => {
+        const { path } = await lab.recipes.export(studyId, resolve(folder), signal, progressOfJob(terminal, 'writing the recipe'))
+        terminal.json({ event: 'recipe', path })
+        terminal.out(path)
+      })
+    })
+
+  program
+    .command('import-run <folder>')
+    .description('Take in what the script of a recipe trained: its checkpoint and its log become a run of the study')
+    .action(async (folder: string, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals<GlobalOptions>(), 'write', async ({ lab, terminal }) => {
+        const run = await lab.recipes.import(resolve(folder))
+        terminal.json({ event: 'imported', run })
+        terminal.out(`${run.id}  ${run.name}, ${run.step} steps`)
+      })
+    })
+}
+
 /** A run's id stays; anything else is a path from here. */
 function asModel(lab: { readonly runs: { list(): readonly { readonly id: string }[] } }, model: string): string {
   return lab.runs.list().some(({ id }) => id === model) ? model : resolve(model)

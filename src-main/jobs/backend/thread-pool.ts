@@ -2,11 +2,10 @@
 // run them. A kernel's arguments are a few words written into the memory; its tasks are taken by whoever is awake.
 // How work is cut into tasks never decides in which order numbers are added, so results do not depend on the thread count.
 
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { LabError } from '../../domain/errors.ts'
+import { resourceFolder } from '../resource-folder.ts'
 import type { SharedModule } from './shared-module.ts'
 import { webAssembly, type WasmMemory } from './web-assembly.ts'
 
@@ -61,7 +60,7 @@ try {
 /** @param threads  at least 1; how many threads compute, the calling one included */
 export async function openKernelPool(module: SharedModule, memory: WasmMemory, threads: number): Promise<KernelPool> {
   const fused = webAssembly.validate(FUSED_PROBE)
-  const code = Uint8Array.from(readFileSync(kernelFile(fused ? 'kernels-fma.wasm' : 'kernels.wasm')))
+  const code = Uint8Array.from(readFileSync(join(resourceFolder('kernels'), fused ? 'kernels-fma.wasm' : 'kernels.wasm')))
   const exports = new webAssembly.Instance(new webAssembly.Module(code), { env: { memory } }).exports as unknown as KernelExports
   const scratchBytes = exports.scratch_bytes()
 
@@ -115,20 +114,5 @@ function mayWait(): boolean {
     return true
   } catch {
     return false
-  }
-}
-
-/** From the sources as from the bundle: the first folder upwards that has resources/kernels. */
-function kernelFile(name: string): string {
-  const start = dirname(fileURLToPath(import.meta.url))
-  for (let folder = start; ; folder = dirname(folder)) {
-    const path = join(folder, 'resources', 'kernels', name)
-    if (existsSync(path)) return path
-    if (folder === dirname(folder))
-      throw new LabError(
-        'engine-missing',
-        `expected resources/kernels/${name} in a folder above ${start}, found none. Install the lab again.`,
-        { start },
-      )
   }
 }

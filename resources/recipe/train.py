@@ -1,0 +1,210 @@
+"""Trains one arm of the study that this folder was written from, with TRL and Accelerate.
+
+    python train.py --arm dpo --seed 0 --output out/dpo-0
+    accelerate launch --config_file accelerate/fsdp.yaml train.py --arm sft --seed 0 --output out/sft-0
+
+recipe.json has every number. The effective batch, the order of the pairs, the tokens, the learning rate of each module and
+the clipping are those of the study, however many devices share the work. What comes out (a Hugging Face folder with
+trainer_state.json and run.json) goes back into the lab with `lab import-run`.
+"""
+
+import argparse
+import json
+import math
+import os
+from pathlib import Path
+
+import torch
+from datasets import Dataset
+from PIL import Image
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
+
+HERE = Path(__file__).resolve().parent
+MODULES = {"visionEncoder": "vision_tower", "projector": "multi_modal_projector"}
+
+
+def module_of(name):
+    """The part of the model that a parameter belongs to."""
+    return next((module for module, word in MODULES.items() if word in name), "languageModel")
+
+
+def decays(name):
+    """Weight decay on everything but biases and norms."""
+    return not name.endswith("bias") and "norm" not in name
+
+
+def training_rows(seed):
+    """The pairs in the order in which the study meets them, one row for each time that one is met."""
+    with open(HERE / "data" / "preferences.jsonl", encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    order = json.loads((HERE / "data" / f"order-seed-{seed}.json").read_text())
+    fields = ("images", "prompt_ids", "chosen_ids", "rejected_ids")
+    # TRL takes a column "images" for its own processing, which would tokenise anew.
+    pairs = Dataset.from_list([{("pictures" if field == "images" else field): row[field] for field in fields} for row in rows])
+    return pairs.select(order)
+
+
+class Collator:
+    """Tokens that the lab made, padded on the right, and images as its preprocessing says."""
+
+    def __init__(self, tokenizer, processor, arm):
+        self.pad, self.processor, self.arm = tokenizer.pad_token_id, processor, arm
+
+    def __call__(self, examples):
+        answers = ["chosen_ids"] if self.arm == "sft" else ["chosen_ids", "rejected_ids"]
+        rows = [(example["prompt_ids"], example[answer]) for answer in answers for example in examples]
+        longest = max(len(prompt) + len(answer) for prompt, answer in rows)
+        padded = lambda values, filler: values + [filler] * (longest - len(values))
+        batch = {
+            "input_ids": torch.tensor([padded(prompt + answer, self.pad) for prompt, answer in rows]),
+            "attention_mask": torch.tensor([padded([1] * (len(prompt) + len(answer)), 0) for prompt, answer in rows]),
+        }
+        if self.arm == "sft":
+            batch["labels"] = torch.tensor([padded([-100] * len(prompt) + answer, -100) for prompt, answer in rows])
+        else:
+            batch["completion_mask"] = torch.tensor([padded([0] * len(prompt) + [1] * len(answer), 0) for prompt, answer in rows])
+        pictures = [picture for _ in answers for example in examples for picture in example["pictures"]]
+        if pictures:
+            images = [Image.open(HERE / "data" / picture).convert("RGB") for picture in pictures]
+            batch["pixel_values"] = self.processor(images=images, return_tensors="pt")["pixel_values"]
+        return batch
+
+
+class Recipe:
+    """What the lab does and TRL leaves open: the order is given, and each module has its own learning rate."""
+
+    training = None
+
+    def _get_train_sampler(self, *args, **kwargs):
+        return torch.utils.data.SequentialSampler(self.train_dataset)
+
+    def _prepare_dataset(self, dataset, *args, **kwargs):
+        return dataset
+
+    def create_optimizer(self, *args, **kwargs):
+        if self.optimizer is None:
+            groups = {}
+            for name, parameter in self.model.named_parameters():
+                if not parameter.requires_grad:
+                    continue
+                own = self.training["modules"][module_of(name)]["learningRate"]
+                key = (self.training["learningRate"] if own is None else own, self.training["weightDecay"] if decays(name) else 0.0)
+                groups.setdefault(key, []).append(parameter)
+            # The trainer logs the first group's rate; the lab logs the highest.
+            ordered = sorted(groups.items(), key=lambda group: -group[0][0])
+            self.optimizer = torch.optim.AdamW(
+                [{"params": parameters, "lr": rate, "weight_decay": decay} for (rate, decay), parameters in ordered],
+                betas=(self.training["adamBeta1"], self.training["adamBeta2"]),
+                eps=self.training["adamEpsilon"],
+            )
+        return self.optimizer
+
+
+class SftRecipe(Recipe, SFTTrainer):
+    pass
+
+
+class DpoRecipe(Recipe, DPOTrainer):
+    pass
+
+
+def arguments(training, output, seed, per_device):
+    """Hyper-parameters that both trainers share, for any number of devices."""
+    effective = training["batchSize"] * training["gradientAccumulation"]
+    devices = int(os.environ.get("WORLD_SIZE", "1"))
+    per_device = per_device or min(training["batchSize"], max(1, effective // devices))
+    if effective % (per_device * devices):
+        raise SystemExit(
+            f"--per-device {per_device}: the study's effective batch of {effective} pairs must be a multiple of "
+            f"{per_device} x {devices} devices; choose another number"
+        )
+    return dict(
+        output_dir=str(output),
+        per_device_train_batch_size=per_device,
+        gradient_accumulation_steps=effective // (per_device * devices),
+        max_steps=training["steps"],
+        learning_rate=training["learningRate"],
+        lr_scheduler_type={"cosine": "cosine", "constant": "constant_with_warmup"}[training["schedule"]],
+        warmup_steps=math.ceil(training["warmupRatio"] * training["steps"]),
+        weight_decay=training["weightDecay"],
+        adam_beta1=training["adamBeta1"],
+        adam_beta2=training["adamBeta2"],
+        adam_epsilon=training["adamEpsilon"],
+        max_grad_norm=training["maxGradientNorm"],
+        gradient_checkpointing=any(module["gradientCheckpointing"] for module in training["modules"].values()),
+        bf16=training["precision"] == "bfloat16",
+        max_length=None,
+        seed=seed,
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="no",
+        remove_unused_columns=False,
+        report_to=[],
+        dataloader_drop_last=False,
+    )
+
+
+def dpo_settings(objective):
+    """The study's objective in the words of TRL's DPOConfig."""
+    losses, weights = [objective["lossType"]], [1.0]
+    if objective["rpoAlpha"] > 0:
+        losses, weights = [*losses, "sft"], [1.0, objective["rpoAlpha"]]
+    return dict(
+        beta=objective["beta"],
+        loss_type=losses,
+        loss_weights=weights,
+        label_smoothing=objective["labelSmoothing"],
+        f_divergence_type=objective["fDivergenceType"],
+        f_alpha_divergence_coef=objective["fAlphaDivergenceCoef"],
+        discopop_tau=objective["discopopTau"],
+        ld_alpha=None if objective["ldAlpha"] == 1 else objective["ldAlpha"],
+    )
+
+
+def build(arm, seed, output, per_device=None):
+    """The trainer of one arm, ready to train."""
+    recipe = json.loads((HERE / "recipe.json").read_text())
+    training = recipe["arms"][arm]
+    base = str(HERE / "model" / f"seed-{seed}")
+    tokenizer = AutoTokenizer.from_pretrained(base)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    # Pillow's resampling, as the lab's: the tensor backend of the same name differs in the third digit.
+    processor = AutoImageProcessor.from_pretrained(base, backend="pil")
+    model = AutoModelForImageTextToText.from_pretrained(base, dtype=torch.float32)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(training["modules"][module_of(name)]["train"])
+    shared = dict(
+        model=model,
+        train_dataset=training_rows(seed),
+        processing_class=tokenizer,
+        data_collator=Collator(tokenizer, processor, arm),
+    )
+    settings = arguments(training, output, seed, per_device)
+    if arm == "sft":
+        trainer = SftRecipe(args=SFTConfig(**settings, loss_type="nll", dataset_kwargs={"skip_prepare_dataset": True}), **shared)
+    else:
+        trainer = DpoRecipe(args=DPOConfig(**settings, **dpo_settings(training["objective"])), **shared)
+    trainer.training = training
+    return recipe, trainer
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--arm", choices=["sft", "dpo"], required=True)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--per-device", type=int, help="pairs a device takes at a time; accumulation makes up the rest")
+    options = parser.parse_args()
+    recipe, trainer = build(options.arm, options.seed, options.output, options.per_device)
+    trainer.train()
+    trainer.save_model(str(options.output))
+    trainer.save_state()
+    if trainer.is_world_process_zero():
+        about = {"formatVersion": 1, "study": recipe["study"]["id"], "arm": options.arm, "seed": options.seed}
+        (options.output / "run.json").write_text(json.dumps(about, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+// A study as a folder that runs on distributed tooling (TRL and Accelerate), and what comes back from there. Both sides of the
+// way out and in are declared here: what recipe.json holds, and what the script leaves beside its checkpoint.
+
+import { z } from 'zod'
+import { LabError } from './errors.ts'
+import { MODULES } from './model-spec.ts'
+import { trainingSchema, type Training } from './run-config.ts'
+import { ARMS } from './study.ts'
+
+/** recipe.json: every number that the script uses. */
+export const recipeSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  study: z.strictObject({ id: z.string(), name: z.string() }),
+  /** SHA-256 of the snapshot of preference pairs. */
+  snapshot: z.string(),
+  seeds: z.array(z.strictObject({ seed: z.int().min(0), /** SHA-256 of the base model's weights. */ model: z.string() })).min(1),
+  arms: z.strictObject({ sft: trainingSchema, dpo: trainingSchema }),
+  /** Pairs in the file, and those left out because they are longer than maxLength. */
+  pairs: z.int().min(1),
+  tooLong: z.int().min(0),
+})
+export type Recipe = z.output<typeof recipeSchema>
+
+/** run.json, which the script writes beside the checkpoint. */
+export const recipeRunSchema = z.strictObject({
+  formatVersion: z.literal(1),
+  study: z.string(),
+  arm: z.enum(ARMS),
+  seed: z.int().min(0),
+})
+export type RecipeRun = z.output<typeof recipeRunSchema>
+
+/** trainer_state.json of transformers: as much of it as a run's record needs. */
+export const trainerStateSchema = z.looseObject({
+  global_step: z.int().min(1),
+  log_history: z.array(z.looseObject({ step: z.int().min(0) })),
+})
+
+/** @throws LabError 'invalid-input' naming a setting that the script does not carry over */
+export function assertCarriedOver(arm: string, training: Training): void {
+  const { objective } = training
+  if (objective.kind === 'dpo' && objective.lossType === 'sigmoid' && objective.labelSmoothing > 0)
+    throw new LabError(
+      'invalid-input',
+      `stages.${arm}.objective.labelSmoothing: TRL's loss "sigmoid" does not read it, found ${objective.labelSmoothing}; choose 0, or the loss robust, or train here`,
+      { arm },
+    )
+  for (const module of MODULES) {
+    const settings = training.modules[module]
+    const fault = (setting: string, found: string) =>
+      new LabError(
+        'invalid-input',
+        `stages.${arm}.modules.${module}.${setting}: the recipe trains modules whole or not at all, found ${found}; leave it out, or train here`,
+        { arm, module },
+      )
+    if (settings.lora !== null) throw fault('lora', `rank ${settings.lora.rank}`)
+    for (const bound of ['firstBlock', 'lastBlock'] as const)
+      if ('firstBlock' in settings && settings[bound] !== null && settings[bound] !== undefined) throw fault(bound, String(settings[bound]))
+  }
+}

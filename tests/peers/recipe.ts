@@ -1,0 +1,84 @@
+// A tiny study's recipe, and the lab's own training of both arms, for run_recipe.py; then what came back, taken in again.
+
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { jobSchema, type Job, type JobEvent } from '../../src-main/domain/job.ts'
+import { trainingSchema, type Training } from '../../src-main/domain/run-config.ts'
+import { ARMS, type Arm } from '../../src-main/domain/study.ts'
+import { newestCheckpoint, readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
+import { runJob } from '../../src-main/jobs/run-job.ts'
+import { tinyProject } from '../jobs/evaluate/tiny-project.ts'
+import type { PeerCheck } from './peers.ts'
+
+const SEED = 3
+
+/** No setting at its default: one that is lost on the way shows. */
+const SHARED = {
+  steps: 10,
+  batchSize: 3,
+  gradientAccumulation: 2,
+  schedule: 'cosine',
+  warmupRatio: 0.2,
+  weightDecay: 0.05,
+  adamBeta1: 0.85,
+  adamBeta2: 0.95,
+  adamEpsilon: 1e-7,
+  maxGradientNorm: 0.7,
+  seed: SEED,
+  modules: { visionEncoder: { learningRate: 3e-4 }, projector: { learningRate: 2e-3 }, languageModel: {} },
+}
+const TRAININGS: Readonly<Record<Arm, Training>> = {
+  sft: trainingSchema.parse({ ...SHARED, objective: { kind: 'sft' }, learningRate: 1e-3 }),
+  dpo: trainingSchema.parse({ ...SHARED, objective: { kind: 'dpo', lossType: 'robust', beta: 0.3, labelSmoothing: 0.1, rpoAlpha: 0.2 }, learningRate: 5e-4 }),
+}
+
+async function run(fields: object): Promise<readonly JobEvent[]> {
+  const events: JobEvent[] = []
+  for await (const event of runJob(jobSchema.parse(fields) as Job, { aborted: false })) events.push(event)
+  return events
+}
+
+const runConfig = (arm: Arm, snapshot: string, checkpoint: string) => ({ training: TRAININGS[arm], snapshot, start: { kind: 'checkpoint', folder: checkpoint } })
+
+export async function writeRecipe(folder: string): Promise<void> {
+  const tiny = tinyProject(join(folder, 'project'), { train: 20, validation: 0, test: 1 })
+  const checkpoint = await tiny.checkpoint(5)
+  const snapshot = tiny.snapshots.preferences
+  const study = { id: 'study', name: 'Tiny study' }
+  await run({ kind: 'export-recipe', project: tiny.project, folder: join(folder, 'recipe'), study, snapshot, seeds: [{ seed: SEED, checkpoint }], arms: TRAININGS })
+  const arms: Record<string, unknown> = {}
+  for (const arm of ARMS) {
+    const runFolder = join(folder, `lab-${arm}`)
+    const events = await run({ kind: 'train', project: tiny.project, folder: runFolder, config: runConfig(arm, snapshot, checkpoint), execution: 'eager' })
+    arms[arm] = { steps: events.flatMap((event) => (event.kind === 'step' ? [event.metrics] : [])) }
+  }
+  writeFileSync(join(folder, 'lab.json'), JSON.stringify({ seed: SEED, checkpoint, snapshot, arms }))
+}
+
+/** What the script left becomes a run of the lab, whose weights are compared with those that the lab trained. */
+export async function takeIn(folder: string): Promise<readonly PeerCheck[]> {
+  const { checkpoint, snapshot } = JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8')) as { checkpoint: string; snapshot: string }
+  const checks: PeerCheck[] = []
+  for (const arm of ARMS) {
+    const target = join(folder, `imported-${arm}`)
+    const events = await run({ kind: 'import-run', source: join(folder, 'out', arm), folder: target, config: runConfig(arm, snapshot, checkpoint) })
+    const steps = events.filter(({ kind }) => kind === 'step').length
+    checks.push({ name: `${arm}: steps taken in`, difference: Math.abs(steps - SHARED.steps), tolerance: 0, fault: null })
+    const [own, theirs] = [await readCheckpoint((await newestCheckpoint(join(folder, `lab-${arm}`)))!), await readCheckpoint((await newestCheckpoint(target))!)]
+    const start = await readCheckpoint(checkpoint)
+    for (const module of ['visionEncoder', 'projector', 'languageModel'] as const) {
+      let [apart, moved] = [0, 0]
+      for (const [name, { values }] of Object.entries(own.weights[module])) {
+        // What feeds nothing is decayed here and left alone there.
+        if (module === 'visionEncoder' && /layers\.2\.|post_layernorm/.test(name)) continue
+        const [other, first] = [theirs.weights[module][name]!.values, start.weights[module][name]!.values]
+        values.forEach((value, i) => {
+          apart += (value - other[i]!) ** 2
+          moved += (value - first[i]!) ** 2
+        })
+      }
+      checks.push({ name: `${arm}: ${module}, by how far it moved`, difference: Math.sqrt(apart / moved), tolerance: 1e-3, fault: null })
+    }
+  }
+  return checks
+}
