@@ -1,11 +1,12 @@
 // The health of a set of preference pairs: what its texts say by themselves, and the audit of whether its margins need the
 // image, which a model computes in its turn.
 
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LabError } from '../domain/errors.ts'
 import type { PairScoresJob } from '../domain/job.ts'
 import { IMAGE_CONDITIONS, imageUse, teachesLanguageOnly } from '../domain/labelling/image-use.ts'
 import type { AuditRequest, AuditRow, AuditView } from '../domain/labelling/pair-audit.ts'
-import { pairHealth, questionKey, type PairHealth } from '../domain/labelling/pair-health.ts'
+import { examinePairs, questionKey, type PairHealth } from '../domain/labelling/pair-health.ts'
 import { createRandom } from '../domain/random.ts'
 import type { SampleOf } from '../domain/sample.ts'
 import type { DatasetService } from './datasets.ts'
@@ -15,6 +16,7 @@ import { timeLeftOfPart } from './time-left.ts'
 import { createStopRequest, endingOf, type StopRequest } from './stop-request.ts'
 
 const BATCH_SIZE = 16
+const PAIRS_A_TURN = 200
 
 export type PairHealthService = ReturnType<typeof createPairHealthService>
 
@@ -66,11 +68,15 @@ export function createPairHealthService(parts: Parts, datasets: DatasetService, 
   }
 
   return {
-    health: (dataset: string): PairHealth =>
-      pairHealth(
-        pairsOf(dataset).map(({ id, image, content }) => ({ id, imageSha256: image?.sha256 ?? null, content })),
-        knownAnswers(),
-      ),
+    async health(dataset: string): Promise<PairHealth> {
+      const examination = examinePairs(knownAnswers())
+      for (const [i, { id, image, content }] of pairsOf(dataset).entries()) {
+        examination.add({ id, imageSha256: image?.sha256 ?? null, content })
+        // Whoever is judging meanwhile must not wait for this.
+        if (i % PAIRS_A_TURN === PAIRS_A_TURN - 1) await nextTurn()
+      }
+      return examination.result()
+    },
     audits: (): readonly AuditRow[] => pairAudits.list().map(({ id }) => found(id)),
     audit(auditId: string): AuditView {
       const row = found(auditId)

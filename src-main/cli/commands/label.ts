@@ -169,7 +169,7 @@ export function addLabelCommand(program: Command, parts: CliParts): void {
     .description('Duplicates, swapped and identical answers, length gaps and leaks of a dataset of pairs')
     .action(async (dataset: string, _: unknown, command: Command) => {
       await withLab(parts, command.optsWithGlobals(), 'read', async ({ lab, terminal }) => {
-        const { findings, ...health } = lab.pairHealth.health(dataset)
+        const { findings, ...health } = await lab.pairHealth.health(dataset)
         terminal.json({ event: 'health', dataset, ...health, findings })
         terminal.out(
           table(

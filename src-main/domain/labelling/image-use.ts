@@ -3,9 +3,7 @@
 // remains of the margin without the true image can be learnt from language alone (cf. mDPO, arXiv 2406.11839).
 
 import { z } from 'zod'
-import { createRandom } from '../random.ts'
-import { bootstrapInterval } from '../statistics/bootstrap.ts'
-import { mean } from '../statistics/description.ts'
+import { jackknifeOfSums } from '../statistics/jackknife.ts'
 
 /** blank: mid-grey. shuffled: of another pair, by lot. near-miss: the most alike other image of the set. */
 export const IMAGE_CONDITIONS = ['true', 'blank', 'shuffled', 'near-miss'] as const
@@ -51,18 +49,25 @@ export function teachesLanguageOnly({ margins }: Pick<AuditedPair, 'margins'>): 
   return margins.true > 0 && least >= KEPT_SHARE * margins.true
 }
 
-/** Intervals: percentile bootstrap over images, 2 000 resamples, seeded; null below five pairs. */
+/** Intervals: jackknife over images; null below five pairs or of one image. */
 export function imageUse(pairs: readonly AuditedPair[]): ImageUse {
   const clusters = pairs.map(({ cluster }) => cluster)
-  const canResample = pairs.length >= 5 && new Set(clusters).size >= 2
-  const withInterval = (name: string, of: (items: ArrayLike<number>) => number) => {
-    const value = of(pairs.map((_, i) => i))
-    if (!canResample) return { value, low: null, high: null }
-    const { interval } = bootstrapInterval(pairs.length, of, { random: createRandom(0, 'image-use', name), clusters, resamples: 2000 })
-    return { value, low: interval.low, high: interval.high }
+  const canLeaveOut = pairs.length >= 5 && new Set(clusters).size >= 2
+  const sumsOf = (rows: readonly (readonly number[])[], statistic: (sums: readonly number[], count: number) => number) => {
+    if (canLeaveOut) {
+      const { estimate, interval } = jackknifeOfSums(rows, clusters, statistic)
+      return { value: estimate, low: interval.low, high: interval.high }
+    }
+    const sums = rows[0]!.map((_, k) => rows.reduce((sum, row) => sum + row[k]!, 0))
+    return { value: statistic(sums, rows.length), low: null, high: null }
   }
-  const marginsOf = (condition: ImageCondition, items: ArrayLike<number>) => Float64Array.from(items, (i) => pairs[i]!.margins[condition])
-  const trueMean = pairs.length === 0 ? 0 : mean(marginsOf('true', pairs.map((_, i) => i)))
+  const meanOf = (values: readonly number[]) => sumsOf(values.map((value) => [value]), ([sum], count) => sum! / count)
+  const within = ({ value, low, high }: ImageUse['conditions'][number]['accuracy']) => ({
+    value,
+    low: low === null ? null : Math.max(0, low),
+    high: high === null ? null : Math.min(1, high),
+  })
+  const trueSum = pairs.reduce((sum, { margins }) => sum + margins.true, 0)
   return {
     pairs: pairs.length,
     conditions:
@@ -70,17 +75,11 @@ export function imageUse(pairs: readonly AuditedPair[]): ImageUse {
         ? []
         : IMAGE_CONDITIONS.map((condition) => ({
             condition,
-            margin: withInterval(`margin ${condition}`, (items) => mean(marginsOf(condition, items))),
-            accuracy: withInterval(`accuracy ${condition}`, (items) => mean(marginsOf(condition, items).map((margin) => (margin > 0 ? 1 : 0)))),
+            margin: meanOf(pairs.map(({ margins }) => margins[condition])),
+            accuracy: within(meanOf(pairs.map(({ margins }) => (margins[condition] > 0 ? 1 : 0)))),
           })),
     needsImage:
-      trueMean > 0
-        ? // A resample whose true mean falls to 0 has no share; what is above 0 by so little is told by the wide interval.
-          withInterval('needs image', (items) => {
-            const held = mean(marginsOf('true', items))
-            return held > 0 ? Math.min(2, Math.max(-1, 1 - mean(marginsOf('shuffled', items)) / held)) : 0
-          })
-        : null,
+      trueSum > 0 ? sumsOf(pairs.map(({ margins }) => [margins.true, margins.shuffled]), ([held, shuffled]) => 1 - shuffled! / held!) : null,
     languageOnly: pairs.filter(teachesLanguageOnly).map(({ sampleId }) => sampleId),
   }
 }

@@ -2,7 +2,7 @@
 // they can, because two is the near miss of three and not seven.
 
 import { createRandom } from '../random.ts'
-import { wordSimilarity } from './word-difference.ts'
+import { plainWords, wordSimilarity } from './word-difference.ts'
 
 export interface AskedQuestion {
   readonly id: string
@@ -37,7 +37,7 @@ export function nearMisses(questions: readonly AskedQuestion[], seed: number): R
 function distance(a: AskedQuestion, b: AskedQuestion): number {
   const [x, y] = [Number(a.answer), Number(b.answer)]
   const apart = Number.isFinite(x) && Number.isFinite(y) ? Math.abs(x - y) : 0
-  return apart + 1 - wordSimilarity(a.question, b.question)
+  return apart + 1 - wordSimilarity(plainWords(a.question), plainWords(b.question))
 }
 
 /** Category, how the question begins, and whether a number answers it. */

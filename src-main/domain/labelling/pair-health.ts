@@ -5,7 +5,7 @@ import { z } from 'zod'
 import type { PreferenceContent } from '../sample.ts'
 import { wilsonInterval } from '../statistics/intervals.ts'
 import { quantileOfSorted } from '../statistics/description.ts'
-import { mayBeSimilar, wordSimilarity } from './word-difference.ts'
+import { mayBeSimilar, plainWords, wordSimilarity } from './word-difference.ts'
 
 export const PAIR_FAULTS = ['duplicate', 'swapped', 'identical', 'near-identical', 'length-gap', 'leak', 'both-wrong'] as const
 export type PairFault = (typeof PAIR_FAULTS)[number]
@@ -55,48 +55,69 @@ const LENGTH_RATIO = 3
 const LENGTH_WORDS = 20
 
 /** @param answers known right answers by `questionKey` of image and question; empty: nothing is known to be wrong */
-export function pairHealth(pairs: readonly CheckedPair[], answers: ReadonlyMap<string, string> = new Map()): PairHealth {
+export function pairHealth(pairs: Iterable<CheckedPair>, answers: ReadonlyMap<string, string> = new Map()): PairHealth {
+  const examination = examinePairs(answers)
+  for (const pair of pairs) examination.add(pair)
+  return examination.result()
+}
+
+/** The same in turns: pairs one by one, so that whoever has many can pause between them. */
+export function examinePairs(answers: ReadonlyMap<string, string>) {
   const findings: PairFinding[] = []
   const seen = new Map<string, string>()
   const gaps: number[] = []
-  for (const { id, imageSha256, content } of pairs) {
-    const beginnings = { prompt: beginning(content.prompt), chosen: beginning(content.chosen), rejected: beginning(content.rejected) }
-    const find = (fault: PairFault, detail: string, otherId: string | null = null) => findings.push({ fault, sampleId: id, otherId, detail, ...beginnings })
-    const [prompt, chosen, rejected] = [plain(content.prompt), plain(content.chosen), plain(content.rejected)]
-    const key = (one: string, other: string) => JSON.stringify([imageSha256, prompt, one, other])
-    const [same, opposite] = [seen.get(key(chosen, rejected)), seen.get(key(rejected, chosen))]
-    if (chosen === rejected) find('identical', 'the answers differ in case, blanks or punctuation only')
-    else {
-      if (same !== undefined) find('duplicate', 'says the same as an earlier pair', same)
-      if (opposite !== undefined) find('swapped', 'says the opposite of an earlier pair', opposite)
-      const similarity = mayBeSimilar(content.chosen, content.rejected, NEAR) ? wordSimilarity(content.chosen, content.rejected) : 0
-      if (similarity >= NEAR) find('near-identical', `${Math.round(similarity * 100)} % of the words are shared`)
-    }
-    if (!seen.has(key(chosen, rejected))) seen.set(key(chosen, rejected), id)
-
-    const [longs, shorts] = [wordCount(content.chosen), wordCount(content.rejected)]
-    gaps.push(longs - shorts)
-    if (Math.abs(longs - shorts) >= LENGTH_WORDS && Math.max(longs, shorts) > LENGTH_RATIO * Math.min(longs, shorts))
-      find('length-gap', `${longs} words chosen, ${shorts} rejected`)
-
-    const leak = leakOf(content, prompt, chosen, rejected)
-    if (leak !== null) find('leak', leak)
-    const right = answers.get(questionKey(imageSha256, content.prompt))
-    if (right !== undefined && ![chosen, rejected].some((answer) => holdsWords(answer, plain(right))))
-      find('both-wrong', `the known answer is "${right}"`)
-  }
-  const unlike = gaps.filter((gap) => gap !== 0)
-  const longer = unlike.filter((gap) => gap > 0).length
-  const sorted = gaps.toSorted((x, y) => x - y)
   return {
-    pairs: pairs.length,
-    findings,
-    counts: Object.fromEntries(PAIR_FAULTS.map((fault) => [fault, findings.filter((each) => each.fault === fault).length])) as PairHealth['counts'],
-    chosenLonger:
-      unlike.length === 0
-        ? null
-        : { value: longer / unlike.length, count: unlike.length, ...bounds(longer, unlike.length) },
-    lengthGaps: sorted.length === 0 ? [] : [0.05, 0.25, 0.5, 0.75, 0.95].map((share) => quantileOfSorted(sorted, share)),
+    add({ id, imageSha256, content }: CheckedPair): void {
+      const find = (fault: PairFault, detail: string, otherId: string | null = null) =>
+        findings.push({
+          fault,
+          sampleId: id,
+          otherId,
+          detail,
+          prompt: beginning(content.prompt),
+          chosen: beginning(content.chosen),
+          rejected: beginning(content.rejected),
+        })
+      const [chosenWords, rejectedWords] = [plainWords(content.chosen), plainWords(content.rejected)]
+      const [prompt, chosen, rejected] = [plain(content.prompt), chosenWords.join(' '), rejectedWords.join(' ')]
+      const key = (one: string, other: string) => [imageSha256, prompt, one, other].join('\n')
+      const own = key(chosen, rejected)
+      const [same, opposite] = [seen.get(own), seen.get(key(rejected, chosen))]
+      if (chosen === rejected) find('identical', 'the answers differ in case, blanks or punctuation only')
+      else {
+        if (same !== undefined) find('duplicate', 'says the same as an earlier pair', same)
+        if (opposite !== undefined) find('swapped', 'says the opposite of an earlier pair', opposite)
+        const similarity = mayBeSimilar(chosenWords, rejectedWords, NEAR) ? wordSimilarity(chosenWords, rejectedWords) : 0
+        if (similarity >= NEAR) find('near-identical', `${Math.round(similarity * 100)} % of the words are shared`)
+      }
+      if (same === undefined) seen.set(own, id)
+
+      const [longs, shorts] = [chosenWords.length, rejectedWords.length]
+      gaps.push(longs - shorts)
+      if (Math.abs(longs - shorts) >= LENGTH_WORDS && Math.max(longs, shorts) > LENGTH_RATIO * Math.min(longs, shorts))
+        find('length-gap', `${longs} words chosen, ${shorts} rejected`)
+
+      const leak = leakOf(content, prompt, chosen, rejected)
+      if (leak !== null) find('leak', leak)
+      const right = answers.size === 0 ? undefined : answers.get(questionKey(imageSha256, content.prompt))
+      if (right !== undefined && ![chosen, rejected].some((answer) => holdsWords(answer, plain(right))))
+        find('both-wrong', `the known answer is "${right}"`)
+    },
+    result(): PairHealth {
+      const unlike = gaps.filter((gap) => gap !== 0)
+      const longer = unlike.filter((gap) => gap > 0).length
+      const sorted = gaps.toSorted((x, y) => x - y)
+      return {
+        pairs: gaps.length,
+        findings,
+        counts: Object.fromEntries(
+          PAIR_FAULTS.map((fault) => [fault, findings.filter((each) => each.fault === fault).length]),
+        ) as PairHealth['counts'],
+        chosenLonger:
+          unlike.length === 0 ? null : { value: longer / unlike.length, count: unlike.length, ...bounds(longer, unlike.length) },
+        lengthGaps: sorted.length === 0 ? [] : [0.05, 0.25, 0.5, 0.75, 0.95].map((share) => quantileOfSorted(sorted, share)),
+      }
+    },
   }
 }
 
@@ -123,7 +144,7 @@ function holdsWords(text: string, words: string): boolean {
 }
 
 function plain(text: string): string {
-  return (text.replace(/<image>/g, ' ').toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []).join(' ')
+  return plainWords(text.replace(/<image>/g, ' ')).join(' ')
 }
 
 function beginning(text: string): string {
@@ -134,8 +155,4 @@ function beginning(text: string): string {
 function bounds(successes: number, count: number) {
   const { low, high } = wilsonInterval(successes, count)
   return { low, high }
-}
-
-function wordCount(text: string): number {
-  return text.split(/\s+/).filter(Boolean).length
 }

@@ -1,14 +1,12 @@
 // How far the labels of a queue can be trusted: each labeller's biases, consistency and speed, the agreement of several,
 // and the share of labels that is probably wrong. Every share comes with Wilson's interval, every coefficient with a
-// bootstrap over items; what cannot be told is null with the reason, never NaN.
+// jackknife over items; what cannot be told is null with the reason, never NaN.
 
 import { z } from 'zod'
-import { LabError } from '../errors.ts'
-import { createRandom } from '../random.ts'
 import { cohenKappa, fleissKappa, gwetAc1, krippendorffAlpha, type Agreement } from '../statistics/agreement.ts'
-import { bootstrapInterval } from '../statistics/bootstrap.ts'
 import { quantileOfSorted } from '../statistics/description.ts'
 import { wilsonInterval } from '../statistics/intervals.ts'
+import { jackknife } from '../statistics/jackknife.ts'
 import { VERDICTS, verdictOf, type Judgement, type Verdict } from './judgement.ts'
 import type { LabelItem, Slot } from './queue.ts'
 
@@ -120,57 +118,77 @@ export function labellerQuality(labeller: string, judged: readonly JudgedSlot[])
   }
 }
 
-/** Kappa for two, Fleiss and AC1 where all judged the same items, alpha always. */
-function agreementOf(labellers: readonly string[], table: ReadonlyMap<string, ReadonlyMap<string, Verdict>>): Coefficient[] {
-  const votes = [...table.values()].filter((each) => each.size >= 2)
-  const complete = votes.filter((each) => each.size === labellers.length)
-  const counts = complete.map((each) => VERDICTS.map((verdict) => [...each.values()].filter((vote) => vote === verdict).length))
-  const coefficients: Coefficient[] = []
-  if (labellers.length === 2) {
-    const of = (labeller: string) => complete.map((each) => each.get(labeller)!)
-    const [a, b] = [of(labellers[0]!), of(labellers[1]!)]
-    coefficients.push(
-      coefficient('Cohen’s κ', 'Agreement of two labellers beyond chance', complete.length, (items) =>
-        cohenKappa(items.map((i) => a[i]!), items.map((i) => b[i]!)),
-      ),
-    )
-  } else
-    coefficients.push(
-      coefficient('Fleiss’ κ', 'Agreement of all labellers beyond chance, over the items that all have judged', complete.length, (items) =>
-        fleissKappa(items.map((i) => counts[i]!)),
-      ),
-    )
-  coefficients.push(
-    coefficient('Krippendorff’s α', 'Agreement beyond chance over all items that two or more have judged; 0.8 is customary, 0.667 the least', votes.length, (items) =>
-      krippendorffAlpha(labellers.map((labeller) => items.map((i) => votes[i]!.get(labeller) ?? null))),
-    ),
-    coefficient('Gwet’s AC1', 'As κ, but steady where one verdict is rare', complete.length, (items) => gwetAc1(items.map((i) => counts[i]!))),
-  )
-  return coefficients
+/** How several labellers judged an item, and how many items they judged so. Null where one has not judged. */
+interface Pattern {
+  readonly votes: readonly (Verdict | null)[]
+  times: number
 }
 
-function coefficient(name: string, meaning: string, items: number, of: (items: readonly number[]) => Agreement): Coefficient {
+/** Kappa for two, Fleiss and AC1 where all judged the same items, alpha always. */
+function agreementOf(labellers: readonly string[], table: ReadonlyMap<string, ReadonlyMap<string, Verdict>>): Coefficient[] {
+  const patterns = new Map<string, Pattern>()
+  for (const each of table.values()) {
+    if (each.size < 2) continue
+    const votes = labellers.map((labeller) => each.get(labeller) ?? null)
+    const known = patterns.get(votes.join()) ?? { votes, times: 0 }
+    known.times += 1
+    patterns.set(votes.join(), known)
+  }
+  const shared = [...patterns.values()]
+  const complete = shared.filter(({ votes }) => votes.every((vote) => vote !== null))
+  const repeated = <T>(of: readonly Pattern[], what: (pattern: Pattern) => T): T[] => of.flatMap((each) => new Array<T>(each.times).fill(what(each)))
+  const counts = (of: readonly Pattern[]) => repeated(of, ({ votes }) => VERDICTS.map((verdict) => votes.filter((vote) => vote === verdict).length))
+  const two = {
+    name: 'Cohen’s κ',
+    meaning: 'Agreement of two labellers beyond chance',
+    of: (items: readonly Pattern[]) => cohenKappa(repeated(items, ({ votes }) => votes[0]!), repeated(items, ({ votes }) => votes[1]!)),
+  }
+  const several = {
+    name: 'Fleiss’ κ',
+    meaning: 'Agreement of all labellers beyond chance, over the items that all have judged',
+    of: (items: readonly Pattern[]) => fleissKappa(counts(items)),
+  }
+  return [
+    coefficient(labellers.length === 2 ? two : several, complete),
+    coefficient(
+      {
+        name: 'Krippendorff’s α',
+        meaning: 'Agreement beyond chance over all items that two or more have judged; 0.8 is customary, 0.667 the least',
+        of: (items) => krippendorffAlpha(labellers.map((_, labeller) => repeated(items, ({ votes }) => votes[labeller]!))),
+      },
+      shared,
+    ),
+    coefficient({ name: 'Gwet’s AC1', meaning: 'As κ, but steady where one verdict is rare', of: (items) => gwetAc1(counts(items)) }, complete),
+  ]
+}
+
+interface CoefficientOf {
+  readonly name: string
+  readonly meaning: string
+  readonly of: (items: readonly Pattern[]) => Agreement
+}
+
+/** With the jackknife over items (Gwet 2014, chapter 5, takes the same units): patterns are few, however many items. */
+function coefficient({ name, meaning, of }: CoefficientOf, patterns: readonly Pattern[]): Coefficient {
+  const items = patterns.reduce((sum, { times }) => sum + times, 0)
   const empty = { name, meaning, value: null, interval: null, observed: null, items }
   if (items === 0) return { ...empty, reason: 'no item has been judged by all of them yet' }
-  const whole = of(Array.from({ length: items }, (_, i) => i))
+  const whole = of(patterns)
   if (whole.kind === 'undefined') return { ...empty, observed: whole.observed, reason: whole.reason }
   const told = { ...empty, value: whole.value, observed: whole.observed }
-  if (items < 5) return { ...told, reason: `${items} items are too few for an interval` }
-  try {
-    const { interval } = bootstrapInterval(
-      items,
-      (drawn) => {
-        const found = of(Array.from(drawn))
-        if (found.kind === 'undefined') throw new LabError('invalid-input', found.reason)
-        return found.value
-      },
-      { random: createRandom(0, 'agreement', name), resamples: 2000 },
-    )
-    return { ...told, interval: { low: interval.low, high: interval.high }, reason: '' }
-  } catch {
-    return { ...told, reason: 'no interval: some resamples of these items hold one verdict only, where the coefficient is undefined' }
-  }
+  if (items < LEAST_FOR_INTERVAL) return { ...told, reason: `${items} items are too few for an interval` }
+  if (whole.observed === 1) return { ...told, reason: 'no interval: they agree on every item, so nothing tells how far chance moves it' }
+  const without = patterns.map((left) => of(patterns.map((each) => (each === left ? { ...each, times: each.times - 1 } : each))))
+  if (without.some(({ kind }) => kind === 'undefined'))
+    return { ...told, reason: 'no interval: without one of the items all verdicts are alike, where the coefficient is undefined' }
+  const { interval } = jackknife(
+    whole.value,
+    without.map((each, i) => ({ value: each.kind === 'defined' ? each.value : NaN, times: patterns[i]!.times })),
+  )
+  return { ...told, interval: { low: Math.max(-1, interval.low), high: Math.min(1, interval.high) }, reason: '' }
 }
+
+const LEAST_FOR_INTERVAL = 5
 
 /**
  * ε, the share of labels that are swapped, from the strongest evidence at hand: errors on gold items; else how often two

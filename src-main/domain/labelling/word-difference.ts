@@ -16,32 +16,32 @@ export function wordDifference(a: string, b: string): { readonly a: readonly Tex
   return { a: joined(left, isShared.a), b: joined(right, isShared.b) }
 }
 
-/** Share of words that both have in the same order: 2·LCS/(n + m), 1 for equal texts; blanks and case do not count. */
-export function wordSimilarity(a: string, b: string): number {
-  const [left, right] = [wordsForSimilarity(a), wordsForSimilarity(b)]
-  if (left.length + right.length === 0) return a.trim() === b.trim() ? 1 : 0
-  const shared = sharedWords(left, right).a.filter(Boolean).length
-  return (2 * shared) / (left.length + right.length)
+/** Letters and digits in a row, in small letters: what counts when texts are compared for likeness. */
+export function plainWords(text: string): readonly string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
+}
+
+/** Share of words, as `plainWords` cuts them, that both have in the same order: 2·LCS/(n + m), 1 for equal lists. */
+export function wordSimilarity(a: readonly string[], b: readonly string[]): number {
+  if (a.length + b.length === 0) return 1
+  return (2 * sharedWords(a, b).a.filter(Boolean).length) / (a.length + b.length)
 }
 
 /** Whether the similarity could reach `least` at all: shared words are at most those that both hold, in any order. */
-export function mayBeSimilar(a: string, b: string, least: number): boolean {
-  const [left, right] = [wordsForSimilarity(a), wordsForSimilarity(b)]
+export function mayBeSimilar(a: readonly string[], b: readonly string[], least: number): boolean {
+  const all = a.length + b.length
+  if (2 * Math.min(a.length, b.length) < least * all) return false
   const counts = new Map<string, number>()
-  for (const word of left) counts.set(word, (counts.get(word) ?? 0) + 1)
+  for (const word of a) counts.set(word, (counts.get(word) ?? 0) + 1)
   let shared = 0
-  for (const word of right) {
+  for (const word of b) {
     const left = counts.get(word) ?? 0
     if (left > 0) {
       shared += 1
       counts.set(word, left - 1)
     }
   }
-  return 2 * shared >= least * (left.length + right.length)
-}
-
-function wordsForSimilarity(text: string): readonly string[] {
-  return text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []
+  return 2 * shared >= least * all
 }
 
 function wordsOf(text: string): readonly string[] {
