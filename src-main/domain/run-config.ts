@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { precisionSchema } from './device.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { objectiveSchema } from './objective-config.ts'
+import { runDecodingSchema } from './preprocess-spec.ts'
 
 /**
  * LoRA (arXiv 2106.09685), in PEFT's terms. Its dropout is absent: the two arms of a study would draw it differently, and
@@ -138,6 +139,7 @@ export type Start = z.output<typeof startSchema>
 export const runConfigSchema = z
   .strictObject({
     training: trainingSchema.prefault({}),
+    images: runDecodingSchema,
     /** SHA-256 of the dataset snapshot, which is the name of its file. */
     snapshot: z.string(),
     start: startSchema,

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { ERROR_CODES } from './errors.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { objectiveSchema } from './objective-config.ts'
+import { runDecodingSchema } from './preprocess-spec.ts'
 import { modelPartsSchema, runConfigSchema, trainingSchema } from './run-config.ts'
 import { RUN_STATUSES } from './run.ts'
 
@@ -128,5 +129,6 @@ export const runRequestSchema = z.strictObject({
     .prefault({ kind: 'scratch' })
     .meta({ label: 'Start from' }),
   training: trainingSchema.prefault({}),
+  images: runDecodingSchema,
 })
 export type RunRequest = z.output<typeof runRequestSchema>

@@ -7,6 +7,7 @@ import { LabError } from './errors.ts'
 import { evaluationSchema, EVALUATORS, type Evaluator } from './job.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { PREFERENCE_OBJECTIVES } from './objective-config.ts'
+import { runDecodingSchema } from './preprocess-spec.ts'
 import { modelPartsSchema, trainingSchema, type Training } from './run-config.ts'
 
 export const ARMS = ['sft', 'dpo'] as const
@@ -64,6 +65,7 @@ export const studyConfigSchema = z.strictObject({
     dpo: stage,
   }),
   evaluation: evaluationSchema.prefault({}),
+  images: runDecodingSchema,
   /** PIVOT's central check: the frozen encoder under a fresh projector and language model. null: left out. */
   transplant: z
     .strictObject({ projectorLayers: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0), training: stage })

@@ -12,7 +12,7 @@ import { checkpointSchema, type Checkpoint } from '../domain/job.ts'
 import { MODULES, type Module } from '../domain/model-spec.ts'
 import { parse } from '../domain/parse.ts'
 import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
-import { specFromHuggingFace, specToHuggingFace } from '../engine/preprocess/hugging-face.ts'
+import { specToHuggingFace } from '../engine/preprocess/hugging-face.ts'
 import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '../engine/text/tokenizer.ts'
 import { configText, multimodalLmConfig } from '../engine/weights/hugging-face-config.ts'
 import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
@@ -22,6 +22,7 @@ import { safetensorsPieces } from '../engine/weights/safetensors.ts'
 import { readJson, sha256OfFile, writeFolderWhole } from './files.ts'
 import { readMultimodalFolder } from './model-folder.ts'
 import { readTokenizerFiles } from './tokenizer-files.ts'
+import { readPreprocess } from './preprocessor-file.ts'
 import { readTensors } from './weight-files.ts'
 
 export interface LoadedCheckpoint {
@@ -51,7 +52,7 @@ export async function readCheckpoint(folder: string): Promise<LoadedCheckpoint> 
     weights: modules,
     tokenizerFiles,
     tokenizer: createChatTokenizer(tokenizerFiles),
-    preprocess: specFromHuggingFace(await readJson(join(folder, 'preprocessor_config.json'))),
+    preprocess: await readPreprocess(folder),
     notes: [],
   }
 }

@@ -14,12 +14,12 @@ import type { VisionEncoderSpec } from '../domain/vision-encoder-spec.ts'
 import { familyOf } from '../engine/models/vision/families.ts'
 import { encoderLayersUsed } from '../engine/models/multimodal-lm.ts'
 import { visionHiddenStates } from '../engine/models/vision-encoder.ts'
-import { specFromHuggingFace } from '../engine/preprocess/hugging-face.ts'
 import { assertShape, type Weights } from '../engine/shapes.ts'
 import { visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
 import { visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
 import { splitByModule } from '../engine/weights/names.ts'
 import { readJson, sha256OfFile } from './files.ts'
+import { readPreprocess } from './preprocessor-file.ts'
 import { readTensors } from './weight-files.ts'
 
 export const MANIFEST = 'manifest.json'
@@ -87,7 +87,7 @@ export async function readEncoder(folder: string, projectorLayers: 0 | 1 | 2): P
     spec,
     weights,
     projector: projectorLayers === 0 ? {} : readTensors(join(folder, PROJECTOR_FILE)),
-    preprocess: specFromHuggingFace(await readJson(join(folder, 'preprocessor_config.json'))),
+    preprocess: await readPreprocess(folder),
   }
 }
 

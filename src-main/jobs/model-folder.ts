@@ -8,13 +8,13 @@ import type { LanguageModelSpec, Module, MultimodalLmSpec } from '../domain/mode
 import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
 import type { VisionEncoderSpec } from '../domain/vision-encoder-spec.ts'
 import { languageModelSpec, languageModelWeights } from '../engine/models/language/families.ts'
-import { specFromHuggingFace } from '../engine/preprocess/hugging-face.ts'
 import { createChatTokenizer, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../engine/text/tokenizer.ts'
 import { imageTokenIdOf, multimodalLmSpec, visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
 import { projectorLayout, visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
 import { matchWeights, weightDifferences, type WeightDifferences } from '../engine/weights/match.ts'
 import { splitByModule, visionEncoderTensors } from '../engine/weights/names.ts'
 import { readJson, sha256OfFile } from './files.ts'
+import { readSquarePreprocess } from './preprocessor-file.ts'
 import { readTokenizerFiles } from './tokenizer-files.ts'
 import { checkedWeight, readWeights, type FileTensor } from './weight-files.ts'
 
@@ -67,7 +67,7 @@ export async function readMultimodalFolder(folder: string): Promise<MultimodalFo
     weights: { visionEncoder: matched.visionEncoder.weights, projector: matched.projector.weights, languageModel: matched.languageModel.weights },
     tokenizerFiles,
     tokenizer,
-    preprocess: specFromHuggingFace(await readJson(join(folder, 'preprocessor_config.json')), join(folder, 'preprocessor_config.json')),
+    preprocess: await readSquarePreprocess(folder, spec.visionEncoder),
     sha256: await hashOf(tensors),
     notes: notesOf([...unknown, ...Object.values(matched).flatMap(({ extra }) => extra)]),
   }
@@ -83,7 +83,7 @@ export async function readVisionEncoderFolder(folder: string): Promise<VisionEnc
   return {
     spec,
     weights,
-    preprocess: specFromHuggingFace(await readJson(join(folder, 'preprocessor_config.json')), join(folder, 'preprocessor_config.json')),
+    preprocess: await readSquarePreprocess(folder, spec),
     sha256: await hashOf(tensors),
     notes: notesOf(extra),
   }

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import { parse } from '../domain/parse.ts'
-import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
+import { decodingOf, type PreprocessSpec } from '../domain/preprocess-spec.ts'
 import { sampleSchema, type DatasetKind, type ImageRef, type Sample, type SampleOf } from '../domain/sample.ts'
 import { preprocessImage } from '../engine/preprocess/pipeline.ts'
 import type { RawImage } from '../engine/preprocess/raw-image.ts'
@@ -48,7 +48,7 @@ const CACHE_BYTES = 1 << 30
 export function createImageSource(project: string, preprocess: PreprocessSpec, patchSize: number): ImageSource {
   const cache = new Map<string, Float32Array>()
   let cachedBytes = 0
-  const raw = (image: ImageRef) => readImage(isAbsolute(image.path) ? image.path : join(project, image.path))
+  const raw = (image: ImageRef) => readImage(isAbsolute(image.path) ? image.path : join(project, image.path), decodingOf(preprocess))
   return {
     raw,
     async patches(image) {

@@ -3,7 +3,7 @@
 import { LabError } from '../domain/errors.ts'
 import { MODULES, multimodalLmSpecSchema, type LanguageModelSpec, type Module, type MultimodalLmSpec } from '../domain/model-spec.ts'
 import { parse } from '../domain/parse.ts'
-import { siglipPreprocess, type PreprocessSpec } from '../domain/preprocess-spec.ts'
+import { freshPreprocess, type PreprocessSpec } from '../domain/preprocess-spec.ts'
 import type { Start } from '../domain/run-config.ts'
 import { numPrefixTokens } from '../domain/vision-encoder-spec.ts'
 import { createChatTokenizer, type ChatTokenizer, type TokenizerFiles } from '../engine/text/tokenizer.ts'
@@ -45,7 +45,7 @@ export async function startModel(start: Start): Promise<StartModel> {
         weights: initialWeights(spec, start.seed),
         tokenizerFiles,
         tokenizer,
-        preprocess: siglipPreprocess(spec.visionEncoder.imageSize),
+        preprocess: freshPreprocess(spec.visionEncoder),
         identity: sha256(JSON.stringify(['scratch', spec, start.seed, tokenizerFiles])),
         notes: [],
       }

@@ -8,6 +8,7 @@ import type { ExecutionMode } from '../domain/device.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, TrainJob } from '../domain/job.ts'
 import { MODULES, numImageTokens, type Module } from '../domain/model-spec.ts'
+import { withDecoding } from '../domain/preprocess-spec.ts'
 import type { RunConfig, Training } from '../domain/run-config.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
 import { SharedState } from '../engine/compile/shared-state.ts'
@@ -37,7 +38,8 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   const { training, snapshot } = job.config
   const objective = createObjective(training.objective)
   const start = await startModel(job.config.start)
-  const { spec, tokenizer, tokenizerFiles, preprocess } = start
+  const { spec, tokenizer, tokenizerFiles } = start
+  const preprocess = job.config.images === null ? start.preprocess : withDecoding(start.preprocess, job.config.images)
   const counts = parameterCounts(start.weights)
   const ledger = MODULES.map((module) => `${module} ${counts[module].toLocaleString('en')} ${training.modules[module].train ? 'trained' : 'frozen'}`)
   yield { kind: 'log', level: 'info', message: `parameters: ${ledger.join(', ')}` }

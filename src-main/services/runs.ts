@@ -167,6 +167,7 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
       const folder = join(project, 'runs', runId)
       const config = parse(runConfigSchema, {
         training: request.training,
+        images: request.images,
         snapshot: await datasets.snapshotOf(dataset.name),
         start: await resolveStart(request, folder),
       })

@@ -91,6 +91,7 @@ export function tokenizerJob(config: StudyConfig, places: StudyPlaces): Tokenize
 export function phaseRunConfig(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfig, places: StudyPlaces): RunConfig {
   return parse(runConfigSchema, {
     training: phase.training,
+    images: config.images,
     snapshot: snapshotOf(places, phase.data),
     start: phaseStart(phase, config, places),
   })

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { LabError } from '../../domain/errors.ts'
 import { parse } from '../../domain/parse.ts'
-import type { PreprocessOp, PreprocessSpec, Resample } from '../../domain/preprocess-spec.ts'
+import { decodingSchema, type PreprocessOp, type PreprocessSpec, type Resample } from '../../domain/preprocess-spec.ts'
 
 /** Pillow's numbers of its filters. */
 const RESAMPLE_BY_NUMBER: readonly Resample[] = ['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming']
@@ -29,15 +29,27 @@ const CLIP: Defaults = { size: 224, bareSize: 'shortest edge', resample: 3, cent
 const SIGLIP: Defaults = { size: 224, bareSize: 'square', resample: 3, centerCrop: false, mean: HALF, std: HALF }
 const VIT: Defaults = { size: 224, bareSize: 'square', resample: 2, centerCrop: false, mean: HALF, std: HALF }
 
-/** By the class name without "ImageProcessor", "FeatureExtractor" and what follows. */
-const DEFAULTS: Readonly<Record<string, Defaults>> = { CLIP, Bit: CLIP, Siglip: SIGLIP, ViT: VIT, DeiT: { ...VIT, resample: 3 } }
+/** By the class name without "ImageProcessor", "FeatureExtractor" and what follows ("Fast", "Pil"). */
+const DEFAULTS: Readonly<Record<string, Defaults>> = {
+  CLIP,
+  Bit: CLIP,
+  Siglip: SIGLIP,
+  Siglip2: { ...SIGLIP, resample: 2 },
+  ViT: VIT,
+  DeiT: { ...VIT, resample: 3 },
+  Llava: CLIP,
+  // In its single-image form: the whole picture, resized. Its padding is of the views of larger pictures.
+  LlavaOnevision: { ...SIGLIP, size: 384, mean: CLIP_MEAN, std: CLIP_STD },
+}
+/** Where a switch of the same name means something else, and changes no pixel of the single-image form. */
+const HARMLESS: Readonly<Record<string, readonly string[]>> = { LlavaOnevision: ['do_pad'] }
 
 const size = z.union([
   z.int().min(1),
   z.object({ height: z.int().min(1), width: z.int().min(1) }),
   z.object({ shortest_edge: z.int().min(1) }),
 ])
-const triple = z.tuple([z.number(), z.number(), z.number()])
+const triple = z.union([z.tuple([z.number(), z.number(), z.number()]), z.number().transform((each): Triple => [each, each, each])])
 const configSchema = z.looseObject({
   image_processor_type: z.string().optional(),
   feature_extractor_type: z.string().optional(),
@@ -51,6 +63,10 @@ const configSchema = z.looseObject({
   rescale_factor: z.number().nullish(),
   image_mean: triple.nullish(),
   image_std: triple.nullish(),
+  patch_size: z.int().min(1).nullish(),
+  max_num_patches: z.int().min(1).nullish(),
+  /** The lab's own: what the reference processors have no key for, and pass over. */
+  lab_decoding: decodingSchema.optional(),
 })
 
 /** Switches that change pixels and that no operation of ours stands for. */
@@ -70,15 +86,16 @@ const UNSUPPORTED = [
  */
 export function specFromHuggingFace(config: unknown, where = 'preprocessor_config.json'): PreprocessSpec {
   const given = parse(configSchema, config, 'invalid-input', where)
+  const name = given.image_processor_type ?? given.feature_extractor_type ?? 'CLIPImageProcessor'
+  const family = name.replace(/(ImageProcessor|FeatureExtractor).*$/, '')
   for (const key of UNSUPPORTED)
-    if (given[key] === true)
+    if (given[key] === true && !(HARMLESS[family] ?? []).includes(key))
       throw new LabError(
         'invalid-input',
         `${where}: ${key}: expected false or absent, got true; this processing is not supported`,
         { key },
       )
-  const name = given.image_processor_type ?? given.feature_extractor_type ?? 'CLIPImageProcessor'
-  const defaults = DEFAULTS[name.replace(/(ImageProcessor|FeatureExtractor).*$/, '')]
+  const defaults = DEFAULTS[family]
   if (defaults === undefined)
     throw new LabError(
       'invalid-input',
@@ -86,8 +103,13 @@ export function specFromHuggingFace(config: unknown, where = 'preprocessor_confi
       { key: 'image_processor_type' },
     )
   const resample = RESAMPLE_BY_NUMBER[given.resample ?? defaults.resample]!
-  const spec: PreprocessOp[] = []
-  if (given.do_resize ?? true) spec.push(resizeOp(given.size ?? defaults.size, defaults.bareSize, resample))
+  const spec: PreprocessOp[] = given.lab_decoding === undefined ? [] : [{ op: 'decode', ...given.lab_decoding }]
+  if (given.do_resize ?? true)
+    spec.push(
+      family === 'Siglip2'
+        ? { op: 'resize-to-patches', patchSize: given.patch_size ?? 16, maxPatches: given.max_num_patches ?? 256, resample }
+        : resizeOp(given.size ?? defaults.size, defaults.bareSize, resample),
+    )
   if (given.do_center_crop ?? defaults.centerCrop) spec.push(cropOp(given.crop_size ?? defaults.size))
   const normalizes = given.do_normalize ?? true
   spec.push({
@@ -104,21 +126,25 @@ export function specFromHuggingFace(config: unknown, where = 'preprocessor_confi
  * @throws LabError 'invalid-input' when no single processor does these operations in this order
  */
 export function specToHuggingFace(spec: PreprocessSpec): Record<string, unknown> {
+  const decode = spec.find((op) => op.op === 'decode')
   const order = spec.map((op) => op.op).join(' ')
-  if (!/^(resize|resize-shortest-edge)?( ?center-crop)?( ?normalize)?$/.test(order))
+  if (!/^(decode)?( ?(resize|resize-shortest-edge))?( ?center-crop)?( ?normalize)?$|^(decode )?resize-to-patches( normalize)?$/.test(order))
     throw new LabError(
       'invalid-input',
       `preprocess: expected resize, center-crop, normalize in this order to export, got: ${order}`,
     )
+  const budget = spec.find((op) => op.op === 'resize-to-patches')
   const resize = spec.find((op) => op.op === 'resize' || op.op === 'resize-shortest-edge')
   const crop = spec.find((op) => op.op === 'center-crop')
   const normalize = spec.find((op) => op.op === 'normalize')
   // Both classes do the same with every switch written out; the name follows the family that usually has these operations.
   const plain = crop === undefined && resize?.op !== 'resize-shortest-edge'
   return {
-    image_processor_type: plain ? 'SiglipImageProcessor' : 'CLIPImageProcessor',
+    image_processor_type: budget !== undefined ? 'Siglip2ImageProcessor' : plain ? 'SiglipImageProcessor' : 'CLIPImageProcessor',
     do_convert_rgb: true,
-    do_resize: resize !== undefined,
+    ...(decode && { lab_decoding: { orientation: decode.orientation, alpha: decode.alpha } }),
+    do_resize: resize !== undefined || budget !== undefined,
+    ...(budget && { patch_size: budget.patchSize, max_num_patches: budget.maxPatches, resample: RESAMPLE_BY_NUMBER.indexOf(budget.resample) }),
     ...(resize && {
       size: resize.op === 'resize' ? { height: resize.height, width: resize.width } : { shortest_edge: resize.size },
       resample: RESAMPLE_BY_NUMBER.indexOf(resize.resample),

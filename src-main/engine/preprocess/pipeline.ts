@@ -7,7 +7,7 @@ import type { Box } from '../../domain/sample.ts'
 import type { RawImage } from './raw-image.ts'
 import { resizeImage } from './resize.ts'
 
-type Geometry = Exclude<PreprocessOp, { op: 'normalize' }>
+type Geometry = Exclude<PreprocessOp, { op: 'normalize' | 'decode' }>
 
 /** Values of one picture, channels first: (C, H, W). */
 export interface Pixels {
@@ -79,8 +79,29 @@ function resizedSize(
   height: number,
 ): { width: number; height: number } {
   if (op.op === 'resize') return { width: op.width, height: op.height }
+  if (op.op === 'resize-to-patches') return patchBudgetSize(op, width, height)
   const long = Math.max(1, Math.trunc((op.size * Math.max(width, height)) / Math.min(width, height)))
   return width <= height ? { width: op.size, height: long } : { width: long, height: op.size }
+}
+
+/**
+ * The largest size of at most `maxPatches` patches: the scale is searched by halving, each side rounded up to whole patches,
+ * step for step as the reference does (transformers, get_image_size_for_max_num_patches).
+ */
+function patchBudgetSize(
+  { patchSize, maxPatches }: { readonly patchSize: number; readonly maxPatches: number },
+  width: number,
+  height: number,
+): { width: number; height: number } {
+  const EPSILON = 1e-5
+  const patches = (scale: number, side: number) => Math.max(1, Math.ceil((side * scale) / patchSize))
+  let [low, high] = [EPSILON / 10, 100]
+  while (high - low >= EPSILON) {
+    const scale = (low + high) / 2
+    if (patches(scale, height) * patches(scale, width) <= maxPatches) low = scale
+    else high = scale
+  }
+  return { width: patches(low, width) * patchSize, height: patches(low, height) * patchSize }
 }
 
 /** Upper left corner of the crop in the picture; negative where the picture is padded. */
@@ -118,7 +139,7 @@ function normalize(image: RawImage, { factor, mean, std }: Normalization): Pixel
 }
 
 function geometryOf(spec: PreprocessSpec): Geometry[] {
-  return spec.filter((op) => op.op !== 'normalize')
+  return spec.filter((op) => op.op !== 'normalize' && op.op !== 'decode')
 }
 
 function normalizationOf(spec: PreprocessSpec): Normalization {

@@ -5,6 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { LabError } from '../../domain/errors.ts'
+import type { Decoding } from '../../domain/preprocess-spec.ts'
 import type { RawImage } from '../../engine/preprocess/raw-image.ts'
 import { readImageHeader } from './header.ts'
 import { decodeBmp } from './bmp.ts'
@@ -12,25 +13,27 @@ import { decodePng, encodePng } from './png.ts'
 
 export { encodePng } from './png.ts'
 
+const AS_REFERENCE: Decoding = { orientation: 'ignore', alpha: 'drop' }
+
 export interface DecodeOptions {
   /** Names the file in messages. */
   readonly name: string
-  /** 'apply' turns a photograph as its EXIF says; the reference processors do not. */
-  readonly orientation?: 'ignore' | 'apply'
+  /** As the reference processors do unless it says otherwise: EXIF orientation ignored, alpha dropped. */
+  readonly decoding?: Decoding
 }
 
 /** @throws LabError 'invalid-input' naming file, what was expected, what was found and the remedy */
-export async function decodeImage(bytes: Uint8Array, { name, orientation = 'ignore' }: DecodeOptions): Promise<RawImage> {
+export async function decodeImage(bytes: Uint8Array, { name, decoding = AS_REFERENCE }: DecodeOptions): Promise<RawImage> {
   const { format } = readImageHeader(bytes, name)
-  if (format === 'png') return decodePng(bytes, name)
+  if (format === 'png' && decoding.alpha === 'drop' && decoding.orientation === 'ignore') return decodePng(bytes, name)
   if (format === 'bmp') return decodeBmp(bytes, name)
   const vips = await openVips(format === 'avif' ? 'avif' : 'ordinary')
-  return decodeWithVips(vips, bytes, name, orientation)
+  return decodeWithVips(vips, bytes, name, decoding)
 }
 
 /** @throws LabError 'not-found' when there is no such file, 'invalid-input' when it is no whole image */
-export async function readImage(file: string, orientation: 'ignore' | 'apply' = 'ignore'): Promise<RawImage> {
-  return decodeImage(await readBytes(file), { name: file, orientation })
+export async function readImage(file: string, decoding: Decoding = AS_REFERENCE): Promise<RawImage> {
+  return decodeImage(await readBytes(file), { name: file, decoding })
 }
 
 /**
@@ -114,13 +117,17 @@ function openVips(kind: VipsKind): Promise<Vips> {
   return opened
 }
 
-function decodeWithVips(vips: Vips, bytes: Uint8Array, name: string, orientation: 'ignore' | 'apply'): RawImage {
+function decodeWithVips(vips: Vips, bytes: Uint8Array, name: string, { orientation, alpha }: Decoding): RawImage {
   const owned: VipsImage[] = []
   try {
     const loaded = vips.Image.newFromBuffer(bytes, '', { fail_on: 'truncated', access: 'sequential' })
     owned.push(loaded)
-    const image = orientation === 'apply' ? loaded.autorot() : loaded
-    if (image !== loaded) owned.push(image)
+    const turned = orientation === 'apply' ? loaded.autorot() : loaded
+    if (turned !== loaded) owned.push(turned)
+    // A flattened grey picture is still grey: one background value a colour band.
+    const level = (alpha === 'white' ? 255 : 0) * (turned.format === 'ushort' ? 257 : 1)
+    const image = alpha !== 'drop' && turned.hasAlpha() ? turned.flatten({ background: Array.from({ length: turned.bands - 1 }, () => level), max_alpha: turned.format === 'ushort' ? 65535 : 255 }) : turned
+    if (image !== turned) owned.push(image)
     const { width, height, bands, interpretation, format } = image
     if (format !== 'uchar' && format !== 'ushort')
       throw new LabError('invalid-input', `${name}: expected 8 or 16 bits a channel, found ${format}; save it with 8 bits`, {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { siglipPreprocess, type PreprocessSpec } from '../../../src-main/domain/preprocess-spec.ts'
+import { decodingOf, siglipPreprocess, squareSized, withDecoding, type PreprocessSpec } from '../../../src-main/domain/preprocess-spec.ts'
 import { createRandom } from '../../../src-main/domain/random.ts'
 import { specFromHuggingFace, specToHuggingFace } from '../../../src-main/engine/preprocess/hugging-face.ts'
 import { mapBox, outputSize, preprocessImage } from '../../../src-main/engine/preprocess/pipeline.ts'
@@ -89,6 +89,11 @@ describe('preprocessor_config.json', () => {
       { op: 'resize', width: 30, height: 20, resample: 'hamming' },
       { op: 'normalize', factor: 1 / 127, mean: [0, 0, 0], std: [1, 1, 1] },
     ],
+    [
+      { op: 'decode', orientation: 'apply', alpha: 'white' },
+      { op: 'resize-to-patches', patchSize: 16, maxPatches: 256, resample: 'bilinear' },
+      { op: 'normalize', factor: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+    ],
   ]
   it.each(specs)('read back after writing is the same pipeline (%#)', (...spec) => {
     expect(specFromHuggingFace(JSON.parse(JSON.stringify(specToHuggingFace(spec))))).toEqual(spec)
@@ -105,10 +110,15 @@ describe('preprocessor_config.json', () => {
     expect(clip.map((op) => op.op)).toEqual(['resize-shortest-edge', 'center-crop', 'normalize'])
   })
 
+  it('reads a mean and a spread for all channels at once, and the fields of fast processors', () => {
+    const fast = { image_processor_type: 'SiglipImageProcessorFast', default_to_square: true, device: null, input_data_format: null, image_mean: 0.5, image_std: 0.25 }
+    expect(specFromHuggingFace(fast).at(-1)).toEqual({ op: 'normalize', factor: 1 / 255, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] })
+  })
+
   it('refuses what it would have to ignore', () => {
     expect(() => specFromHuggingFace({ image_processor_type: 'SiglipImageProcessor', do_pad: true })).toThrow('do_pad')
-    expect(() => specFromHuggingFace({ image_processor_type: 'Siglip2ImageProcessor' })).toThrow(
-      'CLIP, Bit, Siglip, ViT, DeiT, got "Siglip2ImageProcessor"',
+    expect(() => specFromHuggingFace({ image_processor_type: 'VideoImageProcessor' })).toThrow(
+      'CLIP, Bit, Siglip, Siglip2, ViT, DeiT, Llava, LlavaOnevision, got "VideoImageProcessor"',
     )
     expect(() => specFromHuggingFace({ size: { longest_edge: 3 } })).toThrow('size')
     expect(() =>
@@ -117,5 +127,38 @@ describe('preprocessor_config.json', () => {
         { op: 'resize', width: 3, height: 3, resample: 'box' },
       ]),
     ).toThrow('in this order')
+  })
+})
+
+describe('as many patches as fit', () => {
+  // Sizes that transformers 5.24's Siglip2ImageProcessor chooses: height, width, patch, patches; height and width.
+  it.each([
+    [224, 224, 16, 256, 256, 256],
+    [100, 300, 16, 256, 144, 432],
+    [1, 1000, 16, 64, 16, 1024],
+    [37, 53, 14, 196, 168, 224],
+    [4000, 3000, 16, 256, 288, 224],
+    [8, 8, 16, 1, 16, 16],
+    [640, 480, 16, 1024, 576, 432],
+    [3, 2, 4, 12, 16, 12],
+  ])('%i × %i in patches of %i, at most %i', (height, width, patchSize, maxPatches, expectedHeight, expectedWidth) => {
+    expect(outputSize([{ op: 'resize-to-patches', patchSize, maxPatches, resample: 'bilinear' }], width, height)).toEqual({ height: expectedHeight, width: expectedWidth })
+  })
+
+  it('become a plain square where all images must have one size', () => {
+    const spec: PreprocessSpec = [{ op: 'resize-to-patches', patchSize: 16, maxPatches: 256, resample: 'bilinear' }]
+    expect(squareSized(spec, 96)).toEqual([{ op: 'resize', width: 96, height: 96, resample: 'bilinear' }])
+    expect(squareSized(siglipPreprocess(64), 96)).toEqual(siglipPreprocess(64))
+  })
+})
+
+describe('how files are read', () => {
+  it('is kept with the pipeline only where it is not as the references do, and replaced, never added up', () => {
+    const spec = siglipPreprocess(64)
+    const turned = withDecoding(spec, { orientation: 'apply', alpha: 'drop' })
+    expect(decodingOf(spec)).toEqual({ orientation: 'ignore', alpha: 'drop' })
+    expect(decodingOf(turned)).toEqual({ orientation: 'apply', alpha: 'drop' })
+    expect(withDecoding(withDecoding(turned, { orientation: 'ignore', alpha: 'white' }), { orientation: 'ignore', alpha: 'drop' })).toEqual(spec)
+    expect(outputSize(turned, 10, 20)).toEqual({ width: 64, height: 64 })
   })
 })

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { deflateSync } from 'node:zlib'
+import { crc32, deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { resizeImage } from '../../../src-main/engine/preprocess/resize.ts'
 import type { Resample } from '../../../src-main/domain/preprocess-spec.ts'
@@ -17,6 +17,18 @@ interface Golden {
 const golden = JSON.parse(readFileSync(new URL('pillow.json', import.meta.url), 'utf8')) as Golden
 const bytesOf = (name: string) =>
   new Uint8Array(Buffer.from(golden.images.find((image) => image.name === name)!.base64, 'base64'))
+/** A PNG of 8-bit samples from its compressed rows. */
+function pngOf(width: number, height: number, colourType: number, rows: Uint8Array): Uint8Array {
+  const chunk = (type: string, data: Uint8Array) => {
+    const body = Buffer.concat([Buffer.from(type), data])
+    const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)]
+    length.writeUInt32BE(data.length)
+    check.writeUInt32BE(crc32(body))
+    return Buffer.concat([length, body, check])
+  }
+  const header = Buffer.from([0, 0, 0, width, 0, 0, 0, height, 8, colourType, 0, 0, 0])
+  return Buffer.concat([Buffer.from([137, 80, 78, 71, 13, 10, 26, 10]), chunk('IHDR', header), chunk('IDAT', rows), chunk('IEND', new Uint8Array(0))])
+}
 const sha256 = (data: Uint8Array) => createHash('sha256').update(data).digest('hex')
 
 describe('decodeImage', () => {
@@ -29,13 +41,24 @@ describe('decodeImage', () => {
   it('turns a photograph only when it is asked to', async () => {
     const [stored, turned] = [
       await decodeImage(bytesOf('turned.jpg'), { name: 'turned.jpg' }),
-      await decodeImage(bytesOf('turned.jpg'), { name: 'turned.jpg', orientation: 'apply' }),
+      await decodeImage(bytesOf('turned.jpg'), { name: 'turned.jpg', decoding: { orientation: 'apply', alpha: 'drop' } }),
     ]
     expect([turned.width, turned.height]).toEqual([stored.height, stored.width])
     // EXIF 6: the stored picture's lower left corner is shown at the upper left.
     expect([...turned.data.subarray(0, 3)]).toEqual([
       ...stored.data.subarray((stored.height - 1) * stored.width * 3).subarray(0, 3),
     ])
+  })
+
+  it('shows white or black through transparent pixels only when it is asked to', async () => {
+    // One row: filter none, then a reddish pixel that is opaque and one that is not there.
+    const row = Uint8Array.of(0, 200, 10, 20, 255, 200, 10, 20, 0)
+    const name = 'alpha.png'
+    const bytes = pngOf(2, 1, 6, deflateSync(row))
+    const pixels = async (alpha: 'drop' | 'white' | 'black') => [...(await decodeImage(bytes, { name, decoding: { orientation: 'ignore', alpha } })).data]
+    expect(await pixels('drop')).toEqual([200, 10, 20, 200, 10, 20])
+    expect(await pixels('white')).toEqual([200, 10, 20, 255, 255, 255])
+    expect(await pixels('black')).toEqual([200, 10, 20, 0, 0, 0])
   })
 
   it.each(golden.images)('refuses $name cut off anywhere, naming the file', async ({ name }) => {

@@ -400,6 +400,7 @@ function fakeRunView(row: RunRow): RunView {
     row,
     config: {
       training: config.stages.dpo,
+      images: null,
       snapshot: 'a3f9'.repeat(16),
       start: { kind: 'checkpoint', folder: '/home/ada/pivot/runs/x/step-400' },
     },
