@@ -132,10 +132,10 @@ export function greedyAnswers(
   tokens: tf.Tensor,
   ids: { readonly padId: number; readonly imageId: number },
   limits: GenerationLimits,
+  decoder: Decoder = eagerDecoder(model.spec.languageModel, model.weights.languageModel),
 ): number[][] {
   const embeddings = promptEmbeddings(model, prompts, tokens, ids)
   try {
-    const decoder = eagerDecoder(model.spec.languageModel, model.weights.languageModel)
     return collectAnswers(
       generateTokens(
         decoder,

@@ -43,6 +43,7 @@ export async function* runEvaluateJob(job: EvaluateJob, signal: AbortSignalLike)
       bench.assertWanted()
       yield* MEASUREMENTS[evaluator](bench)
     }
+    for (const message of measured.warnings) yield { kind: 'log', level: 'warning', message }
   } finally {
     if (baseline !== measured) baseline?.dispose()
     measured.dispose()

@@ -8,10 +8,11 @@ import { z } from 'zod'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
-import { imageFeatures, imageTokens, type MultimodalLm } from '../engine/models/multimodal-lm.ts'
+import { imageFeatures, imageTokens } from '../engine/models/multimodal-lm.ts'
 import { rowLogProbs } from '../engine/objectives/log-probs.ts'
 import { chooseBuckets, collateSamples, patchesTensor, rowTensors, withMismatchedAnswers, type BatchSource, type EncodedSample } from './batches.ts'
 import { readJson, sha256, writeWhole } from './files.ts'
+import type { HeldModel } from './held-model.ts'
 
 const cacheSchema = z.record(z.string(), z.array(z.number()).min(2))
 /** Chosen and rejected, by sample; then, where they are needed, the same of mismatched answers. */
@@ -47,7 +48,7 @@ export function referenceKey(parts: {
 export async function* computeReference(
   project: string,
   key: string,
-  model: MultimodalLm,
+  held: Pick<HeldModel, 'run'>,
   source: ReferenceSource,
   { batchSize, ldAlpha = 1 }: { readonly batchSize: number; readonly ldAlpha?: number },
   signal: AbortSignalLike,
@@ -57,8 +58,8 @@ export async function* computeReference(
   const values = new Map<string, readonly number[]>()
   for (let at = 0; at < samples.length; at += batchSize) {
     const group = samples.slice(at, at + batchSize)
-    const own = await pairLogProbs(model, source, group, ldAlpha)
-    const mismatched = group[0]!.mismatched === undefined ? [] : await pairLogProbs(model, source, group.map(withMismatchedAnswers), ldAlpha)
+    const own = await pairLogProbs(held, source, group, ldAlpha)
+    const mismatched = group[0]!.mismatched === undefined ? [] : await pairLogProbs(held, source, group.map(withMismatchedAnswers), ldAlpha)
     group.forEach(({ id }, i) => values.set(id, [...own, ...mismatched].map((column) => column[i]!)))
     yield { kind: 'progress', done: Math.min(at + batchSize, samples.length), of: samples.length }
     if (signal.aborted) throw new LabError('cancelled', 'cancelled while computing reference log-probabilities')
@@ -69,7 +70,7 @@ export async function* computeReference(
 
 /** Log-probabilities of both answers of each pair, in nats: [chosen, rejected], each as long as `group`. @param ldAlpha of length desensitising */
 export async function pairLogProbs(
-  model: MultimodalLm,
+  held: Pick<HeldModel, 'run'>,
   source: Omit<ReferenceSource, 'samples'>,
   group: readonly EncodedSample[],
   ldAlpha = 1,
@@ -77,7 +78,13 @@ export async function pairLogProbs(
   const rows = collateSamples(source, group, 2, chooseBuckets(group).at(-1)!)
   const patches = await patchesTensor(source, group.map(({ image }) => image))
   const tensors = rowTensors(rows)
-  const result = tf.tidy(() => rowLogProbs(model, tensors, imageTokens(model, imageFeatures(model, patches)), ldAlpha))
+  const { result } = held.run(
+    `log-probabilities ${ldAlpha}`,
+    (model, inputs) => ({
+      result: rowLogProbs(model, inputs as unknown as typeof tensors, imageTokens(model, imageFeatures(model, inputs['patches']!)), ldAlpha),
+    }),
+    { ...tensors, patches },
+  ) as { readonly result: tf.Tensor1D }
   const values = result.dataSync() as Float32Array
   tf.dispose([result, patches, tensors as unknown as tf.NamedTensorMap])
   return [values.slice(0, group.length), values.slice(group.length)]

@@ -20,6 +20,7 @@ import { toPeft, type AdapterFiles } from '../engine/weights/peft.ts'
 import { encodeSamples, stepBatches, type BatchSource } from './batches.ts'
 import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRunFolder, writeCheckpoint } from './checkpoint.ts'
 import { codeIdentity } from './compile/code-identity.ts'
+import { compiledModel } from './compile/compiled-model.ts'
 import { compileStep } from './compile/compile-step.ts'
 import { heldModel } from './held-model.ts'
 import { createPreferenceWatch } from './preference-watch.ts'
@@ -72,9 +73,9 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     const key = referenceKey({ model: start.identity, snapshot, tokenizer: tokenizerFiles, preprocess, ldAlpha, mismatched })
     reference = await cachedReference(job.project, key, data.samples)
     if (reference === null) {
-      const held = heldModel(start)
+      const held = compiledModel(start)
       try {
-        reference = yield* computeReference(job.project, key, held.model, source, { batchSize: training.batchSize, ldAlpha }, signal)
+        reference = yield* computeReference(job.project, key, held, source, { batchSize: training.batchSize, ldAlpha }, signal)
       } finally {
         held.dispose()
       }

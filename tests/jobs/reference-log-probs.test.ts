@@ -53,7 +53,7 @@ const source = () => ({
 async function compute(key: string, batchSize: number, signal = { aborted: false }) {
   const held = heldModel(model)
   const events: JobEvent[] = []
-  const running = computeReference(tiny.project, key, held.model, source(), { batchSize }, signal)
+  const running = computeReference(tiny.project, key, held, source(), { batchSize }, signal)
   try {
     for (;;) {
       const { done, value } = await running.next()
@@ -70,13 +70,13 @@ describe('log-probabilities of pairs', () => {
   it('are those of each pair alone, chosen and rejected in their places', async () => {
     const held = heldModel(model)
     const before = tf.memory().numTensors
-    const [chosen, rejected] = await pairLogProbs(held.model, source(), samples)
+    const [chosen, rejected] = await pairLogProbs(held, source(), samples)
     for (const [i, sample] of samples.entries()) {
-      const [alone, other] = await pairLogProbs(held.model, source(), [sample])
+      const [alone, other] = await pairLogProbs(held, source(), [sample])
       // Sums of another order, at other padding.
       expectClose([chosen[i]!, rejected[i]!], [alone[0]!, other[0]!], 1e-5, sample.id)
       const swapped = { ...sample, rows: [sample.rows[1]!, sample.rows[0]!] }
-      expectClose((await pairLogProbs(held.model, source(), [swapped]))[0], [rejected[i]!], 1e-5)
+      expectClose((await pairLogProbs(held, source(), [swapped]))[0], [rejected[i]!], 1e-5)
       expect(chosen[i]).toBeLessThan(0)
     }
     expect(tf.memory().numTensors).toBe(before)

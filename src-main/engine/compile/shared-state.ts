@@ -61,9 +61,19 @@ export class SharedState {
     this.bring(this.#own, this.names)
   }
 
-  /** Says that an eager step may have assigned any tf.Variable. Settle before that step. */
-  changedEagerly(): void {
-    this.changed(this.#own, this.names)
+  /** Runs an eager step, which reads and may assign the tf.Variables. */
+  eagerly<Result>(step: () => Result): Result {
+    this.settle()
+    // An assignment gives a variable other data; what still has its own is what the sessions hold.
+    const before = this.names.map((name) => this.variables[name]!.dataId)
+    try {
+      return step()
+    } finally {
+      this.changed(
+        this.#own,
+        this.names.filter((name, i) => this.variables[name]!.dataId !== before[i]),
+      )
+    }
   }
 
   /** The current values as new tensors; the caller disposes them. */

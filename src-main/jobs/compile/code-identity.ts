@@ -19,7 +19,7 @@ function identityOf(ownFile: string): string {
   const extension = extname(ownFile)
   // From sources: what a step is made of. From a bundle: all of it, which is one folder.
   const sourceRoot = resolve(dirname(ownFile), '../..')
-  const folders = extension === '.ts' ? [join(sourceRoot, 'engine'), join(sourceRoot, 'domain'), dirname(ownFile)] : [dirname(ownFile)]
+  const folders = extension === '.ts' ? ['engine', 'domain', 'jobs'].map((room) => join(sourceRoot, room)) : [dirname(ownFile)]
   const hash = createHash('sha256').update(`${tf.version_core} ${process.arch}`)
   for (const folder of folders)
     for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort())

@@ -35,6 +35,11 @@ export interface CompileOptions {
   readonly identity?: string
   /** Of matrix products; float32 unless given. bfloat16 exists in compiled steps alone: there nothing falls back to eager. */
   readonly precision?: Precision
+  /**
+   * How often inputs of given shapes run eagerly before their program is made; 0 unless given. For computations that may come
+   * too seldom to earn a compilation back. Counted, not timed, so that the same calls always give the same bits.
+   */
+  readonly eagerRuns?: number
   readonly warn?: (message: string) => void
   readonly onCompiled?: (report: CompileReport) => void
 }
@@ -77,6 +82,7 @@ class CompiledProgram implements StepProgram {
   readonly #options: CompileOptions
   readonly #cache: ProgramCache | undefined
   readonly #executors = new Map<string, Executor>()
+  readonly #eagerRuns = new Map<string, number>()
   #latest: Executor | undefined
 
   /** @throws LabError 'engine-missing' for a precision that this backend or mode does not have */
@@ -130,11 +136,7 @@ class CompiledProgram implements StepProgram {
   }
 
   #runEagerly(inputs: NamedTensors): Record<string, tf.Tensor> {
-    const { state } = this.#options
-    state.settle()
-    const results = tf.tidy(() => ({ ...this.#step(...parted(inputs)) }))
-    state.changedEagerly()
-    return results
+    return this.#options.state.eagerly(() => tf.tidy(() => ({ ...this.#step(...parted(inputs)) })))
   }
 
   #runSession(executor: Executor & { kind: 'session' }, inputs: NamedTensors): Record<string, tf.Tensor> {
@@ -155,6 +157,10 @@ class CompiledProgram implements StepProgram {
   #executor(shapes: string, inputs: NamedTensors): Executor {
     const known = this.#executors.get(shapes)
     if (known !== undefined) return known
+    const { eagerRuns = 0 } = this.#options
+    const runs = this.#eagerRuns.get(shapes) ?? 0
+    this.#eagerRuns.set(shapes, runs + 1)
+    if (runs < eagerRuns) return EAGER
     const made =
       this.#cache === undefined ? EAGER : this.#compile(this.#options.prefer === 'graph' ? 'graph' : 'xla', shapes, inputs)
     this.#executors.set(shapes, made)

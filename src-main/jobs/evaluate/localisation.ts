@@ -68,7 +68,7 @@ export const measureLocalisation: Measurement = async function* (bench) {
   const references = new Map<string, AnswerLogProbs>()
   if (baseline !== null && baseline !== measured)
     for (const group of batchesOf(shown, settings.batchSize)) {
-      const [chosen, rejected] = await pairLogProbs(baseline.model, baseline, group)
+      const [chosen, rejected] = await pairLogProbs(baseline, baseline, group)
       group.forEach(({ id }, i) => references.set(id, { chosen: chosen[i]!, rejected: rejected[i]! }))
     }
   const items = new Map<string, ItemResult[]>()

@@ -9,16 +9,16 @@ import type { ImageRef } from '../../domain/sample.ts'
 import { numPatches, patchGrid, patchWidth } from '../../domain/vision-encoder-spec.ts'
 import type { PatchGrid } from '../../engine/evaluate/measures/localisation.ts'
 import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
-import { imageFeatures, type MultimodalLm } from '../../engine/models/multimodal-lm.ts'
+import { imageFeatures } from '../../engine/models/multimodal-lm.ts'
 import type { ChatTokenizer } from '../../engine/text/tokenizer.ts'
 import { readCheckpoint } from '../checkpoint.ts'
-import { heldModel } from '../held-model.ts'
+import { compiledModel } from '../compile/compiled-model.ts'
+import type { HeldModel } from '../held-model.ts'
 import { createImageSource, type ImageSource } from '../samples.ts'
 
-export interface MeasuredModel {
+export interface MeasuredModel extends HeldModel {
   /** SHA-256 of the weights. */
   readonly identity: string
-  readonly model: MultimodalLm
   readonly tokenizer: ChatTokenizer
   readonly preprocess: PreprocessSpec
   readonly images: ImageSource
@@ -32,7 +32,8 @@ export interface MeasuredModel {
   features(images: readonly (ImageRef | null)[]): Promise<tf.Tensor3D>
   /** Features of pictures cut into patches (P, C·patch²), (B, I, D). The caller disposes. */
   featuresOf(patches: readonly Float32Array[]): tf.Tensor3D
-  dispose(): void
+  /** What could not be compiled, and why; each once. */
+  readonly warnings: readonly string[]
 }
 
 /** Features are kept up to this; beyond it an image is encoded again when it is asked for again. */
@@ -43,8 +44,9 @@ export async function openMeasuredModel(project: string, folder: string): Promis
   const { checkpoint, weights, tokenizer, preprocess } = await readCheckpoint(folder)
   const { model: spec } = checkpoint
   const { visionEncoder } = spec
-  const held = heldModel({ spec, weights })
-  const { model } = held
+  const warnings: string[] = []
+  const held = compiledModel({ spec, weights }, { warn: (message) => warnings.push(message) })
+  const { model, run } = held
   const I = numImageTokens(spec)
   const P = numPatches(visionEncoder)
   const D = visionEncoder.hiddenSize
@@ -55,11 +57,18 @@ export async function openMeasuredModel(project: string, folder: string): Promis
   const featuresOf = (patches: readonly Float32Array[]) => {
     const values = new Float32Array(patches.length * P * ofPatch)
     patches.forEach((each, i) => values.set(each, i * P * ofPatch))
-    return tf.tidy(() => imageFeatures(model, tf.tensor3d(values, [patches.length, P, ofPatch])) as tf.Tensor3D)
+    const given = tf.tensor3d(values, [patches.length, P, ofPatch])
+    try {
+      return run('image features', (of, inputs) => ({ features: imageFeatures(of, inputs['patches']!) }), { patches: given })['features'] as tf.Tensor3D
+    } finally {
+      given.dispose()
+    }
   }
   return {
     identity: checkpoint.sha256,
     model,
+    run,
+    warnings,
     tokenizer,
     preprocess,
     images,

@@ -27,7 +27,7 @@ export const measurePreferences: Measurement = async function* (bench) {
   const byId = new Map(samples.map((sample) => [sample.id, sample]))
   const items: ItemResult[] = []
   for (const group of batchesOf(byLength(encoded), settings.batchSize)) {
-    const [chosen, rejected] = await pairLogProbs(model, measured, group)
+    const [chosen, rejected] = await pairLogProbs(measured, measured, group)
     group.forEach(({ id }, i) => {
       const { image, content } = byId.get(id)!
       const detail: ItemDetail = {

@@ -7,6 +7,7 @@ import type { ItemDetail } from '../../domain/study-results.ts'
 import { exactMatch } from '../../engine/evaluate/measures/answers.ts'
 import { greedyAnswers } from '../../engine/generate.ts'
 import { imageTokens } from '../../engine/models/multimodal-lm.ts'
+import { decoderOf } from '../compile/compiled-model.ts'
 import { encodeSamples } from '../batches.ts'
 import { batchesOf, drawSamples, mean, samplesOfSplit, type Measurement } from './bench.ts'
 
@@ -46,6 +47,7 @@ export const measureQuestions: Measurement = async function* (bench) {
       tokens,
       tokenizer,
       { endIds: [tokenizer.endId], maxNewTokens },
+      decoderOf(measured),
     )
     tf.dispose([features, tokens])
     group.forEach(({ sample: { id, image, content } }, i) => {

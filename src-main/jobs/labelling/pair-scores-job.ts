@@ -82,7 +82,7 @@ async function* marginsOf(
     const shown: EncodedSample[] = samples.map((sample) => ({ ...sample, image: images[placeOf.get(sample.id)!]! }))
     for (const group of batchesOf(byLength(shown), job.batchSize)) {
       assertWanted()
-      const [first, second] = await pairLogProbs(measured.model, measured, group)
+      const [first, second] = await pairLogProbs(measured, measured, group)
       group.forEach(({ id }, i) => found.set(id, first[i]! - second[i]!))
       done += group.length
       yield { kind: 'progress', done, of }
