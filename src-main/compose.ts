@@ -17,6 +17,7 @@ import { createLabelExportService } from './services/label-export.ts'
 import { createLabelQueueService } from './services/label-queues.ts'
 import { createLabellingService } from './services/labelling.ts'
 import { createPairHealthService } from './services/pair-health.ts'
+import { createModelService } from './services/models.ts'
 import { createParityService } from './services/parity.ts'
 import type { Announcement, Parts } from './services/parts.ts'
 import { createPresetService } from './services/presets.ts'
@@ -110,6 +111,7 @@ export function composeLab(given: LabParts) {
     labelExport,
     pairHealth,
     parity: createParityService(parts),
+    models: createModelService(parts, runs),
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,
     /** Absolute path of an image; of its small copy where one is asked for and was made. null: no image of the project. */

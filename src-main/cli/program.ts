@@ -8,6 +8,7 @@ import { addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.
 import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
+import { addModelCommands } from './commands/model.ts'
 import { addParityCommand } from './commands/parity.ts'
 import { addLabelCommand } from './commands/label.ts'
 import { addRunCommands } from './commands/run.ts'
@@ -37,6 +38,7 @@ export function createProgram(parts: CliParts): Command {
   addDataCommands(program, parts)
   addLabelCommand(program, parts)
   addCurationCommands(program, parts)
+  addModelCommands(program, parts)
   addParityCommand(program, parts)
   addDoctorCommand(program, parts)
   everyCommand(program, (command) => command.exitOverride().configureOutput(program.configureOutput()))

@@ -7,6 +7,7 @@ import { exportRecordSchema, exportSettingsSchema } from './export.ts'
 import { dataJobSchema, type DataJobEvent } from './data-job.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
+import { modelQuestionSchema, type ModelAnswer, type ModelInspection } from './model-view.ts'
 import type { ParityReport } from './parity.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { imageRefSchema } from './sample.ts'
@@ -180,6 +181,18 @@ const pairScoresJob = z.strictObject({
 /** Compares the lab with every reference case at or below `folder`. */
 const parityJob = z.strictObject({ kind: z.literal('parity'), folder: z.string() })
 
+/** Looks into a model folder without loading it. */
+const inspectJob = z.strictObject({ kind: z.literal('inspect'), folder: z.string() })
+
+/** Asks a model one question. */
+const askJob = z.strictObject({
+  kind: z.literal('ask'),
+  checkpoint: z.string(),
+  /** Absolute; null: a question without a picture. */
+  image: z.string().nullable(),
+  question: modelQuestionSchema,
+})
+
 /** Features of images under a model's encoder, mean over patches, into `file` (safetensors); known ones are not computed again. */
 const imageFeaturesJob = z.strictObject({
   kind: z.literal('image-features'),
@@ -199,6 +212,8 @@ export const jobSchema = z.discriminatedUnion('kind', [
   answersJob,
   pairScoresJob,
   parityJob,
+  inspectJob,
+  askJob,
   imageFeaturesJob,
   ...dataJobSchema.options,
 ])
@@ -211,6 +226,8 @@ export type ImportRunJob = Extract<Job, { kind: 'import-run' }>
 export type ExportJob = Extract<Job, { kind: 'export' }>
 export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
 export type ParityJob = Extract<Job, { kind: 'parity' }>
+export type InspectJob = Extract<Job, { kind: 'inspect' }>
+export type AskJob = Extract<Job, { kind: 'ask' }>
 export type ImageFeaturesJob = Extract<Job, { kind: 'image-features' }>
 export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
 export type AnswersJob = Extract<Job, { kind: 'answers' }>
@@ -241,6 +258,10 @@ export type JobEvent =
   | { readonly kind: 'result'; readonly metric: string; readonly value: number; readonly n: number }
   | { readonly kind: 'items'; readonly metric: string; readonly items: readonly ItemResult[] }
   | { readonly kind: 'parity'; readonly report: ParityReport }
+  | { readonly kind: 'inspection'; readonly inspection: ModelInspection }
+  /** The next piece of an answer. */
+  | { readonly kind: 'text'; readonly piece: string }
+  | { readonly kind: 'answered'; readonly answer: ModelAnswer }
   | { readonly kind: 'artifact'; readonly name: string; readonly path: string }
   | DataJobEvent
   | { readonly kind: 'log'; readonly level: 'info' | 'warning'; readonly message: string }

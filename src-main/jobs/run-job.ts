@@ -1,10 +1,12 @@
 // One job to its events, in the process where it is called. The only list of what a job can be.
 
 import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
+import { runAskJob } from './ask-job.ts'
 import { runEvaluateJob } from './evaluate-job.ts'
 import { runExportJob } from './export-job.ts'
 import { runExportRecipeJob } from './export-recipe-job.ts'
 import { runImportRunJob } from './import-run-job.ts'
+import { runInspectJob } from './inspect-job.ts'
 import { runAnswersJob } from './labelling/answers-job.ts'
 import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runParityJob } from './parity-job.ts'
@@ -29,6 +31,10 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runImportRunJob(job, signal)
     case 'tokenizer':
       return runTokenizerJob(job, signal)
+    case 'inspect':
+      return runInspectJob(job)
+    case 'ask':
+      return runAskJob(job, signal)
     case 'parity':
       return runParityJob(job, signal)
     case 'sight-test':

@@ -21,6 +21,8 @@ const MAX_READ_BYTES = 1 << 30
 export interface FileTensor extends NamedArray {
   readonly file: string
   readonly dtype: SafetensorsEntry['dtype']
+  /** In the file. */
+  readonly bytes: number
 }
 export type FileTensors = Readonly<Record<string, FileTensor>>
 
@@ -39,6 +41,7 @@ export function readTensors(path: string): Record<string, FileTensor> {
     tensors[name] = {
       file: path,
       dtype: entry.dtype,
+      bytes: entry.end - entry.begin,
       shape: entry.shape,
       get values() {
         return withFile(path, (file) => {
@@ -109,6 +112,7 @@ export function checkedWeight(name: string, tensor: FileTensor): FileTensor {
   return {
     file: tensor.file,
     dtype: tensor.dtype,
+    bytes: tensor.bytes,
     shape: tensor.shape,
     get values() {
       const { values } = tensor

@@ -65,6 +65,9 @@ export async function followRun(
       case 'result':
       case 'items':
       case 'parity':
+      case 'inspection':
+      case 'text':
+      case 'answered':
         return
     }
   }

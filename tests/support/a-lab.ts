@@ -138,6 +138,8 @@ function eventsOf(job: Job): readonly JobEvent[] {
     case 'tokenizer':
     case 'sight-test':
     case 'parity':
+    case 'inspect':
+    case 'ask':
     case 'import':
     case 'export-data':
     case 'backup':

@@ -153,6 +153,6 @@ export function addRecipeCommands(program: Command, parts: CliParts): void {
 }
 
 /** A run's id stays; anything else is a path from here. */
-function asModel(lab: { readonly runs: { list(): readonly { readonly id: string }[] } }, model: string): string {
+export function asModel(lab: { readonly runs: { list(): readonly { readonly id: string }[] } }, model: string): string {
   return lab.runs.list().some(({ id }) => id === model) ? model : resolve(model)
 }

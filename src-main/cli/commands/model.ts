@@ -1,0 +1,99 @@
+// `lab inspect`, `lab ask`: look into a model folder before using it, and ask a model about a picture.
+
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { LabError } from '../../domain/errors.ts'
+import { modelQuestionSchema, type ModelInspection, type ModuleInspection } from '../../domain/model-view.ts'
+import { parse } from '../../domain/parse.ts'
+import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
+import { table } from '../table.ts'
+import { asModel } from './checkpoint.ts'
+
+export function addModelCommands(program: Command, parts: CliParts): void {
+  program
+    .command('inspect <folder>')
+    .description('Look into a model folder without loading it: family, sizes, tensors missing and over, tokenizer, preprocessing')
+    .action(async (folder: string, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals<GlobalOptions>(), 'none', async ({ lab, terminal, signal }) => {
+        const inspection = await lab.models.inspect(resolve(folder), signal)
+        terminal.json(inspection)
+        for (const line of linesOf(inspection)) terminal.out(line)
+        if (inspection.faults.length > 0) throw new LabError('invalid-input', `the lab cannot use ${inspection.folder}: see ✗ above`)
+      })
+    })
+
+  program
+    .command('ask <model> <question>')
+    .description('Ask a run or a model folder, about a picture or without one, and watch the answer come')
+    .option('--image <file>', 'the picture that the question is about')
+    .option('--max-new-tokens <count>', 'longest answer, tokens', Number)
+    .option('--temperature <number>', '0: always the most likely token', Number)
+    .option('--top-p <share>', 'draw from the most likely tokens that together hold this share', Number)
+    .option('--seed <number>', 'the same seed draws the same answer', Number)
+    .option('--stop <text...>', 'texts that end the answer')
+    .action(async (model: string, question: string, _: unknown, command: Command) => {
+      const { image, maxNewTokens, temperature, topP, seed, stop, ...options } = command.optsWithGlobals<
+        GlobalOptions & {
+          readonly image?: string
+          readonly maxNewTokens?: number
+          readonly temperature?: number
+          readonly topP?: number
+          readonly seed?: number
+          readonly stop?: readonly string[]
+        }
+      >()
+      const asked = parse(modelQuestionSchema, { question, maxNewTokens, temperature, topP, seed, stops: stop }, 'invalid-input', 'ask')
+      await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
+        let said = ''
+        const picture = image === undefined ? null : resolve(image)
+        const answer = await lab.models.ask(asModel(lab, model), picture, asked, signal, (event) => {
+          if (event.kind !== 'text') return
+          said += event.piece
+          terminal.json({ event: 'text', piece: event.piece })
+          terminal.redraw(said.split('\n').at(-1)!)
+        })
+        terminal.redraw('')
+        terminal.json({ event: 'answer', ...answer })
+        terminal.out(answer.text)
+        if (answer.ended === 'limit') terminal.note(`the answer was cut at ${answer.tokens} tokens (--max-new-tokens)`)
+      })
+    })
+}
+
+function linesOf({ kind, modelType, files, bytes, modules, unknown, tokenizer, preprocess, faults }: ModelInspection): readonly string[] {
+  const sizes = ({ spec }: ModuleInspection) =>
+    ['family', 'hiddenSize', 'numHiddenLayers', 'numAttentionHeads', 'numKeyValueHeads', 'imageSize', 'patchSize', 'vocabSize']
+      .filter((name) => spec[name] !== undefined)
+      .map((name) => `${name} ${String(spec[name])}`)
+      .join(', ')
+  const named = (title: string, names: readonly string[]) =>
+    names.length === 0 ? [] : [`${title}: ${names.slice(0, 8).join(', ')}${names.length > 8 ? `, … (${names.length})` : ''}`]
+  return [
+    `${kind}, model_type ${modelType}, ${files.length} ${files.length === 1 ? 'file' : 'files'}, ${(bytes / 1e6).toFixed(1)} MB`,
+    table(
+      [
+        { title: 'Module', align: 'left' },
+        { title: 'Parameters', align: 'right' },
+        { title: 'Tensors', align: 'right' },
+        { title: 'Numbers', align: 'left' },
+        { title: 'Sizes', align: 'left' },
+      ],
+      modules.map((each) => [
+        each.module,
+        each.parameters.toLocaleString('en'),
+        String(each.tensors),
+        Object.keys(each.dtypes).join(', ') || '–',
+        sizes(each),
+      ]),
+    ),
+    ...modules.flatMap(({ module, missing, extra, misshapen }) => [
+      ...named(`${module}, missing`, missing),
+      ...named(`${module}, of another shape`, misshapen),
+      ...named(`${module}, unused`, extra),
+    ]),
+    ...named('of no known name', unknown),
+    ...(tokenizer === null ? [] : [`tokenizer: ${tokenizer.tokens} tokens, end ${tokenizer.endId}, image ${tokenizer.imageId}; a prompt reads ${JSON.stringify(tokenizer.prompt)}`]),
+    ...(preprocess === null ? [] : [`preprocessing: ${preprocess.join(' → ')}`]),
+    ...(faults.length === 0 ? ['✓ the lab can use this folder'] : faults.map((fault) => `✗ ${fault}`)),
+  ]
+}

@@ -1,0 +1,63 @@
+// One question to a model, about a picture or without one. The answer comes piece by piece, so that a person sees it grow;
+// no piece holds half a character, and leaving or cancelling stops it between two tokens.
+
+import * as tf from '@tensorflow/tfjs'
+import { LabError } from '../domain/errors.ts'
+import type { AbortSignalLike, AskJob, JobEvent } from '../domain/job.ts'
+import { numImageTokens } from '../domain/model-spec.ts'
+import type { ModelAnswer } from '../domain/model-view.ts'
+import { patchWidth } from '../domain/vision-encoder-spec.ts'
+import { eagerDecoder, generateTokens, promptEmbeddings } from '../engine/generate.ts'
+import { embedTokens } from '../engine/models/language-model.ts'
+import { imageFeatures, imageTokens } from '../engine/models/multimodal-lm.ts'
+import { preprocessImage } from '../engine/preprocess/pipeline.ts'
+import { expandImage } from '../engine/text/collate.ts'
+import { createStreamDecoder } from '../engine/text/stream-decoder.ts'
+import { withImage } from './batches.ts'
+import { readCheckpoint } from './checkpoint.ts'
+import { heldModel } from './held-model.ts'
+import { readImage } from './images/codec.ts'
+import { patchesOf } from './samples.ts'
+
+/** @throws LabError 'not-found', 'corrupt-artifact', 'invalid-input' for a prompt that is longer than the model reads, 'cancelled' */
+export async function* runAskJob({ checkpoint: folder, image, question }: AskJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  const { checkpoint, weights, tokenizer, preprocess } = await readCheckpoint(folder)
+  const spec = checkpoint.model
+  const prompt = tokenizer.encodePrompt([{ from: 'human', text: withImage(question.question, image !== null) }])
+  const { ids } = expandImage(tokenizer, { ids: prompt, isAnswer: prompt.map(() => false) }, numImageTokens(spec))
+  const longest = spec.languageModel.maxPositionEmbeddings
+  if (ids.length + question.maxNewTokens > longest)
+    throw new LabError('invalid-input', `expected prompt and answer within the model's ${longest} tokens, found ${ids.length} and ${question.maxNewTokens}; ask less, or shorten the answer`)
+  const pixels = image === null ? null : patchesOf(preprocessImage(await readImage(image), preprocess), spec.visionEncoder.patchSize)
+  const held = heldModel({ spec, weights })
+  let embeddings: tf.Tensor | null = null
+  try {
+    embeddings = tf.tidy(() => {
+      if (pixels === null) return embedTokens(held.model.weights.languageModel, tf.tensor2d([...ids], [1, ids.length], 'int32'))
+      const width = patchWidth(spec.visionEncoder)
+      const patches = tf.tensor3d(pixels, [1, pixels.length / width, width])
+      return promptEmbeddings(held.model, [ids], imageTokens(held.model, imageFeatures(held.model, patches)), tokenizer)
+    })
+    const decoder = createStreamDecoder(tokenizer, question.stops)
+    const limits = { endIds: [tokenizer.endId], maxNewTokens: question.maxNewTokens }
+    yield { kind: 'part', name: 'answering', of: question.maxNewTokens }
+    let [text, tokens] = ['', 0]
+    for (const [id] of generateTokens(eagerDecoder(spec.languageModel, held.model.weights.languageModel), embeddings, [ids.length], limits, question)) {
+      if (signal.aborted) throw new LabError('cancelled', `cancelled after ${tokens} tokens`)
+      const piece = decoder.push(id!)
+      tokens += 1
+      text += piece
+      if (piece !== '') yield { kind: 'text', piece }
+      yield { kind: 'progress', done: tokens, of: question.maxNewTokens }
+      if (decoder.hasStopped) break
+    }
+    const rest = decoder.end()
+    text += rest
+    if (rest !== '') yield { kind: 'text', piece: rest }
+    const ended: ModelAnswer['ended'] = decoder.hasStopped ? 'stop' : tokens === question.maxNewTokens ? 'limit' : 'end'
+    yield { kind: 'answered', answer: { text, tokens, ended } }
+  } finally {
+    embeddings?.dispose()
+    held.dispose()
+  }
+}
