@@ -201,7 +201,7 @@ export const objectiveSchema = z.discriminatedUnion('kind', [
     maxCompletionLength: z.int().min(1).max(8192).default(16).meta({ label: 'Longest answer', help: 'tokens; an answer that is not ended by then is cut' }),
     temperature: z.number().min(0.01).max(10).default(1).meta({ label: 'Temperature', help: 'of the answers that are drawn, and of the log-probabilities that are compared' }),
     topP: z.number().min(0.01).max(1).default(1).meta({ label: 'Top-p', help: 'answers are drawn from the likeliest tokens that hold this share; 1: from all' }),
-    numIterations: z.int().min(1).max(64).default(1).meta({ label: 'Updates per batch of answers', help: 'μ: how many steps learn from the same answers' }),
+    numIterations: z.int().min(1).max(64).default(1).meta({ label: 'Updates per draw', help: 'μ: how many steps learn from the same answers' }),
     beta: z.number().min(0).max(10).default(0.04).meta({ label: 'β', help: 'weight of the KL divergence from the model that training starts with; the paper uses 0.04, 0 leaves it out' }),
     useBiasCorrectionKl: z.boolean().default(true).meta({ label: 'Unbiased KL gradient', help: 'multiplies the KL estimate by the ratio of new to old probability, which makes its gradient that of the KL divergence (arXiv 2512.02556); off: as in the paper of GRPO' }),
     epsilon: z.number().min(0.001).max(0.999).default(0.2).meta({ label: 'Clipping ε', help: 'how far a token may become less (and more) likely before an answer stops to count; has an effect from the second update on' }),

@@ -2,6 +2,7 @@
 // reads above a curve are here; what the metric is, is in domain/metric.ts.
 
 import { metricNamed } from '../../src-main/domain/metric.ts'
+import type { ObjectiveKind } from '../../src-main/domain/objective-config.ts'
 
 export interface TrainingChart {
   readonly metric: string
@@ -34,6 +35,11 @@ export const MAIN_METRICS: readonly string[] = [
   'learning_rate',
   'mean_token_accuracy',
 ]
+
+/** What a run of an objective shows first. */
+export function mainMetricsOf(objective: ObjectiveKind | undefined): readonly string[] {
+  return objective === 'grpo' ? ['loss', 'reward', 'frac_reward_zero_std', 'kl', 'grad_norm', 'completions/mean_length'] : MAIN_METRICS
+}
 
 /** "Loss (nats)". */
 export function axisName(metricName: string): string {

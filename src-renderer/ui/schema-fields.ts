@@ -15,7 +15,7 @@ export interface SchemaField {
   readonly help: string
   readonly unit: string
   /** `presence`: an object that may be left out as a whole; the switch says whether it is there. */
-  readonly control: 'number' | 'integer' | 'boolean' | 'choice' | 'text' | 'numbers' | 'presence'
+  readonly control: 'number' | 'integer' | 'boolean' | 'choice' | 'several' | 'text' | 'numbers' | 'presence'
   readonly choices: readonly { readonly value: string | number | null; readonly label: string }[]
   /** The choice decides which fields follow it. */
   readonly chooses: boolean
@@ -44,6 +44,7 @@ export function fieldsOf(schema: JsonSchema, value: unknown, path: readonly stri
   const groups: FieldGroup[] = []
   if (isUnion(schema)) fields.push(kindField(schema, path, label))
   for (const [name, property] of Object.entries(properties)) {
+    if (!applies(property, value)) continue
     const here = [...path, name]
     const inner = withoutNull(property)
     const present = at(value, [name])
@@ -113,6 +114,24 @@ export function withAt(value: unknown, path: readonly string[], next: unknown): 
   return { ...object, [key]: withAt(object[key], rest, next) }
 }
 
+/** A copy of `value` with `next` at the field; settings beside it that then apply no more go back to their defaults. */
+export function withField(schema: JsonSchema, value: unknown, field: SchemaField, next: unknown): unknown {
+  const path = field.path.slice(0, -1)
+  const changed = withAt(value, field.path, next)
+  const parent = alternative(withoutNull(schemaAt(schema, changed, path)), at(changed, path))
+  return Object.entries((parent['properties'] ?? {}) as Record<string, JsonSchema>).reduce<unknown>(
+    (settled, [name, property]) =>
+      applies(property, at(settled, path)) ? settled : withAt(settled, [...path, name], property['default']),
+    changed,
+  )
+}
+
+/** Whether a setting is read: `onlyWith` names the settings beside it, and their values, with which it is. */
+function applies(property: JsonSchema, parent: unknown): boolean {
+  const conditions = Object.entries((property['onlyWith'] ?? {}) as Record<string, readonly unknown[]>)
+  return conditions.every(([name, values]) => [at(parent, [name])].flat().some((each) => values.includes(each)))
+}
+
 /** A copy of `value` with another `kind` at the union that `field` chooses for; the new kind starts from its defaults. */
 export function withKind(schema: JsonSchema, value: unknown, field: SchemaField, kind: string): unknown {
   const path = field.path.slice(0, -1)
@@ -163,11 +182,13 @@ function scalarField(
   inner: JsonSchema,
   required: boolean,
 ): SchemaField | null {
-  const choices = choicesOf(inner)
   const type = inner['type']
+  const choices = choicesOf(type === 'array' ? ((inner['items'] ?? {}) as JsonSchema) : inner)
   const control =
     choices.length > 0
-      ? 'choice'
+      ? type === 'array'
+        ? 'several'
+        : 'choice'
       : type === 'boolean'
         ? 'boolean'
         : type === 'integer'

@@ -15,6 +15,7 @@ import {
   rangeOf,
   toText,
   withAt,
+  withField,
   withKind,
   withPresence,
   type JsonSchema,
@@ -51,6 +52,35 @@ it('shows the settings of the chosen kind only, and starts a new kind from its d
   const changed = withKind(runSchema, start, kind, 'dpo')
   expect(at(changed, ['training', 'objective'])).toMatchObject({ kind: 'dpo', lossType: 'sigmoid', beta: 0.1, labelSmoothing: 0 })
   expect(at(changed, ['training', 'steps'])).toBe(at(start, ['training', 'steps']))
+})
+
+it('shows a setting only where it is read, and puts it back to its default where it no longer is', () => {
+  const kind = named(runFields(defaultsOf(runSchema)), 'training.objective.kind')!
+  const dpo = withKind(runSchema, defaultsOf(runSchema), kind, 'dpo')
+  const path = (setting: string) => `training.objective.${setting}`
+  const field = (value: unknown, setting: string) => named(runFields(value), path(setting))
+  expect([field(dpo, 'labelSmoothing'), field(dpo, 'fDivergenceType')].every(Boolean)).toBe(true)
+  expect([field(dpo, 'discopopTau'), field(dpo, 'fAlphaDivergenceCoef')]).toEqual([undefined, undefined])
+  const loss = field(dpo, 'lossType')!
+  const smoothed = withField(runSchema, dpo, field(dpo, 'labelSmoothing')!, 0.2)
+  const alpha = withField(runSchema, smoothed, field(dpo, 'fDivergenceType')!, 'alpha_divergence')
+  expect(field(alpha, 'fAlphaDivergenceCoef')).toBeDefined()
+  const bco = withField(runSchema, alpha, loss, 'bco_pair')
+  expect(at(bco, ['training', 'objective'])).toEqual({ ...(at(dpo, ['training', 'objective']) as object), lossType: 'bco_pair' })
+  expect(field(bco, 'labelSmoothing')).toBeUndefined()
+  expect(field(withField(runSchema, dpo, loss, 'discopop'), 'discopopTau')).toBeDefined()
+})
+
+it('draws a list of choices as such, and asks any of them what applies', () => {
+  const kind = named(runFields(defaultsOf(runSchema)), 'training.objective.kind')!
+  const mpo = withKind(runSchema, defaultsOf(runSchema), kind, 'mpo')
+  const losses = named(runFields(mpo), 'training.objective.lossType')!
+  expect(losses).toMatchObject({ control: 'several', default: ['sigmoid', 'bco_pair', 'sft'] })
+  expect(losses.choices.map(({ value }) => value)).toEqual(expect.arrayContaining(['sigmoid', 'ipo', 'sft']))
+  expect(named(runFields(mpo), 'training.objective.lossWeights')).toMatchObject({ control: 'numbers' })
+  expect(named(runFields(mpo), 'training.objective.labelSmoothing')).toBeDefined()
+  const hinge = withField(runSchema, mpo, losses, ['hinge', 'sft'])
+  expect(named(runFields(hinge), 'training.objective.labelSmoothing')).toBeUndefined()
 })
 
 it('puts an optional object in with its defaults, and takes it out as a whole', () => {
@@ -112,6 +142,7 @@ it('leaves no numeric setting of a study without a field', () => {
       : typeof value === 'object' && value !== null && !Array.isArray(value)
         ? Object.entries(value).flatMap(([key, each]) => numbers(each, [...path, key]))
         : []
-  // The number of colour channels is fixed by the schema itself.
-  expect(numbers(config, []).filter((path) => !fields.has(path))).toEqual(['model.visionEncoder.numChannels'])
+  // The number of colour channels is fixed by the schema itself; two settings are of losses that the study has not.
+  const hidden = ['model.visionEncoder.numChannels', ...['fAlphaDivergenceCoef', 'discopopTau'].map((setting) => `stages.dpo.objective.${setting}`)]
+  expect(numbers(config, []).filter((path) => !fields.has(path))).toEqual(hidden)
 })
