@@ -150,7 +150,7 @@ it('writes TRL rows with a side file, and a dataset that a run trains on', async
   await page.getByRole('status').filter({ hasText: 'pairs written' }).waitFor()
   const exported = join(folder.folder, 'project', 'exports', 'labels-forty-pairs-trl')
   const lines = (file: string) => readFileSync(join(exported, file), 'utf8').trim().split('\n').map((line) => JSON.parse(line))
-  const rows = lines('pairs.jsonl')
+  const rows = lines('trl.jsonl')
   expect(rows[0].chosen[0].role).toBe('assistant')
   expect(new Set(lines('labels.jsonl').map(({ labeller }) => labeller))).toEqual(new Set(['Ada']))
 

@@ -30,7 +30,8 @@ it('makes a queue, lists it, tells its trust and writes its pairs', async () => 
   expect(trust.out).toMatch(/Ada\s+6\s+50\.0 %/)
   const out = join(project, 'out')
   expect((await run('label', 'export', 'mine', out, '--format', 'mmpr')).out.trim()).toBe(out)
-  expect(JSON.parse(readFileSync(join(out, 'pairs.jsonl'), 'utf8').split('\n')[0]!)).toMatchObject({ chosen: expect.stringMatching(/^th(is|at)$/) })
+  expect(JSON.parse(readFileSync(join(out, 'labels.jsonl'), 'utf8').split('\n')[0]!)).toMatchObject({ labeller: 'Ada', preferred: expect.stringMatching(/^th(is|at)$/) })
+  expect((await run('label', 'export', 'mine', out)).err).toMatch(/exists already/)
   expect((await run('label', 'health', 'preferences')).out).toMatch(/Duplicates\s+0/)
 })
 

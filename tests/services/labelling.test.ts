@@ -1,6 +1,6 @@
 // Queues made, judged, taken back, merged and written out, on a lab whose models answer by rule.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -9,17 +9,17 @@ import { queueRequestSchema, type QueueRequest } from '../../src-main/domain/lab
 import { PAIR_FORMATS } from '../../src-main/domain/labelling/pair-export.ts'
 import type { ImportedSample } from '../../src-main/domain/import-event.ts'
 import { runRequestSchema } from '../../src-main/domain/run-view.ts'
+import { runDataJob } from '../../src-main/jobs/run-data-job.ts'
 import { readDataset } from '../../src-main/jobs/import/read-dataset.ts'
-import { aLab, readFakeDataset, type LabForTests } from '../support/a-lab.ts'
+import { aFakeRunner, aLab, readFakeDataset, type LabForTests } from '../support/a-lab.ts'
 import { anImportedPair } from '../support/builders.ts'
 
 let folder: string
 let made: LabForTests
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'pivot-lab-'))
-  made = aLab(folder, {
-    readDataset: (path, options) => (path.startsWith('/data/') ? readPairs(path) : readDataset(path, options)),
-  })
+  const runner = aFakeRunner((path, options) => (path.startsWith('/data/') ? readPairs(path) : readDataset(path, options)))
+  made = aLab(folder, { runner, dataRunner: (job, signal) => (job.kind === 'export-data' ? runDataJob(job, signal) : runner.run(job, signal)) })
   await made.lab.datasets.import({ path: '/data/preferences/30', name: 'pairs' })
 })
 afterEach(async () => {
@@ -245,10 +245,11 @@ describe('what comes out', () => {
       chosen.add(item!.a)
       judge(queueId, item!.ordinal, 'a')
     }
-    for (const format of PAIR_FORMATS.filter((each) => each !== 'llama-factory')) {
+    const isAbout = (name: string) => ['labels.jsonl', 'guidelines.md', 'dataset_info.json', 'annotations', 'pivot-sft.json'].includes(name)
+    for (const format of PAIR_FORMATS) {
       const { artifact } = await made.lab.labelExport.write({ queueId, format, images: 'copy', ties: 'leave-out' }, null)
-      const file = join(artifact.path, format === 'pivot' ? 'dpo.json' : 'pairs.jsonl')
-      const { datasets, added, problems } = await made.lab.datasets.import({ path: file, name: format })
+      const [file] = readdirSync(artifact.path).filter((name) => !isAbout(name))
+      const { datasets, added, problems } = await made.lab.datasets.import({ path: join(artifact.path, file!), name: format })
       expect({ format, kind: datasets[0]!.kind, added, problems }).toEqual({ format, kind: 'preferences', added: 6, problems: [] })
       const labels = readFileSync(join(artifact.path, 'labels.jsonl'), 'utf8').trim().split('\n')
       expect(labels.map((line) => JSON.parse(line).labeller)).toEqual(new Array(6).fill('Ada'))
@@ -258,6 +259,27 @@ describe('what comes out', () => {
     expect(await made.lab.labelExport.toDataset(queueId, 'mine to train on', 'leave-out')).toMatchObject({ added: 0, unchanged: 6 })
     const text = readFileSync(join(folder, 'snapshots', `${summary.datasets[0]!.snapshot}.jsonl`), 'utf8')
     for (const line of text.trim().split('\n')) expect(chosen.has(JSON.parse(line).content.chosen)).toBe(true)
+  })
+
+  it('gives PIVOT’s SFT twin the very answer that the DPO twin chooses, in the same order', async () => {
+    const queueId = await aQueue()
+    for (let i = 0; i < 5; i++) judge(queueId, i, i % 2 ? 'a' : 'b')
+    const { artifact } = await made.lab.labelExport.write({ queueId, format: 'pivot', images: 'copy', ties: 'leave-out' }, null)
+    const rows = (name: string) => JSON.parse(readFileSync(join(artifact.path, name), 'utf8'))
+    const twins = rows('pivot-sft.json').map(({ conversations }: any) => conversations.map(({ value }: any) => value))
+    expect(twins).toEqual(rows('pivot-dpo.json').map(({ prompt, chosen }: any) => [prompt, chosen]))
+    expect(twins).toHaveLength(5)
+  })
+
+  it('replaces an export of its own, and nothing that somebody else put there', async () => {
+    const queueId = await aQueue()
+    judge(queueId, 0, 'a')
+    const request = { queueId, format: 'trl', images: 'copy', ties: 'leave-out' } as const
+    const { artifact } = await made.lab.labelExport.write(request, null)
+    judge(queueId, 1, 'a')
+    expect((await made.lab.labelExport.write(request, null)).counts.pairs).toBe(2)
+    await expect(made.lab.labelExport.write(request, artifact.path)).rejects.toThrow(/exists already/)
+    expect(readdirSync(join(folder, 'exports'))).toEqual(['labels-mine-trl'])
   })
 
   it('is refused while there is no pair, and says what there is', async () => {

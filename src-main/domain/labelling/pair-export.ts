@@ -1,20 +1,22 @@
-// Labelled pairs as rows of the formats that others read. Pure: image paths are given. Each format is one that the lab's
-// own importer takes back.
+// Labelled pairs as samples, which the exporter of datasets writes in the formats that others read, and the side file that
+// tells who judged what and how.
 
 import { z } from 'zod'
-import { TIE_RULES, type LabelledPair } from './outcome.ts'
+import { EXPORT_FORMAT_TABLE, type ExportFormat } from '../data-export.ts'
+import type { SampleOf } from '../sample.ts'
 import { verdictOf } from './judgement.ts'
+import { TIE_RULES, type LabelledPair } from './outcome.ts'
 
-export const PAIR_FORMATS = ['trl', 'trl-implicit', 'mmpr', 'rlaif-v', 'llama-factory', 'pivot'] as const
+/** 'pivot': both of PIVOT's twins, of the same pairs in the same order. */
+export const PAIR_FORMATS = ['trl', 'trl-implicit', 'mmpr', 'rlaif-v', 'rlhf-v', 'llama-factory', 'pivot'] as const
 export type PairFormat = (typeof PAIR_FORMATS)[number]
 
-export const PAIR_FORMAT_LABELS: Readonly<Record<PairFormat, string>> = {
-  trl: 'TRL, prompt of its own',
-  'trl-implicit': 'TRL, prompt in both answers',
-  mmpr: 'MMPR',
-  'rlaif-v': 'RLAIF-V',
-  'llama-factory': 'LLaMA-Factory',
-  pivot: 'PIVOT, SFT and DPO twins',
+export function pairFormatLabel(format: PairFormat): string {
+  return format === 'pivot' ? 'PIVOT, SFT and DPO twins' : EXPORT_FORMAT_TABLE[format].label
+}
+
+export function exportFormatsOf(format: PairFormat): readonly ExportFormat[] {
+  return format === 'pivot' ? ['pivot-dpo', 'pivot-sft'] : [format]
 }
 
 export const pairExportSchema = z.strictObject({
@@ -28,156 +30,24 @@ export const pairExportSchema = z.strictObject({
 })
 export type PairExport = z.output<typeof pairExportSchema>
 
-/** A file of an export: rows of a JSON array, or one a line. */
-export interface ExportFile {
-  readonly name: string
-  readonly layout: 'array' | 'lines' | 'object'
-  readonly rows: readonly unknown[]
-}
-
-const PLACEHOLDER = '<image>'
-
-/** @param imagePath as it shall stand in the row; null: the pair has no image */
-export function exportFiles(
-  name: string,
-  format: PairFormat,
-  pairs: readonly LabelledPair[],
-  imagePath: (pair: LabelledPair) => string | null,
-): readonly ExportFile[] {
-  const rows = pairs.map((pair, i) => {
-    const { item } = pair.outcome
-    const image = imagePath(pair)
-    const bare = item.prompt.replace(/<image>\n?/g, '')
-    return { id: `${name}-${i}`, image, bare, prompt: image === null ? bare : withPlaceholder(item.prompt), pair }
-  })
-  const extra = ({ pair }: (typeof rows)[number]) => ({
-    split: pair.outcome.item.split,
-    ...(pair.outcome.item.group === null ? {} : { group: pair.outcome.item.group }),
-    ...(pair.outcome.item.category === null ? {} : { category: pair.outcome.item.category }),
-    ...(regionOf(pair).length === 0 ? {} : { region: regionOf(pair) }),
-  })
-  const userMessage = ({ image, bare }: (typeof rows)[number]) => ({
-    role: 'user',
-    content: [...(image === null ? [] : [{ type: 'image' }]), { type: 'text', text: bare }],
-  })
-  const answerMessage = (text: string) => ({ role: 'assistant', content: [{ type: 'text', text }] })
-  const imagesOf = ({ image }: (typeof rows)[number]) => (image === null ? {} : { images: [image] })
-  switch (format) {
-    case 'trl':
-      return [
-        {
-          name: 'pairs.jsonl',
-          layout: 'lines',
-          rows: rows.map((row) => ({
-            prompt: [userMessage(row)],
-            chosen: [answerMessage(row.pair.chosen)],
-            rejected: [answerMessage(row.pair.rejected)],
-            ...imagesOf(row),
-            ...extra(row),
-          })),
-        },
-      ]
-    case 'trl-implicit':
-      return [
-        {
-          name: 'pairs.jsonl',
-          layout: 'lines',
-          rows: rows.map((row) => ({
-            chosen: [userMessage(row), answerMessage(row.pair.chosen)],
-            rejected: [userMessage(row), answerMessage(row.pair.rejected)],
-            ...imagesOf(row),
-            ...extra(row),
-          })),
-        },
-      ]
-    case 'mmpr':
-      return [
-        {
-          name: 'pairs.jsonl',
-          layout: 'lines',
-          rows: rows.map((row) => ({
-            ...(row.image === null ? {} : { image: row.image }),
-            question: row.prompt,
-            chosen: row.pair.chosen,
-            rejected: row.pair.rejected,
-            ...extra(row),
-          })),
-        },
-        { name: 'meta.json', layout: 'object', rows: [{ [name]: { root: '.', annotation: 'pairs.jsonl', length: rows.length } }] },
-      ]
-    case 'rlaif-v':
-      return [
-        {
-          name: 'pairs.jsonl',
-          layout: 'lines',
-          rows: rows.map((row, idx) => ({
-            ds_name: name,
-            ...(row.image === null ? {} : { image: row.image }),
-            question: row.bare,
-            chosen: row.pair.chosen,
-            rejected: row.pair.rejected,
-            origin_dataset: name,
-            origin_split: JSON.stringify({ type: row.pair.outcome.item.category ?? '' }),
-            idx,
-            ...extra(row),
-          })),
-        },
-      ]
-    case 'llama-factory':
-      return [
-        {
-          name: 'pairs.json',
-          layout: 'array',
-          rows: rows.map((row) => ({
-            conversations: [{ from: 'human', value: row.prompt }],
-            chosen: { from: 'gpt', value: row.pair.chosen },
-            rejected: { from: 'gpt', value: row.pair.rejected },
-            ...imagesOf(row),
-          })),
-        },
-        {
-          name: 'dataset_info.json',
-          layout: 'object',
-          rows: [
-            {
-              [name]: {
-                file_name: 'pairs.json',
-                formatting: 'sharegpt',
-                ranking: true,
-                columns: { messages: 'conversations', chosen: 'chosen', rejected: 'rejected', images: 'images' },
-              },
-            },
-          ],
-        },
-      ]
-    case 'pivot':
-      return [
-        {
-          name: 'dpo.json',
-          layout: 'array',
-          rows: rows.map((row) => ({
-            id: row.id,
-            prompt: row.prompt,
-            chosen: row.pair.chosen,
-            rejected: row.pair.rejected,
-            ...(row.image === null ? {} : { image: row.image }),
-            ...extra(row),
-          })),
-        },
-        {
-          name: 'sft.json',
-          layout: 'array',
-          rows: rows.map((row) => ({
-            id: row.id,
-            conversations: [
-              { from: 'human', value: row.prompt },
-              { from: 'gpt', value: row.pair.chosen },
-            ],
-            data_source: name,
-            ...(row.image === null ? {} : { image: row.image }),
-          })),
-        },
-      ]
+/** The pair as a dataset holds it. Pairs about one image share its hash as source: they must not be split apart. */
+export function pairSample({ outcome, chosen, rejected }: LabelledPair): SampleOf<'preferences'> {
+  const { item, judgements } = outcome
+  return {
+    id: item.id,
+    split: item.split,
+    source: item.image?.sha256 ?? item.id,
+    image: item.image,
+    content: {
+      kind: 'preferences',
+      prompt: item.image === null ? item.prompt : `<image>\n${item.prompt}`,
+      chosen,
+      rejected,
+      group: item.group,
+      category: item.category,
+      // The newest region that a labeller drew; else what the item came with.
+      region: [...(judgements.findLast(({ region }) => region.length > 0)?.region ?? item.region)],
+    },
   }
 }
 
@@ -187,8 +57,9 @@ export function labelRows(pairs: readonly LabelledPair[]): readonly unknown[] {
     outcome.judgements.map((judgement) => ({
       pair,
       item: outcome.item.id,
-      chosen,
-      rejected,
+      // Not "chosen" and "rejected": this file is about the pairs, and no reader shall take it for pairs.
+      preferred: chosen,
+      other: rejected,
       labeller: judgement.labeller,
       guideline_version: judgement.guidelineVersion,
       shown_order: judgement.aShows === 'first' ? ['first', 'second'] : ['second', 'first'],
@@ -205,13 +76,4 @@ export function labelRows(pairs: readonly LabelledPair[]): readonly unknown[] {
       judged_at: new Date(judgement.judgedAtMs).toISOString(),
     })),
   )
-}
-
-/** The newest region that a labeller drew; else what the item came with. */
-function regionOf({ outcome }: LabelledPair) {
-  return outcome.judgements.findLast(({ region }) => region.length > 0)?.region ?? outcome.item.region
-}
-
-function withPlaceholder(prompt: string): string {
-  return prompt.includes(PLACEHOLDER) ? prompt : `${PLACEHOLDER}\n${prompt}`
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { modelRankings } from '../../../src-main/domain/labelling/model-ranking.ts'
 import { outcomesOf, pairsOf } from '../../../src-main/domain/labelling/outcome.ts'
-import { exportFiles, labelRows, PAIR_FORMATS } from '../../../src-main/domain/labelling/pair-export.ts'
+import { labelRows, pairSample } from '../../../src-main/domain/labelling/pair-export.ts'
 import { aJudgedSlot, aJudgement } from '../../support/labels.ts'
 
 describe('what becomes of an item', () => {
@@ -56,26 +56,16 @@ describe('the pairs of a queue', () => {
     expect(pairs.map(({ chosen }) => chosen)).toEqual(['two', 'three', 'two', 'three mugs'])
   })
 
-  it('are written in every format with as many rows, and the side file tells each judgement', () => {
-    const { pairs } = pairsOf(outcomes, 'leave-out')
-    for (const format of PAIR_FORMATS) {
-      const [file] = exportFiles('q', format, pairs, () => 'images/a.png')
-      expect(file!.rows).toHaveLength(2)
-      expect(JSON.stringify(file!.rows[0])).toContain('images/a.png')
-    }
-    expect(labelRows(pairs)[0]).toMatchObject({ labeller: 'Ada', choice: 'a', verdict: 'second', shown_order: ['second', 'first'] })
-  })
-
-  it('give PIVOT’s SFT twin the very answer that the DPO twin chooses', () => {
-    const [dpo, sft] = exportFiles('q', 'pivot', pairsOf(outcomes, 'leave-out').pairs, () => 'a.png')
-    for (const [i, row] of dpo!.rows.entries()) {
-      const twin = sft!.rows[i] as { id: string; conversations: { value: string }[] }
-      expect([twin.id, twin.conversations[0]!.value, twin.conversations[1]!.value]).toEqual([
-        (row as { id: string }).id,
-        (row as { prompt: string }).prompt,
-        (row as { chosen: string }).chosen,
-      ])
-    }
+  it('are samples of their image and split, with the region that a labeller drew, and the side file tells each judgement', () => {
+    const image = { sha256: 'a'.repeat(64), path: 'images/a.png', width: 8, height: 8 }
+    const drawn = outcomesOf([aJudgedSlot(0, { choice: 'b', region: [[1, 2, 3, 4]] }, {}, { image, split: 'validation', region: [[0, 0, 8, 8]] })])
+    const { pairs } = pairsOf(drawn, 'leave-out')
+    expect(pairSample(pairs[0]!)).toMatchObject({
+      split: 'validation',
+      source: image.sha256,
+      content: { prompt: '<image>\nHow many mugs?', chosen: 'two', rejected: 'three', category: 'count', region: [[1, 2, 3, 4]] },
+    })
+    expect(labelRows(pairsOf(outcomes, 'leave-out').pairs)[0]).toMatchObject({ labeller: 'Ada', choice: 'a', verdict: 'second', shown_order: ['second', 'first'] })
   })
 })
 
