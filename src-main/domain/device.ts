@@ -17,5 +17,11 @@ export const PRECISIONS = ['float32', 'bfloat16'] as const
 export const precisionSchema = z.enum(PRECISIONS)
 export type Precision = z.output<typeof precisionSchema>
 
+/** How steps run, for a person. */
+export function executionWords(mode: ExecutionMode, precision: Precision): string {
+  const words = { eager: 'eagerly, operator by operator', graph: 'compiled as a TensorFlow graph', xla: 'compiled by XLA' }[mode]
+  return `${words}, ${precision === 'float32' ? 'float32' : 'matrix products in bfloat16'}`
+}
+
 export const executionPreferenceSchema = z.enum(['auto', ...EXECUTION_MODES])
 export type ExecutionPreference = z.output<typeof executionPreferenceSchema>

@@ -2,7 +2,7 @@
 // structuredClone; no tensor, function or class instance is in them. Paths in a job are absolute.
 
 import { z } from 'zod'
-import { executionModeSchema, executionPreferenceSchema, type BackendPreference } from './device.ts'
+import { executionModeSchema, executionPreferenceSchema, type BackendPreference, type ExecutionMode, type Precision } from './device.ts'
 import { exportRecordSchema, exportSettingsSchema } from './export.ts'
 import { dataJobSchema, type DataJobEvent } from './data-job.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
@@ -249,6 +249,8 @@ export type ItemResult = z.output<typeof itemResultSchema>
 export type JobEvent =
   /** First event of every job that computes: what it runs on. */
   | { readonly kind: 'device'; readonly engine: string; readonly device: string; readonly versions: Readonly<Record<string, string>> }
+  /** How the steps of a training run from here on. */
+  | { readonly kind: 'execution'; readonly mode: ExecutionMode; readonly precision: Precision }
   /** A part of the job begins ("reference log-probabilities"); `of` units of counted work follow. */
   | { readonly kind: 'part'; readonly name: string; readonly of: number }
   | { readonly kind: 'progress'; readonly done: number; readonly of: number }

@@ -73,6 +73,7 @@ export type ExportResult = z.output<typeof exportResultSchema>
 export const runViewSchema = z.strictObject({
   row: runRowSchema,
   config: runConfigSchema,
+  /** What computed: packages, threads and, under `steps`, how they ran. */
   versions: z.record(z.string(), z.string()),
   folder: z.string(),
   /** Metrics that have rows, in the order of domain/metric.ts. */

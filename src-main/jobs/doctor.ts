@@ -2,12 +2,17 @@
 // would, so it belongs in a job's process and says what a job would get. Changes nothing. What it may not touch itself (the
 // database) the caller has checked and passes in. Every check answers: a probe that breaks becomes a fault, not an error.
 
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
-import { availableParallelism, totalmem } from 'node:os'
+import { availableParallelism, tmpdir, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
+import * as tf from '@tensorflow/tfjs'
+import type { ExecutionMode } from '../domain/device.ts'
 import type { DoctorCheck, DoctorReport } from '../domain/doctor-report.ts'
+import { SharedState } from '../engine/compile/shared-state.ts'
 import { openBackend, type BackendInfo } from './backend/backend.ts'
+import { compileStep } from './compile/compile-step.ts'
+import { instructionSets } from './compile/xla-cache.ts'
 import { addonProof, nvidiaCards, packageFolder, packageVersion, sharedLibraries, type AddonProof } from './machine-facts.ts'
 
 export interface Examination {
@@ -23,6 +28,7 @@ export async function diagnose({ folder, others }: Examination): Promise<DoctorR
   const cards = nvidiaCards()
   const checks = [
     guarded('engine', 'Engine', () => engineCheck(engine)),
+    guarded('steps', 'Training steps', () => stepsCheck(engine, tryExecution(engine), instructionSets())),
     guarded('device', 'Device', () => deviceCheck(engine, cards)),
     guarded('cuda', 'CUDA libraries', () => cudaCheck(addonProof(), cards)),
     guarded('memory', 'Memory', () => memoryCheck(process.availableMemory(), totalmem())),
@@ -73,6 +79,60 @@ export function deviceCheck(engine: BackendInfo | Error, cards: readonly string[
     remedy: 'Run `npm run setup:gpu` to compute on the GPU (a download of 3.4 GB; the lab is untested on a card).',
   }
 }
+
+export interface ExecutionTrial {
+  readonly mode: ExecutionMode
+  /** Why a better mode is not used. */
+  readonly warnings: readonly string[]
+}
+
+/** Compiles a step of one product, as a training job would its own, and says how it ran. */
+function tryExecution(engine: BackendInfo | Error): ExecutionTrial {
+  if (engine instanceof Error || engine.kind !== 'native') return { mode: 'eager', warnings: [] }
+  const cacheFolder = mkdtempSync(join(tmpdir(), 'pivot-lab-doctor-'))
+  const warnings: string[] = []
+  const program = compileStep((inputs) => ({ product: tf.matMul(inputs['x'] as tf.Tensor2D, inputs['x'] as tf.Tensor2D) }), {
+    state: new SharedState({}),
+    prefer: 'xla',
+    cacheFolder,
+    warn: (message) => warnings.push(message),
+  })
+  const x = tf.ones([8, 8])
+  try {
+    tf.dispose(program.run({ x }))
+    return { mode: program.mode, warnings }
+  } finally {
+    x.dispose()
+    program.dispose()
+    rmSync(cacheFolder, { recursive: true, force: true })
+  }
+}
+
+/** @param instructions  of the processor, separated by spaces */
+export function stepsCheck(
+  engine: BackendInfo | Error,
+  { mode, warnings }: ExecutionTrial,
+  instructions: string,
+): Omit<DoctorCheck, 'id' | 'title'> {
+  if (engine instanceof Error) return { state: 'fault', found: 'no engine, so no steps', remedy: 'See the engine above.' }
+  const words = { eager: 'run eagerly, operator by operator', graph: 'compile as TensorFlow graphs', xla: 'compile by XLA' }[mode]
+  if (engine.kind !== 'native') return fine(`${words}; compiling needs the native engine`)
+  if (mode === 'eager')
+    return {
+      state: 'warning',
+      found: `${words}: ${warnings.join(' ')}`,
+      remedy: 'Run `npm run setup:cpu` (or `npm run setup:gpu`) to build the engine again; until then steps take about twice as long.',
+    }
+  const own = engine.gpu ? 'the card' : BFLOAT16_INSTRUCTIONS.find(({ flag }) => instructions.split(/\s+/).includes(flag))?.name
+  const advice = own === undefined ? 'no bfloat16 in the processor: keep precision float32' : `${own} multiplies bfloat16: precision bfloat16 is worth a try`
+  return fine(`${words}; ${advice}`)
+}
+
+/** Best first. */
+const BFLOAT16_INSTRUCTIONS = [
+  { flag: 'amx_bf16', name: 'the processor (AMX)' },
+  { flag: 'avx512_bf16', name: 'the processor (AVX512-BF16)' },
+] as const
 
 /** What TensorFlow 2.21 opens by name when it meets a card; libcuda comes with the driver, the rest with `setup:gpu`. */
 const CUDA_LIBRARIES = [

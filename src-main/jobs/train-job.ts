@@ -4,7 +4,7 @@
 
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
-import type { ExecutionMode } from '../domain/device.ts'
+import { executionWords, type ExecutionMode } from '../domain/device.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, TrainJob } from '../domain/job.ts'
 import { MODULES, numImageTokens, type Module } from '../domain/model-spec.ts'
@@ -156,7 +156,8 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
         numTokens = event.metrics['num_tokens']!
         if (announced !== program.mode) {
           announced = program.mode
-          yield { kind: 'log', level: 'info', message: `steps run ${inWords(announced, training)}` }
+          yield { kind: 'execution', mode: announced, precision: training.precision }
+          yield { kind: 'log', level: 'info', message: `steps run ${executionWords(announced, training.precision)}` }
         }
         for (const message of warnings.splice(0)) yield { kind: 'log', level: 'warning', message }
         yield { kind: 'step', step: at, of: training.steps, metrics: event.metrics }
@@ -185,11 +186,6 @@ function executionFor({ execution, config }: TrainJob, steps: number): Execution
   const { precision } = config.training
   if (tf.getBackend() !== 'tensorflow' || (steps < 10 && precision === 'float32')) return 'eager'
   return steps < 150 ? 'graph' : 'xla'
-}
-
-function inWords(mode: ExecutionMode, { precision }: Training): string {
-  if (mode === 'eager') return 'eagerly'
-  return `compiled (${mode}${precision === 'float32' ? '' : `, matrix products in ${precision}`})`
 }
 
 /** The adapters as PEFT reads them, with the modules that were trained as a whole; null where there are none. */

@@ -1,6 +1,7 @@
 // Writes a training job's events as they come, each in a small transaction, and its ending however it ends.
 
 import { LabError } from '../domain/errors.ts'
+import { executionWords } from '../domain/device.ts'
 import type { JobEvent } from '../domain/job.ts'
 import type { Parts } from './parts.ts'
 import { endingOf, type Ending, type StopRequest } from './stop-request.ts'
@@ -39,6 +40,8 @@ export async function followRun(
     switch (event.kind) {
       case 'device':
         return store.runs.setDevice(runId, event)
+      case 'execution':
+        return store.runs.setExecution(runId, executionWords(event.mode, event.precision))
       case 'part':
         return store.runs.setProgress(runId, { part: event.name, done: 0, of: event.of })
       case 'progress': {

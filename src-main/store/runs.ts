@@ -48,6 +48,8 @@ export function createRunStore(db: Db) {
     UPDATE runs SET status = @status, failure = @failure, finished_at_ms = @finishedAtMs,
       worked_ms = worked_ms + COALESCE(@atMs - running_since_ms, 0), running_since_ms = NULL WHERE id = @id`)
   const device = db.prepare('UPDATE runs SET engine = @engine, device = @device, versions = @versions WHERE id = @id')
+  // Among what computed the run, because a run's bits depend on it as they do on a version.
+  const execution = db.prepare("UPDATE runs SET versions = json_set(versions, '$.steps', @execution) WHERE id = @id")
   const step = db.prepare('UPDATE runs SET step = @step WHERE id = @id')
   const progress = db.prepare('UPDATE runs SET part = @part, done = @done, of_units = @of WHERE id = @id')
 
@@ -86,6 +88,7 @@ export function createRunStore(db: Db) {
       id: string,
       on: { readonly engine: string; readonly device: string; readonly versions: Readonly<Record<string, string>> },
     ): void => void device.run({ id, engine: on.engine, device: on.device, versions: JSON.stringify(on.versions) }),
+    setExecution: (id: string, words: string): void => void execution.run({ id, execution: words }),
     setStep: (id: string, at: number): void => void step.run({ id, step: at }),
     setProgress: (id: string, at: PartProgress): void => void progress.run({ id, ...at }),
   }

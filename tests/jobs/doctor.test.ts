@@ -8,6 +8,7 @@ import {
   deviceCheck,
   diagnose,
   engineCheck,
+  stepsCheck,
   freeSpaceCheck,
   memoryCheck,
   nodeCheck,
@@ -30,6 +31,7 @@ describe('the doctor', () => {
     const report = doctorReportSchema.parse(await diagnose({ folder: '/a/folder/that/is/not/there/yet', others }))
     expect(report.checks.map(({ id }) => id)).toEqual([
       'engine',
+      'steps',
       'device',
       'cuda',
       'memory',
@@ -52,6 +54,20 @@ describe('the doctor', () => {
     expect(engineCheck(native).state).toBe('ok')
     expect(engineCheck(wasm)).toMatchObject({ state: 'warning', found: expect.stringContaining('the addon is absent') })
     expect(engineCheck(new Error('no backend'))).toMatchObject({ state: 'fault', found: 'no backend' })
+  })
+
+  it('says how steps run, why they do not compile, and recommends bfloat16 where the processor or a card has it', () => {
+    const xla = { mode: 'xla', warnings: [] } as const
+    expect(stepsCheck(native, xla, 'fpu avx2')).toMatchObject({ state: 'ok', found: expect.stringMatching(/by XLA.*keep precision float32/) })
+    expect(stepsCheck(native, xla, 'fpu avx512_bf16 amx_bf16').found).toMatch(/AMX.*worth a try/)
+    // A flag is a word: a processor without the instruction must not be taken for one with it.
+    expect(stepsCheck(native, xla, 'avx512_bf16x').found).toMatch(/keep precision float32/)
+    expect(stepsCheck({ ...native, gpu: true }, xla, '').found).toMatch(/the card multiplies bfloat16/)
+    expect(stepsCheck(native, { mode: 'eager', warnings: ['no such operator.'] }, '')).toMatchObject({
+      state: 'warning',
+      found: expect.stringContaining('no such operator'),
+    })
+    expect(stepsCheck(wasm, { mode: 'eager', warnings: [] }, '').state).toBe('ok')
   })
 
   it('points at a GPU that lies idle, and only then', () => {

@@ -24,6 +24,7 @@ describe('a run ends', () => {
     const view = lab.runs.get(runId)
     expect(view.checkpoints.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5])
     expect(view.metrics).toEqual(['loss', 'grad_norm'])
+    expect(view.versions).toEqual({ fake: '1', steps: 'compiled as a TensorFlow graph, float32' })
     expect(lab.runs.series(runId, ['loss'], 100)[0]!.points).toEqual([1, 2, 3, 4, 5].map((step) => [step, 1 / step]))
     // A model from random weights gets its tokenizer first, from the run's own data.
     expect(runner.jobs.map(({ kind }) => kind)).toEqual(['tokenizer', 'train'])

@@ -46,6 +46,7 @@ function eventsOf(job: Job): readonly JobEvent[] {
       const { steps } = job.config.training
       return [
         device,
+        { kind: 'execution', mode: 'graph', precision: job.config.training.precision },
         ...Array.from({ length: steps }, (_, i): JobEvent[] => [
           { kind: 'step', step: i + 1, of: steps, metrics: { loss: 1 / (i + 1), grad_norm: 1 } },
           { kind: 'checkpoint', step: i + 1, folder: `${job.folder}/step-${i + 1}`, sha256: 'c'.repeat(64) },

@@ -74,8 +74,8 @@ function processorKey(): string {
   return createHash('sha256').update(`${arch()} ${cpus()[0]?.model} ${instructionSets()}`).digest('hex').slice(0, 16)
 }
 
-/** A virtual machine may hide instructions of the model it names. */
-function instructionSets(): string {
+/** As Linux names them, '' elsewhere. A virtual machine may hide instructions of the model it names. */
+export function instructionSets(): string {
   try {
     return /^flags\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? ''
   } catch {
