@@ -22,7 +22,8 @@ const std = (from: number) => 0.6 / Math.sqrt(from)
 
 /**
  * Fresh weights of the three modules: normal deviates of standard deviation 0.6/√D_in in language model and projector
- * and √(1/D_in) in the encoder (SigLIP's Lecun normal), zero biases, unit norms. Each tensor draws from its own stream of `seed`.
+ * and √(1/D_in) in the encoder (SigLIP's Lecun normal), zero biases, unit norms. Each tensor draws from its own stream of `seed`,
+ * when its values are asked for: a large model is never held beside what is made of it.
  */
 export function initialWeights(spec: MultimodalLmSpec, seed: number): Record<Module, NamedArrays> {
   return {
@@ -34,16 +35,24 @@ export function initialWeights(spec: MultimodalLmSpec, seed: number): Record<Mod
 
 export function drawWeights(layout: Layout, seed: number): NamedArrays {
   return Object.fromEntries(
-    Object.entries(layout).map(([name, initial]) => {
-      const values = new Float32Array(initial.shape.reduce((product, size) => product * size, 1))
-      if ('fill' in initial) values.fill(initial.fill)
-      else {
-        const random = createRandom(seed, 'initial weights', name)
-        for (let i = 0; i < values.length; i++) values[i] = initial.std * random.normal()
-      }
-      return [name, { shape: initial.shape, values }]
-    }),
+    Object.entries(layout).map(([name, initial]) => [
+      name,
+      {
+        shape: initial.shape,
+        get values() {
+          return drawn(seed, name, initial)
+        },
+      },
+    ]),
   )
+}
+
+function drawn(seed: number, name: string, initial: Initial): Float32Array {
+  const values = new Float32Array(initial.shape.reduce((product, size) => product * size, 1))
+  if ('fill' in initial) return values.fill(initial.fill)
+  const random = createRandom(seed, 'initial weights', name)
+  for (let i = 0; i < values.length; i++) values[i] = initial.std * random.normal()
+  return values
 }
 
 export function visionEncoderLayout(spec: VisionEncoderSpec): Layout {
