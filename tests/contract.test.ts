@@ -102,6 +102,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'runs.list': () => undefined,
   'runs.get': ({ runId }) => ({ runId }),
   'runs.start': () => ({ name: 'mine', dataset: 'preferences', training: { steps: 2 } }),
+  'runs.plan': () => ({ name: 'mine', dataset: 'preferences', training: { steps: 2, modules: { languageModel: { lora: {} } } } }),
   'runs.pause': ({ runId }) => ({ runId }),
   'runs.resume': ({ runId }) => ({ runId }),
   'runs.cancel': ({ runId }) => ({ runId }),

@@ -11,6 +11,7 @@ import { modelQuestionSchema, type ModelAnswer, type ModelInspection } from './m
 import type { ParityReport } from './parity.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { imageRefSchema } from './sample.ts'
+import type { TrainingPlan } from './training-plan.ts'
 
 /** Trains one model. Continues from the newest complete checkpoint in `folder` when there is one. */
 const trainJob = z.strictObject({
@@ -22,6 +23,16 @@ const trainJob = z.strictObject({
   config: runConfigSchema,
   /** How steps run; stored with each checkpoint, because resuming is bit-exact within a mode only. */
   execution: executionPreferenceSchema.default('auto'),
+})
+
+/** The dry run of a training: says what it would do, and trains nothing. */
+const planJob = z.strictObject({
+  kind: z.literal('plan'),
+  project: z.string(),
+  config: runConfigSchema,
+  execution: executionPreferenceSchema.default('auto'),
+  /** Bytes that the training may take; null: what the machine has. */
+  budget: z.number().positive().nullable().default(null),
 })
 
 /** How a checkpoint is measured. Every number that decides a result is here and stored with it. */
@@ -202,7 +213,7 @@ const imageFeaturesJob = z.strictObject({
 })
 
 export const jobSchema = z.discriminatedUnion('kind', [
-  trainJob,
+  trainJob, planJob,
   evaluateJob,
   exportJob,
   exportRecipeJob,
@@ -219,6 +230,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
 ])
 export type Job = z.output<typeof jobSchema>
 export type JobKind = Job['kind']
+export type PlanJob = Extract<Job, { kind: 'plan' }>
 export type TrainJob = Extract<Job, { kind: 'train' }>
 export type EvaluateJob = Extract<Job, { kind: 'evaluate' }>
 export type ExportRecipeJob = Extract<Job, { kind: 'export-recipe' }>
@@ -266,6 +278,10 @@ export type JobEvent =
   | { readonly kind: 'answered'; readonly answer: ModelAnswer }
   | { readonly kind: 'artifact'; readonly name: string; readonly path: string }
   | DataJobEvent
+  /** What a dry run found. */
+  | { readonly kind: 'plan'; readonly plan: TrainingPlan }
+  /** At the end of a training: most bytes that its process held, and what had been predicted; null: nothing had. */
+  | { readonly kind: 'memory'; readonly step: number; readonly peak: number; readonly predicted: number | null }
   | { readonly kind: 'log'; readonly level: 'info' | 'warning'; readonly message: string }
 
 /** Runs a job wherever the adapter puts it. Stops by `signal`: the iteration then throws LabError 'cancelled'. */

@@ -25,6 +25,7 @@ export const TRAINING_METRICS = [
   metric('grad_norm', 'Gradient norm', 'number', 'neither', 'Euclidean norm over all trained parameters, before clipping.'),
   metric('epoch', 'Epoch', 'number', 'neither', 'Passes over the training data so far.'),
   metric('num_tokens', 'Tokens seen', 'number', 'neither', 'Text and image tokens processed since the start of the run.'),
+  metric('padding', 'Padding', 'share', 'lower', 'Share of the positions of this step that only fill its fixed shape.'),
   metric('mean_token_accuracy', 'Token accuracy', 'share', 'higher', 'Share of answer tokens (of the chosen answer) that are the most likely token.'),
   metric('entropy', 'Entropy', 'nats', 'neither', 'Mean entropy of the predicted distribution at the answer tokens.'),
   metric('rewards/chosen', 'Reward, chosen', 'nats', 'neither', 'β·(log π_policy − log π_reference) of the chosen answer; without a reference β·log π_policy.'),
@@ -49,6 +50,12 @@ export const TRAINING_METRICS = [
   metric('clip_ratio/low_mean', 'Clipped from below', 'share', 'neither', 'Share of tokens of worse answers that have become less likely than clipping allows.'),
   metric('clip_ratio/high_mean', 'Clipped from above', 'share', 'neither', 'Share of tokens of better answers that have become likelier than clipping allows.'),
   metric('clip_ratio/region_mean', 'Clipped', 'share', 'neither', 'Share of tokens that clipping takes out of the update.'),
+] as const
+
+/** Measured once a run, at its end: what the job process held at most, and what was predicted before it began. Bytes. */
+export const MEMORY_METRICS = [
+  metric('memory/peak', 'Peak memory', 'number', 'lower', 'Most bytes that the job process held at once.'),
+  metric('memory/predicted', 'Predicted peak memory', 'number', 'neither', 'What was predicted before the first step, in bytes.'),
 ] as const
 
 /** Gradients at the visual tokens that localisation is scored for; the DPO one with features shared by both answers. */
@@ -94,6 +101,6 @@ export const EVALUATION_METRICS: readonly Metric[] = [
 ]
 
 export function metricNamed(name: string): Metric {
-  const all: readonly Metric[] = [...TRAINING_METRICS, ...EVALUATION_METRICS]
+  const all: readonly Metric[] = [...TRAINING_METRICS, ...MEMORY_METRICS, ...EVALUATION_METRICS]
   return all.find((each) => each.name === name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
 }

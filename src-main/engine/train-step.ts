@@ -98,18 +98,16 @@ export function trainableModel(
   }
 }
 
-/** The model as arrays that no longer belong to a tensor, every adapter merged into the weight that it adapts. */
+/** The model's weights, every adapter merged into the weight that it adapts; read when their values are asked for. */
 export function weightsOf({ ledger, variables }: TrainableModel): Record<Module, Record<string, NamedArray>> {
   const weights = Object.fromEntries(MODULES.map((module) => [module, {}])) as Record<Module, Record<string, NamedArray>>
   for (const { module, name, part } of ledger) {
-    const key = `${module}/${name}`
+    const weight = variables[`${module}/${name}`]!
     if (part === 'adapted') {
       const names = adapterNames(`${module}/${layerOf(name)}`)
-      weights[module][name] = arrayOf(
-        variables[key]!,
-        tf.tidy(() => merged(variables[key]!, variables[names.A]!, variables[names.B]!, variables[`${module}/lora_scale`]!).dataSync()),
-      )
-    } else if (part !== 'adapter') weights[module][name] = arrayOf(variables[key]!)
+      const whole = () => tf.tidy(() => merged(weight, variables[names.A]!, variables[names.B]!, variables[`${module}/lora_scale`]!).dataSync())
+      weights[module][name] = arrayOf(weight, whole)
+    } else if (part !== 'adapter') weights[module][name] = arrayOf(weight)
   }
   return weights
 }
@@ -139,8 +137,14 @@ export function adaptersOf({ ledger, variables }: TrainableModel): Readonly<Reco
   ) as unknown as Record<Module, NamedArrays>
 }
 
-function arrayOf(tensor: tf.Tensor, values: ArrayLike<number> = tensor.dataSync()): NamedArray {
-  return { shape: tensor.shape, values: Float32Array.from(values) }
+/** A tensor as an array of its own, made when it is asked for, so that no two need be in memory. */
+function arrayOf(tensor: tf.Tensor, read: () => ArrayLike<number> = () => tensor.dataSync()): NamedArray {
+  return {
+    shape: tensor.shape,
+    get values() {
+      return Float32Array.from(read())
+    },
+  }
 }
 
 function layerOf(name: string): string {

@@ -16,6 +16,8 @@ export interface StepRunner {
 export interface StepBatch {
   readonly tensors: NamedTensors
   readonly numTokens: number
+  /** Positions of all rows, padding included. */
+  readonly numPositions: number
   readonly epoch: number
   /** Which samples are in it, for messages. */
   readonly samples: readonly string[]
@@ -64,7 +66,7 @@ export async function* train(
       )
     yield {
       step,
-      metrics: { ...batch.metrics, ...logged, learning_rate: Math.max(...learningRatesOf(training, numbers)), epoch: batch.epoch, num_tokens: tokens },
+      metrics: { ...batch.metrics, ...logged, learning_rate: Math.max(...learningRatesOf(training, numbers)), epoch: batch.epoch, num_tokens: tokens, padding: 1 - batch.numTokens / batch.numPositions },
     }
     if (step === training.steps) return
     if (signal.aborted) throw new LabError('cancelled', `cancelled after step ${step}`, { step })

@@ -44,6 +44,8 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     assertChosen(path)
     if (imageRoot !== undefined) assertChosen(imageRoot)
   }
+  const assertStartChosen = ({ start }: RunRequest) => foldersOf(start).forEach(assertChosen)
+  let planning: AbortController | null = null
   const toJsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>
 
   return {
@@ -118,8 +120,15 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'runs.list': () => [...lab.runs.list()],
     'runs.get': ({ runId }) => lab.runs.get(runId),
     'runs.start': (request) => {
-      foldersOf(request.start).forEach(assertChosen)
+      assertStartChosen(request)
       return lab.runs.start(request)
+    },
+    'runs.plan': (request) => {
+      assertStartChosen(request)
+      // The window asks again with every change; an earlier question is of no use to anyone.
+      planning?.abort()
+      planning = new AbortController()
+      return lab.runs.plan(request, null, planning.signal)
     },
     'runs.pause': ({ runId }) => lab.runs.pause(runId),
     'runs.resume': ({ runId }) => lab.runs.resume(runId),

@@ -153,6 +153,34 @@ export function chooseBuckets(samples: readonly EncodedSample[]): readonly Bucke
   return buckets.reverse().map((bucket) => ({ T: bucket.T, A: (A = Math.max(A, bucket.A)) }))
 }
 
+export interface Bucketed {
+  readonly buckets: readonly Bucket[]
+  /** Samples of each bucket. */
+  readonly counts: readonly number[]
+  /** Of all positions of all rows, how many are padding. */
+  readonly paddingShare: number
+}
+
+/** The buckets of samples, and what they cost. */
+export function bucketsOf(samples: readonly EncodedSample[]): Bucketed {
+  const buckets = chooseBuckets(samples)
+  const counts = buckets.map(() => 0)
+  let [positions, real] = [0, 0]
+  for (const sample of samples) {
+    const which = bucketFor(buckets, sample)
+    counts[which]! += 1
+    positions += buckets[which]!.T * sample.rows.length
+    real += sample.rows.reduce((sum, { ids }) => sum + ids.length, 0)
+  }
+  return { buckets, counts, paddingShare: 1 - real / positions }
+}
+
+/** The first bucket that holds the sample's rows. */
+function bucketFor(buckets: readonly Bucket[], sample: EncodedSample): number {
+  const { T, A } = shapeOf(sample)
+  return buckets.findIndex((bucket) => T <= bucket.T && A <= bucket.A)
+}
+
 function shapeOf({ rows }: EncodedSample): Bucket {
   return shapeOfRows(rows)
 }
@@ -173,10 +201,7 @@ export interface Plan {
 
 /** The endless order of batches: every epoch is a fresh permutation, dealt into buckets; a bucket that is full is a batch. */
 export function* batchOrder(samples: readonly EncodedSample[], buckets: readonly Bucket[], perStep: number, seed: number): Generator<Plan, never> {
-  const bucketOf = samples.map((sample) => {
-    const { T, A } = shapeOf(sample)
-    return buckets.findIndex((bucket) => T <= bucket.T && A <= bucket.A)
-  })
+  const bucketOf = samples.map((sample) => bucketFor(buckets, sample))
   const waiting = buckets.map((): number[] => [])
   let drawn = 0
   for (let epoch = 0; ; epoch++)
@@ -245,6 +270,7 @@ async function stepBatch(source: BatchSource, { indices, bucket, epoch }: Plan, 
   return {
     tensors,
     numTokens: micro.reduce((sum, { rows }) => sum + rows.numTokens, 0),
+    numPositions: micro.reduce((sum, { rows }) => sum + rows.R * rows.T, 0),
     epoch,
     samples: indices.map((index) => samples[index]!.id),
   }

@@ -12,6 +12,7 @@ import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runParityJob } from './parity-job.ts'
 import { runImageFeaturesJob } from './image-features-job.ts'
 import { runDataJob } from './run-data-job.ts'
+import { runPlanJob } from './plan-job.ts'
 import { runSightTestJob } from './sight-test-job.ts'
 import { runTokenizerJob } from './tokenizer-job.ts'
 import { runTrainJob } from './train-job.ts'
@@ -21,6 +22,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
   switch (job.kind) {
     case 'train':
       return runTrainJob(job, signal)
+    case 'plan':
+      return runPlanJob(job)
     case 'evaluate':
       return runEvaluateJob(job, signal)
     case 'export':

@@ -139,10 +139,11 @@ async function batchOf({ source, config, reference }: SampledSource, passes: rea
   const lengths = drawn.answers.flat().map((answer) => answer.length)
   const weight = grpoRowWeight(config, lengths)
   const tensors: Record<string, tf.Tensor> = {}
-  let numTokens = 0
+  let [numTokens, numPositions] = [0, 0]
   for (const [pass, chosen] of passes.entries()) {
     const rows = rowsOf(source, config, chosen, drawn.answers[pass]!, bucket)
     numTokens += rows.numTokens
+    numPositions += rows.R * rows.T
     const [R, A, B] = [rows.R, rows.A, chosen.length]
     const own = rowTensors(rows)
     const patches = await patchesTensor(source, chosen.map(({ image }) => image))
@@ -167,6 +168,7 @@ async function batchOf({ source, config, reference }: SampledSource, passes: rea
   return {
     tensors,
     numTokens,
+    numPositions,
     samples: passes.flat().map(({ id }) => id),
     metrics: { ...metrics, ...lengthMetrics(lengths, drawn.answers.flat(), tokenizer.endId) },
   }

@@ -43,7 +43,8 @@ export interface ImageSource {
   patches(image: ImageRef): Promise<Float32Array>
 }
 
-const CACHE_BYTES = 1 << 30
+/** What an image source keeps at most. */
+export const IMAGE_CACHE_BYTES = 1 << 30
 
 export function createImageSource(project: string, preprocess: PreprocessSpec, patchSize: number): ImageSource {
   const cache = new Map<string, Float32Array>()
@@ -55,7 +56,7 @@ export function createImageSource(project: string, preprocess: PreprocessSpec, p
       const known = cache.get(image.sha256)
       if (known) return known
       const patches = patchesOf(preprocessImage(await raw(image), preprocess), patchSize)
-      if (cachedBytes + patches.byteLength <= CACHE_BYTES) {
+      if (cachedBytes + patches.byteLength <= IMAGE_CACHE_BYTES) {
         cache.set(image.sha256, patches)
         cachedBytes += patches.byteLength
       }

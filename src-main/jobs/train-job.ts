@@ -11,25 +11,27 @@ import { MODULES, numImageTokens, type Module } from '../domain/model-spec.ts'
 import { withDecoding } from '../domain/preprocess-spec.ts'
 import type { RunConfig, Training } from '../domain/run-config.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
+import type { ModuleLedger } from '../domain/training-plan.ts'
 import { SharedState } from '../engine/compile/shared-state.ts'
-import { createObjective } from '../engine/objectives/objective.ts'
 import { adaptersOf, createTrainStep, stateBesideModel, trainableModel, weightsOf, type TrainableModel } from '../engine/train-step.ts'
 import { train } from '../engine/train.ts'
 import type { NamedArrays } from '../engine/weights/initial.ts'
 import { toPeft, type AdapterFiles } from '../engine/weights/peft.ts'
-import { encodeSamples, stepBatches, type BatchSource } from './batches.ts'
+import { stepBatches, type BatchSource } from './batches.ts'
 import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRunFolder, writeCheckpoint } from './checkpoint.ts'
 import { codeIdentity } from './compile/code-identity.ts'
 import { compiledModel } from './compile/compiled-model.ts'
 import { compileStep } from './compile/compile-step.ts'
 import { heldModel } from './held-model.ts'
+import { memoryOf, peakBytes, residentBytes, resetPeak } from './memory-oracle.ts'
 import { createPreferenceWatch } from './preference-watch.ts'
+import { prepareTraining } from './prepared-training.ts'
 import { cachedReference, computeReference, referenceKey } from './reference-log-probs.ts'
-import { DRAWN_ANSWERS_FILE, promptSamples, readDrawnAnswers, sampledBatches, type DrawnAnswers } from './sampled-batches.ts'
-import { createImageSource, readSnapshot } from './samples.ts'
+import { DRAWN_ANSWERS_FILE, readDrawnAnswers, sampledBatches, type DrawnAnswers } from './sampled-batches.ts'
+import { createImageSource } from './samples.ts'
+import { moduleLedgers, oracleOf } from './training-ledger.ts'
 import { withStandardisedProjector } from './standardised-projector.ts'
 import { userCacheFolder } from './user-cache.ts'
-import { parameterCounts, startModel } from './start-model.ts'
 
 /**
  * @throws LabError 'cancelled' (the step that was done is in a checkpoint), 'loss-not-finite', 'invalid-input',
@@ -37,26 +39,22 @@ import { parameterCounts, startModel } from './start-model.ts'
  */
 export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
   const { training, snapshot } = job.config
-  const objective = createObjective(training.objective)
-  const start = await startModel(job.config.start)
+  resetPeak()
+  const base = residentBytes()
+  const prepared = await prepareTraining(job.project, job.config)
+  const { objective, start, ledger, data, buckets } = prepared
   const { spec, tokenizer, tokenizerFiles } = start
   const preprocess = job.config.images === null ? start.preprocess : withDecoding(start.preprocess, job.config.images)
-  const counts = parameterCounts(start.weights)
-  const ledger = MODULES.map((module) => `${module} ${counts[module].toLocaleString('en')} ${training.modules[module].train ? 'trained' : 'frozen'}`)
-  yield { kind: 'log', level: 'info', message: `parameters: ${ledger.join(', ')}` }
-  for (const message of start.notes) yield { kind: 'log', level: 'info', message }
-  if (!MODULES.some((module) => training.modules[module].train))
-    throw new LabError('invalid-input', 'modules: expected at least one module to train, found all frozen')
-
-  const all = await readSnapshot(job.project, snapshot)
-  const samples = all.filter(({ split }) => split === 'train')
-  if (samples.length === 0 && all.length > 0)
-    throw new LabError('invalid-input', `the dataset has ${all.length} samples and none in the split "train"; split it, or choose another`)
   const config = training.objective
-  const encoded = encodeSamples(samples, tokenizer, numImageTokens(spec), training.maxLength, objective)
-  const data = config.kind === 'grpo' ? promptSamples(encoded, config, training.maxLength) : encoded
+  yield { kind: 'log', level: 'info', message: `parameters: ${moduleLedgers(ledger, training).map(inOneLine).join(', ')}` }
+  for (const message of start.notes) yield { kind: 'log', level: 'info', message }
   if (data.tooLong.length > 0)
-    yield { kind: 'log', level: 'warning', message: `${data.tooLong.length} of ${samples.length} samples are longer than maxLength (${training.maxLength} tokens) and are left out` }
+    yield { kind: 'log', level: 'warning', message: `${data.tooLong.length} of ${prepared.samples} samples are longer than maxLength (${training.maxLength} tokens) and are left out` }
+  yield {
+    kind: 'log',
+    level: 'info',
+    message: `shapes: ${buckets.buckets.map(({ T }, i) => `${T} positions for ${buckets.counts[i]} samples`).join(', ')}; ${(100 * buckets.paddingShare).toFixed(0)} % padding`,
+  }
 
   const source = {
     samples: data.samples,
@@ -95,10 +93,12 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   const trainable = trainableModel(spec, beginning, training, resumed === null ? {} : await readMoments(resumed))
   const step = createTrainStep(trainable, objective, training)
   const state = new SharedState(step.variables)
+  const prefer = from?.checkpoint.execution ?? executionFor(job, training.steps - stepsDone)
+  const { memory } = memoryOf(oracleOf(prepared, training, base, prefer), training)
   const warnings: string[] = []
   const program = compileStep((batch, scalars) => step.run(batch, scalars), {
     state,
-    prefer: from?.checkpoint.execution ?? executionFor(job, training.steps - stepsDone),
+    prefer,
     precision: training.precision,
     cacheFolder: join(userCacheFolder(), 'programs'),
     identity: JSON.stringify([codeIdentity(), spec, shapingSettings(training)]),
@@ -167,6 +167,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
           saved = at
         }
       }
+      yield { kind: 'memory', step: at, peak: peakBytes(), predicted: memory?.peak ?? null }
     } catch (thrown) {
       // Steps that were taken are kept when what ended them is known to have left the weights of the last whole step:
       // a cancel, a loss that is not finite, a picture that cannot be read.
@@ -181,11 +182,15 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
 }
 
 /** Compiling by XLA costs seconds, recording a graph about one; neither pays for a handful of steps. */
-function executionFor({ execution, config }: TrainJob, steps: number): ExecutionMode {
+export function executionFor({ execution, config }: Pick<TrainJob, 'execution' | 'config'>, steps: number): ExecutionMode {
   if (execution !== 'auto') return execution
   const { precision } = config.training
   if (tf.getBackend() !== 'tensorflow' || (steps < 10 && precision === 'float32')) return 'eager'
   return steps < 150 ? 'graph' : 'xla'
+}
+
+function inOneLine({ module, state, parameters, trained }: ModuleLedger): string {
+  return `${module} ${parameters.toLocaleString('en')} ${state}${state === 'LoRA' || state === 'partly trained' ? ` (${trained.toLocaleString('en')})` : ''}`
 }
 
 /** The adapters as PEFT reads them, with the modules that were trained as a whole; null where there are none. */

@@ -62,8 +62,14 @@ export async function followRun(
           sha256: event.sha256,
           createdAtMs: now(),
         })
+      case 'memory':
+        return store.runMetrics.insertStep(runId, event.step, {
+          'memory/peak': event.peak,
+          ...(event.predicted === null ? {} : { 'memory/predicted': event.predicted }),
+        })
       case 'log':
         return store.runLog.append(runId, now(), event.level, event.message)
+      case 'plan':
       case 'artifact':
       case 'result':
       case 'items':

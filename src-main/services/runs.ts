@@ -10,6 +10,7 @@ import { TRAINING_METRICS } from '../domain/metric.ts'
 import { datasetKindsFor } from '../domain/objective-config.ts'
 import { parse } from '../domain/parse.ts'
 import { runConfigSchema, type Start } from '../domain/run-config.ts'
+import type { TrainingPlan } from '../domain/training-plan.ts'
 import type { LogLine, RunRequest, RunRow, RunView, Series } from '../domain/run-view.ts'
 import type { StoredRun } from '../store/runs.ts'
 import type { DatasetService } from './datasets.ts'
@@ -126,8 +127,27 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
     }
   }
 
+  /** What a request means, before anything is started. */
+  async function configOf(request: RunRequest, folder: string): Promise<{ readonly config: StoredRun['config']; readonly dataset: string }> {
+    const dataset = datasets.named(request.dataset)
+    const expected = datasetKindsFor(request.training.objective.kind)
+    if (!expected.includes(dataset.kind))
+      throw new LabError(
+        'invalid-input',
+        `dataset: ${request.training.objective.kind} needs ${expected.join(' or ')}, "${dataset.name}" holds ${dataset.kind}`,
+        { dataset: dataset.name },
+      )
+    const config = parse(runConfigSchema, {
+      training: request.training,
+      images: request.images,
+      snapshot: await datasets.snapshotOf(dataset.name),
+      start: await resolveStart(request, folder),
+    })
+    return { config, dataset: dataset.name }
+  }
+
   /** A model from random weights needs a tokenizer first: trained on the run's own data. */
-  function prepareTokenizer(config: StoredRun['config']): (stop: StopRequest) => Promise<void> {
+  function prepareTokenizer(config: StoredRun['config']): (stop: Pick<StopRequest, 'signal'>) => Promise<void> {
     return async (stop) => {
       if (config.start.kind !== 'scratch' || existsSync(join(config.start.tokenizerFolder, 'tokenizer.json'))) return
       const job: TokenizerJob = {
@@ -155,34 +175,35 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
 
   return {
     async start(request: RunRequest): Promise<{ runId: string }> {
-      const dataset = datasets.named(request.dataset)
-      const expected = datasetKindsFor(request.training.objective.kind)
-      if (!expected.includes(dataset.kind))
-        throw new LabError(
-          'invalid-input',
-          `dataset: ${request.training.objective.kind} needs ${expected.join(' or ')}, "${dataset.name}" holds ${dataset.kind}`,
-          { dataset: dataset.name },
-        )
       const runId = newId('run')
       const folder = join(project, 'runs', runId)
-      const config = parse(runConfigSchema, {
-        training: request.training,
-        images: request.images,
-        snapshot: await datasets.snapshotOf(dataset.name),
-        start: await resolveStart(request, folder),
-      })
+      const { config, dataset } = await configOf(request, folder)
       store.runs.insert({
         id: runId,
         name: request.name,
         studyId: null,
         phaseId: null,
-        dataset: dataset.name,
+        dataset,
         config,
         folder,
         createdAtMs: now(),
       })
       work(runId, prepareTokenizer(config))
       return { runId }
+    },
+    /**
+     * What `start` would do with the same request; nothing is trained, and nothing is kept but a tokenizer that it needs.
+     * @param budget  bytes that it may take; null: what the machine has
+     */
+    async plan(request: RunRequest, budget: number | null, signal: AbortSignal): Promise<TrainingPlan> {
+      const snapshot = await datasets.snapshotOf(datasets.named(request.dataset).name)
+      const vocabulary = request.start.kind === 'scratch' ? `-${request.start.model.languageModel.vocabSize}` : ''
+      const { config } = await configOf(request, join(project, 'cache', 'plans', `${snapshot}${vocabulary}`))
+      await prepareTokenizer(config)({ signal })
+      const backend = store.settings.get().backend
+      for await (const event of runner({ kind: 'plan', project, config, execution: 'auto', budget }, signal, { backend }))
+        if (event.kind === 'plan') return event.plan
+      throw new LabError('internal', 'the dry run ended without a plan')
     },
     pause: (runId: string): void => requestStop(runId, 'pause'),
     cancel: (runId: string): void => requestStop(runId, 'cancel'),

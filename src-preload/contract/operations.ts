@@ -63,6 +63,7 @@ import { exampleSchema, studyResultsSchema } from '../../src-main/domain/study-r
 import { parityRowSchema, studyRowSchema, studyViewSchema } from '../../src-main/domain/study-view.ts'
 import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
 import { studyConfigSchema } from '../../src-main/domain/study.ts'
+import { trainingPlanSchema } from '../../src-main/domain/training-plan.ts'
 
 interface Operation {
   readonly input: z.ZodType
@@ -171,6 +172,8 @@ export const operations = {
   'runs.list': { input: nothing, output: z.array(runRowSchema) },
   'runs.get': { input: ofRun, output: runViewSchema },
   'runs.start': { input: runRequestSchema, output: ofRun },
+  /** What 'runs.start' would do: parameters, shapes, memory. Trains nothing. */
+  'runs.plan': { input: runRequestSchema, output: trainingPlanSchema },
   'runs.pause': { input: ofRun, output: silence },
   'runs.resume': { input: ofRun, output: silence },
   'runs.cancel': { input: ofRun, output: silence },

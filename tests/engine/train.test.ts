@@ -27,6 +27,7 @@ async function* batches(from: number, to: number, spoiledAt = -1): AsyncGenerato
         Object.entries({ ...batch, patches }).map(([name, tensor]) => [`0/${name}`, tensor as tf.Tensor]),
       ),
       numTokens: 10 + step,
+      numPositions: 40,
       epoch: step / 4,
       samples: Array.from({ length: 10 }, (_, i) => `sample ${step}.${i}`),
     }

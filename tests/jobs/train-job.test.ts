@@ -96,7 +96,7 @@ describe('training', () => {
     expect(fault).toBeNull()
     expect(
       events.map((event) => (event.kind === 'step' || event.kind === 'checkpoint' ? `${event.kind} ${event.step}` : event.kind)),
-    ).toEqual(['log', 'part', 'execution', 'log', 'step 1', 'step 2', 'checkpoint 2', 'step 3', 'checkpoint 3'])
+    ).toEqual(['log', 'log', 'part', 'execution', 'log', 'step 1', 'step 2', 'checkpoint 2', 'step 3', 'checkpoint 3', 'memory'])
     expect(events[0]).toMatchObject({
       message: expect.stringMatching(/visionEncoder [\d,]+ trained, projector [\d,]+ trained, languageModel [\d,]+ trained/),
     })

@@ -9,6 +9,7 @@ import { DATA_JOB_KINDS, type PlacedEvent } from '../../src-main/domain/data-job
 import type { ImportEvent, ImportOptions } from '../../src-main/domain/import-event.ts'
 import type { ItemResult, Job, JobEvent, Runner } from '../../src-main/domain/job.ts'
 import type { Announcement } from '../../src-main/services/parts.ts'
+import { aPlan } from './a-plan.ts'
 import { anImportedConversation, anImportedPair, anImportedQuestion, anImportedScene } from './builders.ts'
 
 export interface FakeRunner {
@@ -60,6 +61,8 @@ function eventsOf(job: Job): readonly JobEvent[] {
         { kind: 'checkpoint', step, folder: `${job.folder}/step-${step}`, sha256: 'd'.repeat(64) },
       ]
     }
+    case 'plan':
+      return [device, { kind: 'plan', plan: aPlan(job.config.training) }]
     case 'evaluate': {
       const isDpo = job.checkpoint.includes('dpo')
       const items = Array.from({ length: 6 }, (_, i): ItemResult => ({

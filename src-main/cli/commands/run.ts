@@ -1,6 +1,6 @@
 // `lab train`, `lab runs`: one training on its own.
 
-import { Option, type Command } from 'commander'
+import { InvalidArgumentError, Option, type Command } from 'commander'
 import { fromFailure, LabError } from '../../domain/errors.ts'
 import { parse } from '../../domain/parse.ts'
 import { runRequestSchema, type RunRequest } from '../../domain/run-view.ts'
@@ -10,6 +10,7 @@ import { createProgressView } from '../progress-view.ts'
 import { assertNotStopped, withLab, type CliParts, type GlobalOptions, type Session } from '../session.ts'
 import { collectSetting, readJsonFile, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
+import { planText } from '../training-plan.ts'
 
 const STAGES = ['pretraining', 'language', 'alignment', 'instruction', 'sft', 'dpo'] as const
 const DATA_OF: Readonly<Record<(typeof STAGES)[number], DataRole>> = {
@@ -26,6 +27,16 @@ interface TrainOptions extends GlobalOptions {
   readonly stage: (typeof STAGES)[number]
   readonly config?: string
   readonly set?: readonly string[]
+  readonly dryRun?: boolean
+  /** Bytes. */
+  readonly memory?: number
+}
+
+/** "12", "1.5" → bytes. */
+function gigabytes(text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new InvalidArgumentError(`expected a number of gigabytes above 0, got "${text}"`)
+  return value * 1e9
 }
 
 export function addRunCommands(program: Command, parts: CliParts): void {
@@ -42,9 +53,16 @@ export function addRunCommands(program: Command, parts: CliParts): void {
       'change one setting, e.g. --set training.steps=20 --set dataset=mine (repeatable)',
       collectSetting,
     )
+    .option('--dry-run', 'only say what would be trained, in which shapes, and how much memory it takes')
+    .option('--memory <GB>', 'with --dry-run: what it may take; default: what is free', gigabytes)
     .action(async (_: unknown, command: Command) => {
       const options = command.optsWithGlobals<TrainOptions>()
       await withLab(parts, options, 'write', async (session) => {
+        if (options.dryRun === true) {
+          const plan = await session.lab.runs.plan(runRequest(session, options), options.memory ?? null, session.signal)
+          session.terminal.json({ event: 'plan', plan })
+          return session.terminal.out(planText(plan))
+        }
         const { runId } = await session.lab.runs.start(runRequest(session, options))
         await followRun(session, runId)
       })

@@ -28,7 +28,9 @@ export interface StepMemory {
 }
 
 /** @throws LabError 'internal' naming a kernel whose shapes are not known; 'invalid-input' as the step itself */
-export function stepMemory(spec: MultimodalLmSpec, shapes: Shapes, training: Training, objective: Objective, batch: BatchShape): StepMemory {
+export function stepMemory(spec: MultimodalLmSpec, shapes: Shapes, given: Training, objective: Objective, batch: BatchShape): StepMemory {
+  // The second forward pass meets the sums of the first, as every later one does: only the batch grows with their number.
+  const training = { ...given, gradientAccumulation: Math.min(2, given.gradientAccumulation) }
   return onShapes((count) => {
     const trainable = trainableModel(spec, withoutValues(shapes), training)
     try {
@@ -40,7 +42,7 @@ export function stepMemory(spec: MultimodalLmSpec, shapes: Shapes, training: Tra
         const ready = count.aliveBytes
         count.takePeakBytes()
         tf.dispose(createTrainStep(trainable, objective, training).run(tensors, scalars))
-        return { weights: held - moments, moments, batch: ready - held, working: count.takePeakBytes() - ready }
+        return { weights: held - moments, moments, batch: ((ready - held) * given.gradientAccumulation) / training.gradientAccumulation, working: count.takePeakBytes() - ready }
       } finally {
         tf.dispose([tensors as tf.NamedTensorMap, scalars])
       }

@@ -15,6 +15,7 @@ import type { Announcement } from '../../../src-preload/contract/events.ts'
 import { auditRequestSchema } from '../../../src-main/domain/labelling/pair-audit.ts'
 import { queueRequestSchema } from '../../../src-main/domain/labelling/queue.ts'
 import { fakeLabelling } from './fake-labelling.ts'
+import { aPlan } from '../../support/a-plan.ts'
 import { aStudy } from '../a-study.ts'
 import { LabError, toFailure } from '../../../src-main/domain/errors.ts'
 import { parse } from '../../../src-main/domain/parse.ts'
@@ -181,6 +182,7 @@ function fakeLab(scene: string): Handlers {
     'runs.start': (request) => {
       throw new LabError('conflict', `the preview cannot start “${request.name}”`)
     },
+    'runs.plan': ({ training }) => aPlan(training),
     'runs.pause': refuse,
     'runs.resume': refuse,
     'runs.cancel': refuse,
