@@ -109,6 +109,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'runs.delete': ({ runId }) => ({ runId }),
   'runs.log': ({ runId }) => ({ runId }),
   'runs.export': ({ runId }) => ({ runId }),
+  'runs.cancelExport': ({ runId }) => ({ runId }),
   'metrics.series': ({ runId }) => ({ runId }),
   'studies.list': () => undefined,
   'studies.get': ({ studyId }) => ({ studyId }),

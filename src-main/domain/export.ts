@@ -29,11 +29,11 @@ export type ExportSettings = z.output<typeof exportSettingsSchema>
 
 /** What a format is, in the words of buttons and help. */
 export const FORMAT_WORDS: Readonly<Record<ExportFormat, { readonly label: string; readonly help: string }>> = {
-  hf: { label: 'Hugging Face', help: 'safetensors, config and preprocessing: AutoModel and AutoImageProcessor load it' },
-  onnx: { label: 'ONNX', help: 'one graph for ONNX Runtime, TensorRT, OpenVINO; any batch size; checked after writing' },
-  tfjs: { label: 'TensorFlow.js', help: 'a graph model for browsers and Node; any batch size; checked after writing' },
-  timm: { label: 'timm', help: 'the names of timm’s vision transformers: timm.create_model loads it' },
-  open_clip: { label: 'OpenCLIP', help: 'the image tower of open_clip' },
+  hf: { label: 'Hugging Face', help: 'a folder for AutoModel and AutoImageProcessor' },
+  onnx: { label: 'ONNX', help: 'a graph for ONNX Runtime, TensorRT, OpenVINO' },
+  tfjs: { label: 'TensorFlow.js', help: 'a graph for browsers and Node' },
+  timm: { label: 'timm', help: 'a vision transformer for timm.create_model' },
+  open_clip: { label: 'OpenCLIP', help: 'the image tower of open_clip; CLIP encoders only' },
 }
 
 /** What a request may not combine. @returns the fault in words; null: it can be written */

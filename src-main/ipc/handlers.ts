@@ -135,6 +135,7 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'runs.cancel': ({ runId }) => lab.runs.cancel(runId),
     'runs.delete': ({ runId }) => lab.runs.delete(runId),
     'runs.log': ({ runId, afterId, limit }) => [...lab.runs.log(runId, afterId, limit)],
+    'runs.cancelExport': ({ runId }) => lab.exports.cancel(runId),
     'runs.export': ({ runId, settings, parent }) => {
       if (parent !== null) assertChosen(parent)
       return lab.exports.export({ checkpoint: runId, settings, parent, folder: null })

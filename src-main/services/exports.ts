@@ -27,7 +27,9 @@ export interface ExportRequest {
 export type ExportService = ReturnType<typeof createExportService>
 
 export function createExportService(parts: Parts, { runs, results }: { readonly runs: RunService; readonly results: ResultService }) {
-  const { store, project, runner, queue, now, newId } = parts
+  const { store, project, runner, queue, now, newId, announce } = parts
+  /** By what is exported. */
+  const underWay = new Map<string, AbortController>()
 
   /** What the run's card tells beside the checkpoint's own record. */
   function recordOf(run: StoredRun): ExportRecord {
@@ -65,14 +67,14 @@ export function createExportService(parts: Parts, { runs, results }: { readonly 
     /** @throws LabError 'invalid-input' when the settings do not go together, 'not-found', and what the export job throws */
     async export(
       { checkpoint, settings, folder, parent }: ExportRequest,
-      signal: AbortSignalLike = { aborted: false },
+      signal?: AbortSignalLike,
       observe: (event: JobEvent) => void = () => {},
     ): Promise<ExportResult> {
       const fault = exportFault(settings)
       if (fault !== null) throw new LabError('invalid-input', fault)
       const run = store.runs.find(checkpoint)
-      const { part, format, dtype, projectorLayers } = settings
-      const variant = [part === 'multimodal-lm' ? 'model' : 'encoder', format, ...(dtype === 'float32' ? [] : [dtype]), ...(projectorLayers === 0 ? [] : [`projector-${projectorLayers}`])]
+      const { part: what, format, dtype, projectorLayers } = settings
+      const variant = [what === 'multimodal-lm' ? 'model' : 'encoder', format, ...(dtype === 'float32' ? [] : [dtype]), ...(projectorLayers === 0 ? [] : [`projector-${projectorLayers}`])]
       const job: ExportJob = {
         kind: 'export',
         project,
@@ -81,10 +83,34 @@ export function createExportService(parts: Parts, { runs, results }: { readonly 
         ...settings,
         record: run === null ? null : recordOf(run),
       }
+      if (underWay.has(checkpoint)) throw new LabError('conflict', 'an export of this model is under way; wait for it, or stop it', { checkpoint })
+      const stop = new AbortController()
+      underWay.set(checkpoint, stop)
+      const startedAtMs = now()
+      const tell = (part: string, done: number, of: number) =>
+        announce({
+          name: 'job.progress',
+          value: {
+            studyId: null,
+            runId: run?.row.id ?? null,
+            phaseId: null,
+            title: `Exporting ${run?.row.name ?? checkpoint}`,
+            part,
+            done,
+            of,
+            elapsedMs: now() - startedAtMs,
+            leftMs: null,
+            share: of === 0 ? 0 : done / of,
+            totalLeftMs: null,
+          },
+        })
       return inTurn(queue, async () => {
         let verification = ''
-        for await (const event of runner(job, signal, { backend: store.settings.get().backend })) {
+        let part = ''
+        for await (const event of runner(job, signal ?? stop.signal, { backend: store.settings.get().backend })) {
           if (event.kind === 'log') verification = event.message
+          if (event.kind === 'part') tell((part = event.name), 0, event.of)
+          if (event.kind === 'progress') tell(part, event.done, event.of)
           observe(event)
         }
         const artifact = store.artifacts.insert({
@@ -92,13 +118,15 @@ export function createExportService(parts: Parts, { runs, results }: { readonly 
           studyId: null,
           phaseId: null,
           runId: run?.row.id ?? null,
-          name: `${part === 'vision-encoder' ? 'vision encoder' : 'multimodal model'} of ${run?.row.name ?? checkpoint}, ${format} ${dtype}`,
+          name: `${what === 'vision-encoder' ? 'vision encoder' : 'multimodal model'} of ${run?.row.name ?? checkpoint}, ${format} ${dtype}`,
           path: job.folder,
           createdAtMs: now(),
         })
         return { artifact, verification, loading: [...loadingLines(settings, job.folder)] }
-      })
+      }).finally(() => underWay.delete(checkpoint))
     },
+    /** Stops the export of this model, if one is under way or waiting; nothing of it is left. */
+    cancel: (checkpoint: string): void => underWay.get(checkpoint)?.abort(),
   }
 }
 

@@ -195,6 +195,7 @@ export const operations = {
     input: z.strictObject({ runId: z.string(), settings: exportSettingsSchema.prefault({}), parent: z.string().nullable().default(null) }),
     output: exportResultSchema,
   },
+  'runs.cancelExport': { input: ofRun, output: silence },
 
   /** Thinned in SQL to at most `points` a metric (first, last and every k-th step). Empty `names`: all. */
   'metrics.series': {

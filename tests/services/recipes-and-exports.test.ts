@@ -111,6 +111,25 @@ describe('an export', () => {
     await lab.close()
   })
 
+  it('tells how far it is, is one at a time for a model, and stops when asked', async () => {
+    const { lab, runner, announcements } = await aLabWithData(temporaryFolder())
+    const { studyId } = lab.studies.start(request)
+    await lab.studies.ended(studyId)
+    const { id } = lab.studies.get(studyId).runs.find(({ phaseId }) => phaseId === 'seed-0/sft')!
+    const asked = { checkpoint: id, settings: exportSettingsSchema.parse({}), folder: null, parent: null }
+    await lab.exports.export(asked)
+    expect(announcements.at(-1)).toMatchObject({ name: 'job.progress', value: { runId: id, done: 1, of: 1, title: expect.stringContaining('Exporting') as unknown } })
+    runner.beforeEvent = (job) => {
+      if (job.kind === 'export') lab.exports.cancel(id)
+    }
+    const [stopped, second] = [faultOfPromise(lab.exports.export(asked)), faultOfPromise(lab.exports.export(asked))]
+    expect((await second).code).toBe('conflict')
+    expect((await stopped).code).toBe('cancelled')
+    runner.beforeEvent = () => {}
+    expect((await lab.exports.export(asked)).artifact.runId).toBe(id)
+    await lab.close()
+  })
+
   it('refuses settings that do not go together before a job is asked', async () => {
     const { lab, runner } = await aLabWithData(temporaryFolder())
     const settings = exportSettingsSchema.parse({ format: 'tfjs', dtype: 'bfloat16' })

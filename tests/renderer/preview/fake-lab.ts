@@ -1,6 +1,7 @@
 // Answers of an invented lab, in the types of the contract: what the window would be told in mid-study, after a study,
 // on a bare machine. Numbers are made up and seeded; none of them may ever be shown as a result.
 
+import { exportSettingsSchema, loadingLines } from '../../../src-main/domain/export.ts'
 import { z } from 'zod'
 import type { DatasetRow } from '../../../src-main/domain/dataset-view.ts'
 import { EVALUATION_METRICS } from '../../../src-main/domain/metric.ts'
@@ -192,7 +193,15 @@ function fakeLab(scene: string): Handlers {
       { id: 2, atMs: NOW - 50_000, level: 'info', message: 'reference log-probabilities: 1500 of 1500 from the cache' },
       { id: 3, atMs: NOW - 20_000, level: 'warning', message: 'logps/chosen fell by 3.1 nats while the margin grew' },
     ],
-    'runs.export': refuse,
+    'runs.export': ({ runId, settings, parent }) => {
+      const path = `${parent ?? '/home/ada/pivot/exports'}/${runId.replace('/', '-')}-encoder-${settings?.format ?? 'hf'}`
+      return {
+        artifact: { id: 'a3', studyId: null, runId, name: 'vision encoder', path, createdAtMs: NOW },
+        verification: 'verified by onnxruntime 1.30.0 on batches of 1 and 4: features differ by 2.1e-7 (relative; 0.0001 is let through)',
+        loading: [...loadingLines(exportSettingsSchema.parse(settings ?? {}), path)],
+      }
+    },
+    'runs.cancelExport': () => {},
     'metrics.series': ({ runId, names, points }) => {
       const run = runs.find((each) => each.id === runId)
       return run === undefined ? [] : fakeSeries(run, names, points)
