@@ -102,6 +102,20 @@ it('keeps reason, flag, edit and region with the verdict, and no key judges whil
   await press(page, '1')
 })
 
+it('lets Escape close what is open, one thing at a time, and leave last', async () => {
+  const { page } = lab
+  await page.keyboard.press('d')
+  await page.keyboard.press('z')
+  for (const _ of ['the drawing', 'the zoom']) {
+    await page.keyboard.press('Escape')
+    expect(await page.locator('.stage').count()).toBe(1)
+  }
+  await page.keyboard.press('Escape')
+  await page.getByRole('heading', { level: 1, name: 'Labelling' }).waitFor()
+  await page.getByRole('button', { name: 'Continue' }).click()
+  await page.locator('.stage').waitFor()
+})
+
 it('loses nothing when it is killed, and goes on where it was', async () => {
   for (let i = 13; i < 25; i++) await press(lab.page, i % 2 ? '1' : '2')
   const before = await queueOf(lab.page)

@@ -18,6 +18,7 @@ import {
   withField,
   withKind,
   withPresence,
+  withWanted,
   type JsonSchema,
   type SchemaField,
 } from '../../../src-renderer/ui/schema-fields.ts'
@@ -145,4 +146,13 @@ it('leaves no numeric setting of a study without a field', () => {
   // The number of colour channels is fixed by the schema itself; two settings are of losses that the study has not.
   const hidden = ['model.visionEncoder.numChannels', ...['fAlphaDivergenceCoef', 'discopopTau'].map((setting) => `stages.dpo.objective.${setting}`)]
   expect(numbers(config, []).filter((path) => !fields.has(path))).toEqual(hidden)
+})
+
+it('takes what another page asks for in the address, joined field by field, and nothing from what is no JSON', () => {
+  const value = { name: '', training: { steps: 10, objective: { kind: 'sft' } }, tags: ['a'] }
+  const wanted = JSON.stringify({ name: 'mine', training: { objective: { kind: 'dpo', beta: 0.2 } }, tags: [] })
+  expect(withWanted(value, wanted)).toEqual({ name: 'mine', training: { steps: 10, objective: { kind: 'dpo', beta: 0.2 } }, tags: [] })
+  // Another kind has other fields: what belonged to the old one is gone.
+  expect(withWanted({ objective: { kind: 'dpo', beta: 0.1 } }, '{"objective":{"kind":"sft"}}')).toEqual({ objective: { kind: 'sft' } })
+  for (const none of [null, '', '{', 'undefined']) expect(withWanted(value, none)).toEqual(value)
 })
