@@ -27,6 +27,7 @@ import { createResultService } from './services/results.ts'
 import { createRunService } from './services/runs.ts'
 import { createSightTestService } from './services/sight-test.ts'
 import { createStudyService } from './services/studies.ts'
+import { createZeroShotService } from './services/zero-shot.ts'
 import { createWorkQueue } from './services/work-queue.ts'
 import { openForReading, openForWriting } from './store/database.ts'
 import { checkSqlite } from './store/sqlite-check.ts'
@@ -112,6 +113,7 @@ export function composeLab(given: LabParts) {
     pairHealth,
     parity: createParityService(parts),
     models: createModelService(parts, runs),
+    zeroShot: createZeroShotService(parts),
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,
     /** Absolute path of an image; of its small copy where one is asked for and was made. null: no image of the project. */

@@ -13,6 +13,7 @@ import { addParityCommand } from './commands/parity.ts'
 import { addLabelCommand } from './commands/label.ts'
 import { addRunCommands } from './commands/run.ts'
 import { addStudyCommand } from './commands/study.ts'
+import { addZeroShotCommand } from './commands/zero-shot.ts'
 import type { CliParts } from './session.ts'
 
 export const EXIT = { done: 0, failed: 1, usage: 2, cancelled: 130 } as const
@@ -40,6 +41,7 @@ export function createProgram(parts: CliParts): Command {
   addCurationCommands(program, parts)
   addModelCommands(program, parts)
   addParityCommand(program, parts)
+  addZeroShotCommand(program, parts)
   addDoctorCommand(program, parts)
   everyCommand(program, (command) => command.exitOverride().configureOutput(program.configureOutput()))
   return program

@@ -189,6 +189,19 @@ const pairScoresJob = z.strictObject({
   batchSize: z.int().min(1),
 })
 
+/** Classifies the images of a folder by class names, with a dual encoder. */
+export const zeroShotJobSchema = z.strictObject({
+  kind: z.literal('zero-shot'),
+  /** A Hugging Face folder of CLIP, SigLIP or SigLIP 2. */
+  model: z.string(),
+  images: z.string(),
+  /** null: the folders that hold the images. */
+  classes: z.array(z.string().min(1)).min(2).nullable(),
+  /** Prompts with {} for the class name; their embeddings are averaged. */
+  templates: z.array(z.string()).min(1).default(['a photo of a {}.']),
+  batchSize: z.int().min(1).default(16),
+})
+
 /** Compares the lab with every reference case at or below `folder`. */
 const parityJob = z.strictObject({ kind: z.literal('parity'), folder: z.string() })
 
@@ -225,6 +238,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   parityJob,
   inspectJob,
   askJob,
+  zeroShotJobSchema,
   imageFeaturesJob,
   ...dataJobSchema.options,
 ])
@@ -237,6 +251,7 @@ export type ExportRecipeJob = Extract<Job, { kind: 'export-recipe' }>
 export type ImportRunJob = Extract<Job, { kind: 'import-run' }>
 export type ExportJob = Extract<Job, { kind: 'export' }>
 export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
+export type ZeroShotJob = Extract<Job, { kind: 'zero-shot' }>
 export type ParityJob = Extract<Job, { kind: 'parity' }>
 export type InspectJob = Extract<Job, { kind: 'inspect' }>
 export type AskJob = Extract<Job, { kind: 'ask' }>

@@ -16,6 +16,7 @@ import { runPlanJob } from './plan-job.ts'
 import { runSightTestJob } from './sight-test-job.ts'
 import { runTokenizerJob } from './tokenizer-job.ts'
 import { runTrainJob } from './train-job.ts'
+import { runZeroShotJob } from './zero-shot-job.ts'
 
 /** @throws LabError 'cancelled' once `signal` is aborted, or the job's own fault */
 export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
@@ -38,6 +39,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runInspectJob(job)
     case 'ask':
       return runAskJob(job, signal)
+    case 'zero-shot':
+      return runZeroShotJob(job, signal)
     case 'parity':
       return runParityJob(job, signal)
     case 'sight-test':

@@ -144,6 +144,7 @@ function eventsOf(job: Job): readonly JobEvent[] {
     case 'parity':
     case 'inspect':
     case 'ask':
+    case 'zero-shot':
     case 'import':
     case 'export-data':
     case 'backup':
