@@ -8,11 +8,12 @@ import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { EVALUATORS, type EvaluateJob, type Evaluator, type ItemResult, type JobEvent } from '../../src-main/domain/job.ts'
 import { EVALUATION_METRICS } from '../../src-main/domain/metric.ts'
+import { multimodalLmSpecSchema } from '../../src-main/domain/model-spec.ts'
 import { itemDetailSchema } from '../../src-main/domain/study-results.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { runEvaluateJob } from '../../src-main/jobs/evaluate-job.ts'
 import { faultOfPromise } from '../support/fault-of.ts'
-import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
+import { SIDE, TINY_SPEC, tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'pivot-lab-evaluate-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
@@ -213,4 +214,28 @@ it('a checkpoint that is the reference of its own DPO maps has margin 0, as with
 it('colours are read off even a fresh encoder: the probes do far better than chance', () => {
   for (const metric of ['probe/linear', 'probe/prototype', 'probe/knn'])
     expect(resultsOf(events).get(metric)!.value, metric).toBeGreaterThan(0.6)
+})
+
+it('measures an encoder with a class token by its patches: a place in the picture for every number of a map, under either strategy', async () => {
+  for (const visionFeatureSelectStrategy of ['default', 'full'] as const) {
+    const spec = multimodalLmSpecSchema.parse({
+      ...TINY_SPEC,
+      visionEncoder: { family: 'dinov2_with_registers', imageSize: SIDE, patchSize: 4, hiddenSize: 16, numHiddenLayers: 3, numAttentionHeads: 2, numRegisterTokens: 2 },
+      visionFeatureSelectStrategy,
+    })
+    const found = await eventsOf(only(['questions', 'segmentation', 'localisation', 'probe'], { checkpoint: await tiny.checkpoint(1, spec) }))
+    expect(resultsOf(found).get('segmentation/mean-iou')!.value).toBeGreaterThan(0)
+    const examples = itemsOf(found, 'localisation/dpo/energy').filter(({ detail }) => detail !== null)
+    expect(examples).toHaveLength(3)
+    for (const { detail } of examples) {
+      const { maps } = itemDetailSchema.parse(detail) as { maps: Record<string, { rows: number; columns: number; values: number[] }> }
+      for (const map of Object.values(maps)) expect([map.rows, map.columns, map.values.length]).toEqual([4, 4, 16])
+    }
+  }
+})
+
+it('refuses to say where things are when the strategy dropped a patch of an encoder without a class token', async () => {
+  const spec = multimodalLmSpecSchema.parse({ ...TINY_SPEC, visionFeatureSelectStrategy: 'default' })
+  const fault = await faultOfPromise(eventsOf(only(['segmentation'], { checkpoint: await tiny.checkpoint(1, spec) })))
+  expect(fault).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('visionFeatureSelectStrategy') })
 })

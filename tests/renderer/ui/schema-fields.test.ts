@@ -55,6 +55,18 @@ it('shows the settings of the chosen kind only, and starts a new kind from its d
   expect(at(changed, ['training', 'steps'])).toBe(at(start, ['training', 'steps']))
 })
 
+it('shows the sizes of the chosen family of encoders only', () => {
+  const studyFields = (value: unknown) => allFields(fieldsOf(studySchema, value))
+  const start = defaultsOf(studySchema)
+  const family = named(studyFields(start), 'model.visionEncoder.family')!
+  expect(family.choices.map(({ value }) => value)).toEqual(expect.arrayContaining(['siglip', 'clip', 'dinov2', 'vit']))
+  expect(named(studyFields(start), 'model.visionEncoder.mlpRatio')).toBeUndefined()
+  expect(named(studyFields(start), 'model.visionEncoder.patchSize')).toBeDefined()
+  const changed = withKind(studySchema, start, family, 'dinov2')
+  expect(named(studyFields(changed), 'model.visionEncoder.mlpRatio')).toBeDefined()
+  expect(at(changed, ['model', 'visionEncoder'])).toMatchObject({ family: 'dinov2', useSwigluFfn: false })
+})
+
 it('shows a setting only where it is read, and puts it back to its default where it no longer is', () => {
   const kind = named(runFields(defaultsOf(runSchema)), 'training.objective.kind')!
   const dpo = withKind(runSchema, defaultsOf(runSchema), kind, 'dpo')
