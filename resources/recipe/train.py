@@ -147,9 +147,12 @@ def arguments(training, output, seed, per_device):
 
 def dpo_settings(objective):
     """The study's objective in the words of TRL's DPOConfig."""
-    losses, weights = [objective["lossType"]], [1.0]
-    if objective["rpoAlpha"] > 0:
-        losses, weights = [*losses, "sft"], [1.0, objective["rpoAlpha"]]
+    if objective["kind"] == "mpo":
+        losses, weights = objective["lossType"], objective["lossWeights"]
+    elif objective["rpoAlpha"] > 0:
+        losses, weights = [objective["lossType"], "sft"], [1.0, objective["rpoAlpha"]]
+    else:
+        losses, weights = [objective["lossType"]], [1.0]
     return dict(
         beta=objective["beta"],
         loss_type=losses,

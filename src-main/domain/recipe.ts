@@ -39,7 +39,9 @@ export const trainerStateSchema = z.looseObject({
 /** @throws LabError 'invalid-input' naming a setting that the script does not carry over */
 export function assertCarriedOver(arm: string, training: Training): void {
   const { objective } = training
-  if (objective.kind === 'dpo' && objective.lossType === 'sigmoid' && objective.labelSmoothing > 0)
+  if (objective.kind !== 'sft' && objective.kind !== 'dpo' && objective.kind !== 'mpo')
+    throw new LabError('invalid-input', `stages.${arm}.objective.kind: the recipe's script trains with sft, dpo or mpo, found ${objective.kind}; choose one of them, or train here`, { arm })
+  if (objective.kind !== 'sft' && [objective.lossType].flat().includes('sigmoid') && objective.labelSmoothing > 0)
     throw new LabError(
       'invalid-input',
       `stages.${arm}.objective.labelSmoothing: TRL's loss "sigmoid" does not read it, found ${objective.labelSmoothing}; choose 0, or the loss robust, or train here`,
