@@ -30,6 +30,7 @@ import { createStudyService } from './services/studies.ts'
 import { createZeroShotService } from './services/zero-shot.ts'
 import { createWorkQueue } from './services/work-queue.ts'
 import { openForReading, openForWriting } from './store/database.ts'
+import { checkIntegrity } from './store/integrity-check.ts'
 import { checkSqlite } from './store/sqlite-check.ts'
 import { createStore } from './store/store.ts'
 
@@ -124,7 +125,7 @@ export function composeLab(given: LabParts) {
     },
     settings: store.settings,
     doctor: (): Promise<DoctorReport> =>
-      given.diagnose({ folder: project, others: [checkSqlite(existsSync(project) ? project : undefined)] }),
+      given.diagnose({ folder: project, others: [checkSqlite(existsSync(project) ? project : undefined), checkIntegrity(join(project, DATABASE_NAME), project)] }),
     /** Pauses what is under way, waits for it to stop, and closes the database. */
     async close(): Promise<void> {
       runs.stopAll('pause')

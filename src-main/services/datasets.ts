@@ -32,6 +32,8 @@ export type DatasetService = ReturnType<typeof createDatasetService>
 /** Faults told one by one where an import ends; the task keeps all. */
 const MOST_PROBLEMS = 50
 const PREVIEW_ROWS = 10
+/** Smaller imports hardly move what the query planner knows. */
+const ANALYZED_FROM = 1000
 
 export function createDatasetService(parts: Parts, tasks: DataTaskService) {
   const { store, project, dataRunner, now, newId, announce } = parts
@@ -107,6 +109,7 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
       for (const { id } of targets.values()) if (store.datasets.isEmpty(id)) store.datasets.delete(id)
       throw thrown
     }
+    if (seen >= ANALYZED_FROM) store.datasets.analyze()
     for (const { id } of targets.values()) {
       if (store.datasets.isChanged(id) || store.datasets.find(id)!.snapshot === null) await snapshot(id)
       announce({ name: 'dataset.changed', value: { datasetId: id } })

@@ -10,6 +10,7 @@ import { studiesMigration } from './migrations/0020-studies.ts'
 import { runsMigration } from './migrations/0030-runs.ts'
 import { evaluationsMigration } from './migrations/0040-evaluations.ts'
 import { curationMigration } from './migrations/0050-curation.ts'
+import { sampleIndexesMigration } from './migrations/0051-sample-indexes.ts'
 import { labellingMigration } from './migrations/0060-labelling.ts'
 import { pairAuditsMigration } from './migrations/0061-pair-audits.ts'
 import { labellingPaceMigration } from './migrations/0062-labelling-pace.ts'
@@ -23,10 +24,14 @@ export const MIGRATIONS: readonly Migration[] = [
   runsMigration,
   evaluationsMigration,
   curationMigration,
+  sampleIndexesMigration,
   labellingMigration,
   pairAuditsMigration,
   labellingPaceMigration,
 ]
+
+/** Indexes by content hash are read in no order: what does not fit in here comes from the disk page by page. */
+const CACHE_KB = 128 * 1024
 
 export interface OpenDatabase {
   readonly db: Db
@@ -44,6 +49,7 @@ export function openForWriting(file: string, program: string, migrations: readon
     const db = new Database(file)
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = NORMAL')
+    db.pragma(`cache_size = ${-CACHE_KB}`)
     db.pragma('foreign_keys = ON')
     migrate(db, migrations)
     return {
@@ -68,6 +74,7 @@ export function openForReading(file: string): OpenDatabase {
     })
   try {
     const db = new Database(file, { readonly: true })
+    db.pragma(`cache_size = ${-CACHE_KB}`)
     const version = appliedMigrations(db)
     const expected = MIGRATIONS.at(-1)!.id
     if (version !== expected)

@@ -37,7 +37,8 @@ export function conditionOf(filter: SampleFilter): Condition {
   oneOf('s.state', filter.states)
   oneOf('s.kind', filter.kinds)
   oneOf('s.split', filter.splits)
-  oneOf('s.source', filter.sources)
+  // As the index has it: a key must not be null.
+  oneOf("COALESCE(s.source, '')", filter.sources)
   oneOf('s.question_group', filter.groups)
   oneOf('s.image_format', filter.imageFormats)
   within('s.width', filter.width)

@@ -33,6 +33,17 @@ export interface ExaminedSample {
   readonly height: number
 }
 
+interface FacetCell {
+  readonly kind: string
+  readonly split: string
+  readonly state: string
+  readonly question_group: string | null
+  readonly image_format: string | null
+  readonly total: number
+  readonly images: number
+  readonly masks: number
+}
+
 export type SampleStore = ReturnType<typeof createSampleStore>
 
 export function createSampleStore(db: Db) {
@@ -103,21 +114,33 @@ export function createSampleStore(db: Db) {
     },
     facets(filter: SampleFilter): Facets {
       const { sql, parameters } = conditionOf(filter)
-      const of = (column: string) => counted(column, 'samples s', sql, parameters)
-      const { total, images, masks } = db
-        .prepare(`SELECT COUNT(*) AS total, COUNT(s.width) AS images, COALESCE(SUM(s.has_mask), 0) AS masks FROM samples s WHERE ${sql}`)
-        .get(parameters) as { total: number; images: number; masks: number }
+      // One walk over the index for all that stands in it; what is counted is added up by each value.
+      const cells = db
+        .prepare(
+          `SELECT s.kind, s.split, s.state, s.question_group, s.image_format, COUNT(*) AS total, COUNT(s.width) AS images,
+            SUM(s.has_mask) AS masks FROM samples s WHERE ${sql} GROUP BY 1, 2, 3, 4, 5`,
+        )
+        .all(parameters) as FacetCell[]
+      const sum = (of: 'total' | 'images' | 'masks') => cells.reduce((total, cell) => total + cell[of], 0)
+      const by = (key: 'kind' | 'split' | 'state' | 'question_group' | 'image_format') => {
+        const counts = new Map<string, number>()
+        for (const cell of cells) if (cell[key] !== null) counts.set(cell[key], (counts.get(cell[key]) ?? 0) + cell.total)
+        return [...counts]
+          .map(([value, count]) => ({ value, count }))
+          .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+          .slice(0, MOST_FACET_VALUES)
+      }
       return {
-        total,
-        kinds: of('s.kind'),
-        splits: of('s.split'),
-        states: of('s.state'),
+        total: sum('total'),
+        kinds: by('kind'),
+        splits: by('split'),
+        states: by('state'),
         tags: counted('t.tag', 'sample_tags t JOIN samples s ON s.row = t.row', sql, parameters),
         categories: counted('t.category', 'sample_categories t JOIN samples s ON s.row = t.row', sql, parameters),
-        groups: of('s.question_group'),
-        imageFormats: of('s.image_format'),
-        hasImage: images,
-        hasMask: masks,
+        groups: by('question_group'),
+        imageFormats: by('image_format'),
+        hasImage: sum('images'),
+        hasMask: sum('masks'),
       }
     },
     /** null: there is no such sample. */

@@ -26,6 +26,7 @@ const { values: options } = parseArgs({
     endurance: { type: 'string' },
     cache: { type: 'string' },
     rooms: { type: 'boolean', default: false },
+    fuzz: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -41,6 +42,7 @@ if (options.help) {
       '  --peer           also the same model in PyTorch, by --python (python3), which must have torch',
       '  --endurance 1000 that many steps of each case, and what its resident memory does meanwhile',
       '  --cache FOLDER   keep programs there: a second run shows a start that records nothing',
+      '  --fuzz 100000    instead: reads that many hostile files',
       '  --rooms          instead: how fast the rooms of the window answer, in the real Electron',
       '  --json           JSON lines',
       '',
@@ -49,7 +51,14 @@ if (options.help) {
   process.exit(0)
 }
 
+if (options.fuzz !== undefined) {
+  const { fuzz } = await import('./bench-data.ts')
+  process.exit(await fuzz(Number(options.fuzz), options.json))
+}
+
 if (options.rooms) {
+  const { benchBrowsing } = await import('./bench-data.ts')
+  await benchBrowsing(options.json)
   const { benchRooms } = await import('./rooms.ts')
   await benchRooms(options.json)
   process.exit(0)

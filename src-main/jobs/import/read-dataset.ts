@@ -287,16 +287,17 @@ async function* readMmpr(index: MmprIndex, file: string, options: ImportOptions)
     const isInside = [annotationFile, imageRoot].every(
       (place) => place === options.imageRoot || !relative(folder, place).startsWith('..'),
     )
-    const found = await stat(annotationFile).catch(() => null)
-    if (!isInside || found === null) {
-      const name = basename(file)
+    const found = isInside ? await stat(annotationFile).catch(() => null) : null
+    const hasImages = isInside && (await stat(imageRoot).catch(() => null))?.isDirectory() === true
+    if (found?.isFile() !== true || !hasImages) {
+      const isRoot = !isInside || found?.isFile() === true
       yield {
         kind: 'fault',
-        file: name,
+        file: basename(file),
         line: null,
-        field: `${set}.${isInside ? 'annotation' : 'root'}`,
-        expected: `a path inside ${folder}`,
-        found: isInside ? `no file ${annotation}` : root,
+        field: `${set}.${isRoot ? 'root' : 'annotation'}`,
+        expected: isRoot ? `a folder inside ${folder}` : `a path inside ${folder}`,
+        found: isRoot ? (isInside ? `no folder ${root}` : root) : `no file ${annotation}`,
       }
       continue
     }

@@ -1,0 +1,181 @@
+// `npm run bench -- --rooms`: the Data room at the size of a real project. Import of pictures (rate, peak memory of the
+// process that reads them), and what browsing asks of a project with 100,000 pictures and 200,000 pairs, as percentiles.
+
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { composeLab, type Lab } from '../../src-main/compose.ts'
+import type { PlacedEvent } from '../../src-main/domain/data-job.ts'
+import type { Runner } from '../../src-main/domain/job.ts'
+import { createRandom } from '../../src-main/domain/random.ts'
+import { pageRequestSchema, sampleFilterSchema, type Cursor } from '../../src-main/domain/sample-query.ts'
+import { createChildProcessRunner } from '../../src-main/jobs/child-process.ts'
+import { sha256 } from '../../src-main/jobs/files.ts'
+import { encodePng } from '../../src-main/jobs/images/codec.ts'
+
+export interface RoomMeasure {
+  readonly what: string
+  readonly n: number
+  readonly value: number
+  readonly unit: string
+  readonly p95?: number
+}
+
+export interface RoomSizes {
+  readonly imported: number
+  readonly images: number
+  readonly pairs: number
+}
+
+export async function* measureRooms({ imported, images, pairs }: RoomSizes): AsyncGenerator<RoomMeasure> {
+  const folder = mkdtempSync(join(tmpdir(), 'pivot-lab-rooms-'))
+  try {
+    yield* measureImport(join(folder, 'import'), imported)
+    yield* measureQueries(join(folder, 'browse'), images, pairs)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function openLab(project: string, dataRunner: Runner): Lab {
+  let ids = 0
+  return composeLab({
+    project,
+    access: 'write',
+    program: 'the bench',
+    presetFolder: project,
+    runner: dataRunner,
+    dataRunner,
+    diagnose: () => Promise.reject(new Error('the bench examines no machine')),
+    now: Date.now,
+    newId: (kind) => `${kind}-${++ids}`,
+    announce: () => {},
+  })
+}
+
+/** Pictures of 96 × 96 with one question each, by the same process as the lab's. */
+async function* measureImport(folder: string, count: number): AsyncGenerator<RoomMeasure> {
+  mkdirSync(join(folder, 'pictures'), { recursive: true })
+  const random = createRandom(0, 'rooms')
+  const lines: string[] = []
+  for (let i = 0; i < count; i++) {
+    const data = new Uint8Array(96 * 96 * 3).fill(random.integer(256))
+    for (let at = 0; at < 600; at++) data[random.integer(data.length)] = random.integer(256)
+    writeFileSync(join(folder, 'pictures', `${i}.png`), encodePng({ width: 96, height: 96, data }))
+    lines.push(JSON.stringify({ image: `pictures/${i}.png`, question: `What is in picture ${i}?`, answer: String(i % 10) }))
+  }
+  writeFileSync(join(folder, 'questions.jsonl'), lines.join('\n'))
+  const runner = createChildProcessRunner(new URL('../../src-main/jobs/data-process-entry.ts', import.meta.url))
+  let peakKb = 0
+  const lab = openLab(join(folder, 'project'), runner.run)
+  const watch = setInterval(() => (peakKb = Math.max(peakKb, peakOfChildren())), 200)
+  const from = performance.now()
+  await lab.datasets.import({ path: join(folder, 'questions.jsonl'), name: 'mine' })
+  const seconds = (performance.now() - from) / 1000
+  clearInterval(watch)
+  yield { what: 'import of pictures', n: count, value: count / seconds, unit: 'images/s' }
+  yield { what: 'peak memory of the reading process', n: count, value: peakKb / 1000, unit: 'MB' }
+  const again = performance.now()
+  await lab.datasets.import({ path: join(folder, 'questions.jsonl'), name: 'mine' })
+  yield { what: 'the same import again', n: count, value: count / ((performance.now() - again) / 1000), unit: 'images/s' }
+  await lab.close()
+  runner.close()
+}
+
+/** Largest resident set of any child, kB; Linux. */
+function peakOfChildren(): number {
+  try {
+    const children = readFileSync(`/proc/self/task/${process.pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
+    return Math.max(0, ...children.map((pid) => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)))
+  } catch {
+    return 0
+  }
+}
+
+const WORDS = 'dog cat red blue left right under over table chair street sign green wheel tree river house window door cup'.split(' ')
+
+async function* measureQueries(project: string, images: number, pairs: number): AsyncGenerator<RoomMeasure> {
+  const random = createRandom(1, 'rooms')
+  const sentence = (length: number) => Array.from({ length }, () => random.pick(WORDS)).join(' ')
+  // Rows as an import would tell them; no files, since no query opens one.
+  const invented: Runner = async function* (job) {
+    if (job.kind !== 'import') return
+    const isPairs = job.path.endsWith('pairs')
+    const n = isPairs ? pairs : images
+    for (let from = 0; from < n; from += 500) {
+      const rows = Array.from({ length: Math.min(500, n - from) }, (_, k): PlacedEvent => {
+        const i = from + k
+        const hash = sha256(`image ${i % images}`)
+        const side = 64 + ((i * 37) % 900)
+        return {
+          kind: 'sample',
+          split: i % 10 === 0 ? 'test' : i % 10 === 1 ? 'validation' : 'train',
+          source: `scene ${i % 5000}`,
+          image: { sha256: hash, path: `images/${hash}.jpg`, width: side, height: 64 + ((i * 53) % 700), bytes: side * 100, format: i % 3 === 0 ? 'png' : 'jpeg' },
+          content: isPairs
+            ? { kind: 'preferences', prompt: `<image>\n${sentence(12)} ${i}?`, chosen: sentence(25), rejected: sentence(25), group: null, category: `kind ${i % 40}`, region: [] }
+            : { kind: 'objects', objects: [{ category: `class ${i % 1000}`, box: [0, 0, 10, 10], mask: null }] },
+        }
+      })
+      yield { kind: 'imported', rows }
+    }
+  }
+  const lab = openLab(project, invented)
+  const from = performance.now()
+  await lab.datasets.import({ path: '/data/images', name: 'images' })
+  await lab.datasets.import({ path: '/data/pairs', name: 'pairs' })
+  yield { what: 'rows written', n: images + pairs, value: (images + pairs) / ((performance.now() - from) / 1000), unit: 'rows/s' }
+  const { id: pairsId } = lab.datasets.named('pairs')
+  await lab.close()
+
+  const opening = performance.now()
+  const open = openLab(project, invented)
+  open.curation.page(pageRequestSchema.parse({ filter: { datasetId: pairsId } }))
+  yield { what: 'open the project and its first page', n: 1, value: performance.now() - opening, unit: 'ms' }
+  const { id: imagesId } = open.datasets.named('images')
+  open.curation.change(
+    { kind: 'filter', filter: sampleFilterSchema.parse({ datasetId: pairsId, categories: ['kind 7'] }), except: [] },
+    { kind: 'tag', tag: 'odd' },
+  )
+  const filters: Readonly<Record<string, object>> = {
+    'no filter': { datasetId: pairsId },
+    split: { datasetId: pairsId, splits: ['test'] },
+    tag: { datasetId: pairsId, tags: ['odd'] },
+    category: { datasetId: imagesId, categories: ['class 77'] },
+    source: { datasetId: pairsId, sources: ['scene 99'] },
+    'format and size': { datasetId: imagesId, imageFormats: ['png'], width: { from: 200, to: 400 } },
+    'text length': { datasetId: pairsId, textLength: { from: 300 } },
+    'text search': { datasetId: pairsId, text: 'river 1234' },
+    'has pair': { datasetId: imagesId, hasPair: true },
+    'all datasets': {},
+  }
+  for (const [name, filter] of Object.entries(filters)) {
+    for (const sort of ['imported', 'textLength', 'pixels'] as const) {
+      let after: Cursor | null = null
+      yield timed(`page, ${name}, by ${sort}`, 20, () => {
+        after = open.curation.page(pageRequestSchema.parse({ filter, sort, after, limit: 100 })).next
+      })
+    }
+    yield timed(`count, ${name}`, 10, () => open.curation.count(sampleFilterSchema.parse(filter)))
+  }
+  yield timed('facets, no filter', 5, () => open.curation.facets(sampleFilterSchema.parse({ datasetId: pairsId })))
+  yield timed('list of datasets', 10, () => open.datasets.list())
+  yield timed('one sample', 50, () => open.curation.get(1 + random.integer(images)))
+  yield timed('tag and undo 20,000', 3, () => {
+    const filter = sampleFilterSchema.parse({ datasetId: pairsId, splits: ['test'] })
+    open.curation.change({ kind: 'filter', filter, except: [] }, { kind: 'tag', tag: 'seen' })
+    open.curation.undo()
+  })
+  await open.close()
+}
+
+function timed(what: string, n: number, work: () => unknown): RoomMeasure {
+  const times: number[] = []
+  for (let i = 0; i < n; i++) {
+    const from = performance.now()
+    work()
+    times.push(performance.now() - from)
+  }
+  times.sort((a, b) => a - b)
+  return { what, n, value: times[Math.floor(n / 2)]!, unit: 'ms', p95: times[Math.min(n - 1, Math.ceil(0.95 * n) - 1)]! }
+}
