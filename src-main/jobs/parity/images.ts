@@ -1,7 +1,6 @@
 // Preprocessing against the reference processors: the pixels that each makes of each picture.
 
 import { join } from 'node:path'
-import { LabError } from '../../domain/errors.ts'
 import { specFromHuggingFace } from '../../engine/preprocess/hugging-face.ts'
 import { preprocessImage } from '../../engine/preprocess/pipeline.ts'
 import { readImage } from '../images/codec.ts'
@@ -23,15 +22,14 @@ export const imagesParity: ParityKind = {
       for (const [processor, config] of Object.entries(processors)) {
         const name = `${processor}/${file}`
         const expected = recorded.get(name)
-        const { width, height, data } = preprocessImage(image, specFromHuggingFace(config, `processor ${processor}`))
-        const spread = config['image_std'] as readonly number[] | undefined
-        if (spread === undefined) throw new LabError('invalid-input', `processors.${processor}: expected image_std, found none`)
+        const spec = specFromHuggingFace(config, `processor ${processor}`)
+        const { width, height, data } = preprocessImage(image, spec)
+        const { factor, std } = spec.find((op) => op.op === 'normalize')!
         if ([3, height, width].join() !== expected.shape.join()) {
           comparison.same('sizes', name, [3, height, width], expected.shape)
           continue
         }
-        const factor = Number(config['rescale_factor'] ?? 1 / 255)
-        const levels = Array.from(data, (value, i) => (Math.abs(value - expected.values[i]!) * spread[Math.floor(i / (width * height))]!) / factor)
+        const levels = Array.from(data, (value, i) => (Math.abs(value - expected.values[i]!) * std[Math.floor(i / (width * height))]!) / factor)
         const zeros = { shape: [levels.length], values: new Float32Array(levels.length) }
         comparison.check('pixels, grey levels', name, levels, zeros, ONE_LEVEL)
         const mean = levels.reduce((sum, level) => sum + level, 0) / levels.length
