@@ -38,7 +38,7 @@ describe('a GRPO run', () => {
     const [step] = await train(aJob({ training: { steps: 1 } }))
     expect(Object.keys(step!).sort()).toEqual(
       [
-        ...['step', 'loss', 'grad_norm', 'learning_rate', 'epoch', 'num_tokens', 'entropy', 'kl', 'reward', 'reward_std', 'frac_reward_zero_std'],
+        ...['step', 'loss', 'grad_norm', 'learning_rate', 'epoch', 'num_tokens', 'padding', 'entropy', 'kl', 'reward', 'reward_std', 'frac_reward_zero_std'],
         ...['clip_ratio/low_mean', 'clip_ratio/high_mean', 'clip_ratio/region_mean'],
         ...['completions/mean_length', 'completions/min_length', 'completions/max_length', 'completions/clipped_ratio'],
       ].sort(),
@@ -47,6 +47,7 @@ describe('a GRPO run', () => {
     expect(step!['completions/max_length']).toBeLessThanOrEqual(4)
     expect(step!['reward']).toBeGreaterThanOrEqual(0)
     expect(step!['reward']).toBeLessThanOrEqual(1)
+    expect(Object.values(step!).every(Number.isFinite)).toBe(true)
   })
 
   it('makes a rewarded answer likelier', async () => {
@@ -99,6 +100,11 @@ describe('a GRPO run', () => {
     const before = tf.memory().numTensors
     await train(aJob({ training: { steps: 3, objective: grpo({ numIterations: 2 }) } }))
     expect(tf.memory().numTensors).toBe(before)
+  })
+
+  it('has no predicted memory, and says why', async () => {
+    const { events } = await follow(aJob({ training: { steps: 1 } }))
+    expect(events.find((event) => event.kind === 'memory')).toMatchObject({ predicted: null })
   })
 
   it('whose prompts leave no room for an answer says so', async () => {

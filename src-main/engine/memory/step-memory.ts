@@ -1,6 +1,7 @@
 // How many bytes of tensors a training step holds at once, by running the step itself on shapes alone.
 
 import * as tf from '@tensorflow/tfjs'
+import { LabError } from '../../domain/errors.ts'
 import type { MultimodalLmSpec } from '../../domain/model-spec.ts'
 import type { Training } from '../../domain/run-config.ts'
 import type { Objective } from '../objectives/objective.ts'
@@ -29,6 +30,8 @@ export interface StepMemory {
 
 /** @throws LabError 'internal' naming a kernel whose shapes are not known; 'invalid-input' as the step itself */
 export function stepMemory(spec: MultimodalLmSpec, shapes: Shapes, given: Training, objective: Objective, batch: BatchShape): StepMemory {
+  if (given.objective.kind === 'grpo')
+    throw new LabError('invalid-input', 'the memory of a GRPO run is not predicted: beside its steps it draws answers, and with β above 0 it holds the reference as a model')
   // The second forward pass meets the sums of the first, as every later one does: only the batch grows with their number.
   const training = { ...given, gradientAccumulation: Math.min(2, given.gradientAccumulation) }
   return onShapes((count) => {
