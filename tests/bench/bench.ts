@@ -2,7 +2,7 @@
 // machine has, as ratios to the lab's own eager step. Each case is a process of its own; the native ones take turns, a few
 // steps each, so that other work on the machine meets all alike. A table, or JSON lines with --json.
 // --peer measures the same model in PyTorch beside it. --endurance takes many steps of one case and shows what memory does.
-// --rooms measures the window instead.
+// --rooms measures the window instead, --full-size a model of published size.
 
 import { execFile, fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     cache: { type: 'string' },
     rooms: { type: 'boolean', default: false },
     fuzz: { type: 'string' },
+    'full-size': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
@@ -44,6 +45,7 @@ if (options.help) {
       '  --cache FOLDER   keep programs there: a second run shows a start that records nothing',
       '  --fuzz 100000    instead: reads that many hostile files',
       '  --rooms          instead: how fast the rooms of the window answer, in the real Electron',
+      '  --full-size      instead: a model of published size loads, takes a DPO step and answers',
       '  --json           JSON lines',
       '',
     ].join('\n'),
@@ -61,6 +63,12 @@ if (options.rooms) {
   await benchBrowsing(options.json)
   const { benchRooms } = await import('./rooms.ts')
   await benchRooms(options.json)
+  process.exit(0)
+}
+
+if (options['full-size']) {
+  const { benchFullSize } = await import('./full-size.ts')
+  await benchFullSize(options.json)
   process.exit(0)
 }
 
