@@ -12,6 +12,7 @@ import { withDecoding } from '../domain/preprocess-spec.ts'
 import type { RunConfig, Training } from '../domain/run-config.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
 import type { ModuleLedger } from '../domain/training-plan.ts'
+import { nativeBackend } from '../engine/compile/native-backend.ts'
 import { SharedState } from '../engine/compile/shared-state.ts'
 import { adaptersOf, createTrainStep, stateBesideModel, trainableModel, weightsOf, type TrainableModel } from '../engine/train-step.ts'
 import { train } from '../engine/train.ts'
@@ -186,6 +187,8 @@ export function executionFor({ execution, config }: Pick<TrainJob, 'execution' |
   if (execution !== 'auto') return execution
   const { precision } = config.training
   if (tf.getBackend() !== 'tensorflow' || (steps < 10 && precision === 'float32')) return 'eager'
+  // On a processor a bfloat16 graph takes no more time than XLA's program, starts sooner and holds less memory.
+  if (precision === 'bfloat16' && !nativeBackend().isUsingGpuDevice) return 'graph'
   return steps < 150 ? 'graph' : 'xla'
 }
 
