@@ -73,7 +73,14 @@ export function loadingLines({ part, format, projectorLayers }: ExportSettings, 
     case 'timm':
       return ['import timm', `encoder = timm.create_model(${JSON.stringify(`local-dir:${folder}`)}, pretrained=True).eval()`]
     case 'open_clip':
-      return ['import open_clip', `model, preprocess = open_clip.create_model_from_pretrained(${JSON.stringify(`local-dir:${folder}`)})`]
+      // The image tower alone: open_clip's own loader wants a text tower too.
+      return [
+        'import json, open_clip',
+        'from safetensors.torch import load_file',
+        `config = json.load(open(${JSON.stringify(`${folder}/open_clip_config.json`)}))["model_cfg"]`,
+        'encoder = open_clip.model._build_vision_tower(**config).eval()',
+        `encoder.load_state_dict({name.removeprefix("visual."): tensor for name, tensor in load_file(${JSON.stringify(`${folder}/open_clip_model.safetensors`)}).items()})`,
+      ]
   }
 }
 

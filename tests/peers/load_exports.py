@@ -85,7 +85,7 @@ def check_open_clip(export, expected):
     import open_clip
 
     config = json.loads((Path(export["folder"]) / "open_clip_config.json").read_text())["model_cfg"]
-    tower = open_clip.model._build_vision_tower(config["embed_dim"], config["vision_cfg"], config["quick_gelu"]).eval()
+    tower = open_clip.model._build_vision_tower(**config).eval()
     weights = load_file(f"{export['folder']}/open_clip_model.safetensors")
     tower.load_state_dict({name.removeprefix("visual."): tensor.float() for name, tensor in weights.items()})
     states = []
