@@ -65,6 +65,9 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     numPatches: numPatches(spec.visionEncoder),
     patchWidth: patchWidth(spec.visionEncoder),
   }
+  let standardised: typeof start.weights | null = null
+  /** The weights of step 0, which are the reference's too. */
+  const fresh = async () => (standardised ??= await withStandardisedProjector(job.config.start, start, source, data.samples))
   let reference: BatchSource['reference'] = null
   if (objective.reference !== null) {
     const { ldAlpha } = objective.reference
@@ -72,7 +75,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     const key = referenceKey({ model: start.identity, snapshot, tokenizer: tokenizerFiles, preprocess, ldAlpha, mismatched })
     reference = await cachedReference(job.project, key, data.samples)
     if (reference === null) {
-      const held = compiledModel(start)
+      const held = compiledModel({ spec, weights: await fresh() })
       try {
         reference = yield* computeReference(job.project, key, held, source, { batchSize: training.batchSize, ldAlpha }, signal)
       } finally {
@@ -89,7 +92,6 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     yield { kind: 'checkpoint', step: stepsDone, folder: resumed!, sha256: from!.checkpoint.sha256 }
     return
   }
-  const fresh = () => withStandardisedProjector(job.config.start, start, source, data.samples)
   const beginning = from?.weights ?? (await fresh())
   const trainable = trainableModel(spec, beginning, training, resumed === null ? {} : await readMoments(resumed))
   const step = createTrainStep(trainable, objective, training)

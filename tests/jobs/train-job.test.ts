@@ -120,6 +120,15 @@ describe('training', () => {
     expect(since.projector).not.toEqual(then.projector)
   })
 
+  it('by DPO begins at ln 2 from a fresh projector too: the reference is the model of step 0', async () => {
+    const { folder } = start as { folder: string }
+    const transplant = { kind: 'transplant', folder, projectorLayers: 0, languageModelFolder: folder, seed: 3 } as const
+    const { events, fault } = await follow(aJob({ start: transplant, training: { steps: 1, objective: { kind: 'dpo' } } }))
+    expect(fault).toBeNull()
+    const [first] = events.flatMap((event) => (event.kind === 'step' ? [event.metrics] : []))
+    expect(first!['loss']).toBeCloseTo(Math.LN2, 5)
+  })
+
   it('on text alone opens no image', async () => {
     const samples = readSamples(tiny, tiny.snapshots.captions).map((sample) => ({
       ...sample,
