@@ -18,6 +18,8 @@ export interface Random {
 /** A stream of random numbers for `seed`; further `words` name an independent stream of the same seed. */
 export function createRandom(seed: number, ...words: readonly (string | number)[]): Random {
   const generator = xoroshiro128plus(hashWords([seed, ...words]))
+  // The generator's first outputs are nearly its seed itself: streams are let run until every bit has met every other.
+  for (let i = 0; i < WARM_UP; i++) generator.next()
   const uniform = () => (generator.next() >>> 0) / 4294967296
   const integer = (n: number) => Math.floor(uniform() * n)
   return {
@@ -36,9 +38,16 @@ export function createRandom(seed: number, ...words: readonly (string | number)[
   }
 }
 
-/** FNV-1a over the words' text: a 32-bit seed. */
+const WARM_UP = 16
+
+/**
+ * FNV-1a over the words' text, then MurmurHash3's finaliser: a 32-bit seed. FNV alone hardly spreads the last character,
+ * so that streams named "…, 0" and "…, 1" would begin alike.
+ */
 function hashWords(words: readonly (string | number)[]): number {
   let hash = 0x811c9dc5
   for (const character of words.join('\u0000')) hash = Math.imul(hash ^ character.codePointAt(0)!, 0x01000193)
-  return hash | 0
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) | 0
 }

@@ -166,8 +166,6 @@ function chooser({ temperature, topP, seed }: Sampling, rows: number): (logits: 
       ids.dispose()
       return chosen
     }
-  // The row stands before the word: the hash of the words spreads what is followed by others, and streams that differ in the
-  // last letter alone begin alike, by which rows would answer alike.
   const streams = Array.from({ length: rows }, (_, r) => createRandom(seed, r, 'sampling'))
   return (logits) => {
     const V = logits.shape[1]

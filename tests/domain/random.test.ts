@@ -27,14 +27,23 @@ describe('a stream', () => {
   })
 
   it('gave these numbers on the day that results were first recorded, and gives them still', () => {
-    expect(draw(3, 0, 'order').map((value) => value.toFixed(9))).toEqual(['0.802398939', '0.277443277', '0.378580748'])
+    expect(draw(3, 0, 'order').map((value) => value.toFixed(9))).toEqual(['0.934845214', '0.532232915', '0.841907612'])
   })
 
-  it('consecutive seeds are not alike', () => {
-    const firsts = Array.from({ length: 2000 }, (_, seed) => draw(1, seed)[0]!)
-    const mean = firsts.reduce((sum, value) => sum + value, 0) / firsts.length
-    // Five standard errors, 1/√(12·2000) each.
-    expect(Math.abs(mean - 0.5)).toBeLessThan(5 / Math.sqrt(12 * 2000))
+  it('is not like that of the next seed, nor of the next last word: first numbers are even, and neighbours uncorrelated', () => {
+    const names: ((i: number) => [number, ...(string | number)[]])[] = [(i) => [i], (i) => [7, 'order', i], (i) => [7, i, 'order']]
+    for (const name of names) {
+      const firsts = Array.from({ length: 2000 }, (_, i) => draw(1, ...name(i))[0]! - 0.5)
+      const mean = firsts.reduce((sum, value) => sum + value, 0) / firsts.length
+      // Five standard errors: 1/√(12·n) of the mean, 1/√n of a correlation.
+      expect(Math.abs(mean)).toBeLessThan(5 / Math.sqrt(12 * firsts.length))
+      const neighbours = firsts.slice(1).reduce((sum, value, i) => sum + value * firsts[i]!, 0) / firsts.length
+      expect(Math.abs(neighbours * 12)).toBeLessThan(5 / Math.sqrt(firsts.length))
+      const counts = new Array<number>(20).fill(0)
+      for (const value of firsts) counts[Math.floor((value + 0.5) * 20)]!++
+      // χ² with 19 degrees of freedom exceeds 43.8 once in a thousand.
+      expect(counts.reduce((sum, count) => sum + (count - 100) ** 2 / 100, 0)).toBeLessThan(43.8)
+    }
   })
 })
 

@@ -62,7 +62,7 @@ export const MAX_SCENES = 300_000
 
 /**
  * The random stream of a scene's layout. Split and index become one character, which makes the stream's seed differ for
- * every scene of a seed with certainty, not just with high probability: FNV is injective in its last character.
+ * every scene of a seed with certainty, not just with high probability: the hash is injective in its last character.
  */
 function layoutRandom(seed: number, split: Split, index: number): Random {
   return createRandom(seed, 'layout', String.fromCodePoint(0x10000 + index * SPLITS.length + SPLITS.indexOf(split)))
