@@ -184,7 +184,12 @@ export function createLabellingService({ store, now, newId, announce }: Pick<Par
             { queueId: queue.id },
           )
       }
-      for (const judgement of bundle.judgements) if (judgements.insert(judgement)) added += 1
+      for (const judgement of bundle.judgements) {
+        // An older file must not undo what the labeller has said since.
+        const standing = judgements.standingOf(queue.id, judgement.labeller, judgement.ordinal)
+        if (standing !== null && standing.judgedAtMs >= judgement.judgedAtMs) continue
+        if (judgements.insert(judgement)) added += 1
+      }
     })
     announce({ name: 'labelling.changed', value: { queueId: queue.id } })
     return {

@@ -223,6 +223,19 @@ describe('labels of several people', () => {
     }
   })
 
+  it('that are older than what a labeller has said since change nothing', async () => {
+    const queueId = await aQueue()
+    judge(queueId, 0, 'a')
+    const old = made.lab.labelling.bundle(queueId)
+    made.lab.labelling.undo(queueId, 'Ada', 1)
+    expect(made.lab.labelling.merge(old)).toMatchObject({ added: 0 })
+    expect(upcoming(queueId).progress.judged).toBe(0)
+    judge(queueId, 0, 'b')
+    const renamed = { ...old, judgements: old.judgements.map((each) => ({ ...each, id: 'from another machine' })) }
+    expect(made.lab.labelling.merge(renamed)).toMatchObject({ added: 0, unchanged: 1 })
+    expect(made.lab.labelling.judgedOf(queueId)[0]!.judgement.choice).toBe('b')
+  })
+
   it('of another queue, or from a file that is none of ours, are refused by name', async () => {
     const queueId = await aQueue()
     const file = join(folder, 'labels.json')
