@@ -9,6 +9,12 @@ const isSource = import.meta.url.endsWith('.ts')
 const root = new URL(isSource ? '../' : '../../', import.meta.url)
 const { version } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { version: string }
 
+// Whoever reads the output may have seen enough (`lab … | head`): that is an end, not a fault.
+process.stdout.on('error', (thrown: NodeJS.ErrnoException) => {
+  if (thrown.code !== 'EPIPE') throw thrown
+  process.exit()
+})
+
 process.exitCode = await runCli(process.argv.slice(2), {
   streams: process,
   forkRunner: () =>

@@ -49,9 +49,10 @@ for (const objective of OBJECTIVES)
   describe(JSON.stringify(objective), () => {
     it('learns which answer is preferred', async () => {
       const before = referenceFiles().length
-      const steps = await train(aJob({ training: { steps: 12, learningRate: 1e-2, objective } }))
-      const lead = (step: Readonly<Record<string, number>>) => step['rewards/margins']!
-      expect(lead(steps.at(-1)!)).toBeGreaterThan(lead(steps[0]!) + 0.01)
+      const steps = await train(aJob({ training: { steps: 24, learningRate: 1e-2, objective } }))
+      // Batches differ in how far apart their answers are at the start, so means over many of them are compared.
+      const lead = (part: typeof steps) => part.reduce((sum, step) => sum + step['rewards/margins']!, 0) / part.length
+      expect(lead(steps.slice(-8))).toBeGreaterThan(lead(steps.slice(0, 8)) + 0.01)
       if (['simpo', 'cpo', 'orpo'].includes(objective.kind)) expect(referenceFiles()).toHaveLength(before)
       else expect(referenceFiles().length).toBeGreaterThan(0)
     })
@@ -61,7 +62,11 @@ for (const objective of OBJECTIVES)
         const training = { steps: 2, objective }
         const [eager, graph] = [await train(aJob({ training })), await train(aJob({ training, execution: 'graph' }))]
         graph.forEach((step, i) => {
-          for (const [name, value] of Object.entries(eager[i]!)) expect(step[name], name).toBeCloseTo(value, 3)
+          for (const [name, value] of Object.entries(eager[i]!)) {
+            // At step 0 the policy is the reference: which of two equal rewards is larger is decided by rounding.
+            if (name === 'rewards/accuracies' && i === 0) continue
+            expect(step[name], name).toBeCloseTo(value, 3)
+          }
         })
       })
   })

@@ -115,7 +115,7 @@ describe('decodeImage', () => {
 
   it('says what a foreign file is not, and that a missing one is missing', async () => {
     await expect(decodeImage(Buffer.from('<svg/>'), { name: 'a.svg' })).rejects.toThrow(
-      'a.svg: expected a PNG, JPEG, WebP, GIF or TIFF image, found bytes 3c 73 76',
+      'a.svg: expected a PNG, JPEG, WebP, GIF, TIFF, BMP or AVIF image, found bytes 3c 73 76 67 2f 3e; convert it to PNG',
     )
     await expect(decodeImage(new Uint8Array(), { name: 'a.png' })).rejects.toThrow('an empty file')
     await expect(readImage('/no/such/file.png')).rejects.toMatchObject({ code: 'not-found' })
