@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path'
 import type { DoctorCheck, DoctorReport } from './domain/doctor-report.ts'
 import type { Runner } from './domain/job.ts'
 import { thumbnailPath } from './domain/data-check.ts'
+import { createBenchmarkService } from './services/benchmarks.ts'
 import { createCurationService } from './services/curation.ts'
 import { createDataCheckService } from './services/data-checks.ts'
 import { createDataExportService } from './services/data-exports.ts'
@@ -106,6 +107,7 @@ export function composeLab(given: LabParts) {
     results,
     reports,
     evaluations,
+    benchmarks: createBenchmarkService(parts, datasets, runs),
     exports,
     recipes,
     labelling,

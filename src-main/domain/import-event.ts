@@ -2,6 +2,7 @@
 // image's identity and place are in it, never its pixels; the store decides whether the file is copied.
 
 import { z } from 'zod'
+import { BENCHMARKS, MEASURES } from './benchmark.ts'
 import { contentSchema, DATASET_KINDS, SPLITS, type Content, type DatasetKind, type Sample, type Split } from './sample.ts'
 
 export const IMPORT_FORMATS = [
@@ -11,6 +12,7 @@ export const IMPORT_FORMATS = [
   'rlhf-v', // rows whose `text` is a JSON string of question, chosen, rejected
   'vlfeedback', // rows of several rated answers
   'questions', // lines, array, CSV or Parquet of image, question, answer
+  'benchmark', // a published benchmark's own records, or one's own with a chosen measure
   'coco', // images, annotations, categories
   'image-folders', // a folder per class
   'mask-folders', // images beside label maps: PASCAL VOC, ADE20K
@@ -27,6 +29,10 @@ export const importOptionsSchema = z.strictObject({
   split: z.enum(SPLITS).exactOptional(),
   /** Absolute folder that image paths are relative to and must stay in; default: the folder of the data file. */
   imageRoot: z.string().exactOptional(),
+  /** Read the file as this benchmark's records. Without it those are recognised that are like no other. */
+  benchmark: z.enum(BENCHMARKS).exactOptional(),
+  /** How one's own benchmark is judged; default: options by letter, anything else by exact match. */
+  measure: z.enum(MEASURES).exactOptional(),
   /** Our name of a field → the column that holds it, where a table's columns are called otherwise. */
   columns: z.partialRecord(z.enum(['image', 'question', 'answer', 'prompt', 'chosen', 'rejected', 'id', 'split', 'group', 'category']), z.string()).exactOptional(),
 })

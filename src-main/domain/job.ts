@@ -2,6 +2,7 @@
 // structuredClone; no tensor, function or class instance is in them. Paths in a job are absolute.
 
 import { z } from 'zod'
+import { benchmarkAnswerSchema, benchmarkSettingsSchema } from './benchmark.ts'
 import { executionModeSchema, executionPreferenceSchema, type BackendPreference, type ExecutionMode, type Precision } from './device.ts'
 import { exportRecordSchema, exportSettingsSchema } from './export.ts'
 import { dataJobSchema, type DataJobEvent } from './data-job.ts'
@@ -202,6 +203,21 @@ export const zeroShotJobSchema = z.strictObject({
   batchSize: z.int().min(1).default(16),
 })
 
+/**
+ * Asks a checkpoint the questions of a benchmark and scores its answers. New answers come as items of 'answers' with
+ * { prompt, answer } in `detail`; results and the items behind them follow at the end.
+ */
+const benchmarkJob = z.strictObject({
+  kind: z.literal('benchmark'),
+  project: z.string(),
+  checkpoint: z.string(),
+  /** SHA-256 of a snapshot that holds questions of one benchmark. */
+  snapshot: z.string(),
+  settings: benchmarkSettingsSchema,
+  /** Given before by this checkpoint under these settings; one whose prompt is the same is not asked for again. */
+  answers: z.array(benchmarkAnswerSchema),
+})
+
 /** Compares the lab with every reference case at or below `folder`. */
 const parityJob = z.strictObject({ kind: z.literal('parity'), folder: z.string() })
 
@@ -239,6 +255,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   inspectJob,
   askJob,
   zeroShotJobSchema,
+  benchmarkJob,
   imageFeaturesJob,
   ...dataJobSchema.options,
 ])
@@ -251,6 +268,7 @@ export type ExportRecipeJob = Extract<Job, { kind: 'export-recipe' }>
 export type ImportRunJob = Extract<Job, { kind: 'import-run' }>
 export type ExportJob = Extract<Job, { kind: 'export' }>
 export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
+export type BenchmarkJob = Extract<Job, { kind: 'benchmark' }>
 export type ZeroShotJob = Extract<Job, { kind: 'zero-shot' }>
 export type ParityJob = Extract<Job, { kind: 'parity' }>
 export type InspectJob = Extract<Job, { kind: 'inspect' }>
@@ -283,8 +301,8 @@ export type JobEvent =
   | { readonly kind: 'progress'; readonly done: number; readonly of: number }
   | { readonly kind: 'step'; readonly step: number; readonly of: number; readonly metrics: Readonly<Record<string, number>> }
   | { readonly kind: 'checkpoint'; readonly step: number; readonly folder: string; readonly sha256: string }
-  /** A number about the whole checkpoint; `n` items stand behind it. */
-  | { readonly kind: 'result'; readonly metric: string; readonly value: number; readonly n: number }
+  /** A number about the whole checkpoint; `n` items stand behind it. `interval`: at 95 %, where the job computes it. */
+  | { readonly kind: 'result'; readonly metric: string; readonly value: number; readonly n: number; readonly interval?: { readonly low: number; readonly high: number } }
   | { readonly kind: 'items'; readonly metric: string; readonly items: readonly ItemResult[] }
   | { readonly kind: 'parity'; readonly report: ParityReport }
   | { readonly kind: 'inspection'; readonly inspection: ModelInspection }

@@ -1,6 +1,8 @@
 // Each metric once: its name in code, columns, charts and reports, what it means, its unit, and which way is better.
 // Training metrics carry TRL's names, so that a curve can be laid beside a published one.
 
+import { BENCHMARK_TITLES, type BenchmarkName } from './benchmark.ts'
+
 export interface Metric {
   readonly name: string
   readonly label: string
@@ -100,7 +102,37 @@ export const EVALUATION_METRICS: readonly Metric[] = [
   metric('transplant/knowledge', 'Transplant, knowledge', 'share', 'higher', 'Transplant, questions on facts about what is shown.'),
 ]
 
+/** Scores of benchmarks by the name's third part; what follows it is a category. */
+const BENCHMARK_SCORES: Readonly<Record<string, Omit<Metric, 'name'>>> = Object.fromEntries(
+  [
+    metric('accuracy', 'accuracy', 'share', 'higher', "Share of questions answered right, or mean score of an answer, by the benchmark's own rule."),
+    metric('pair-accuracy', 'pair accuracy', 'share', 'higher', 'Share of pairs of pictures with both questions right.'),
+    metric('unit-accuracy', 'unit accuracy', 'share', 'higher', 'Share of units with every question right.'),
+    metric('circular-accuracy', 'circular accuracy', 'share', 'higher', 'Share of questions right under every rotation of their options.'),
+    metric('accuracy-plus', 'accuracy⁺', 'share', 'higher', 'Share of pictures with both questions right.'),
+    metric('perception', 'perception', 'number', 'higher', 'Accuracy and accuracy⁺ in points of 100, summed over ten sub-tasks: at most 2000.'),
+    metric('cognition', 'cognition', 'number', 'higher', 'Accuracy and accuracy⁺ in points of 100, summed over four sub-tasks: at most 800.'),
+    metric('points', 'points', 'number', 'higher', "Points as the benchmark counts them: MME's sub-tasks at most 200, OCRBench one for each right answer."),
+    metric('2d', '2D', 'share', 'higher', 'Mean of the accuracies on ADE20K and on COCO: counts and relations.'),
+    metric('3d', '3D', 'share', 'higher', 'Accuracy on Omni3D: depth and distance.'),
+    metric('overall', 'overall', 'share', 'higher', 'Mean of 2D and 3D.'),
+    metric('anls', 'ANLS', 'share', 'higher', 'Mean normalised Levenshtein similarity, 0 below one half.'),
+    metric('precision', 'precision', 'share', 'higher', 'Share of answers "yes" that are right.'),
+    metric('recall', 'recall', 'share', 'higher', 'Share of objects in the picture that were said to be there.'),
+    metric('f1', 'F1', 'share', 'higher', 'Harmonic mean of precision and recall.'),
+    metric('yes-ratio', 'yes-ratio', 'share', 'neither', 'Share of answers "yes"; half of the right answers are.'),
+    metric('unparsed', 'unparsed answers', 'share', 'lower', 'Share of questions of whose answer nothing could be made; they count as wrong.'),
+  ].map(({ name, ...rest }) => [name, rest]),
+)
+
+function benchmarkMetric(name: string): Metric | null {
+  const [kind, benchmark, score, ...category] = name.split('/')
+  const about = BENCHMARK_SCORES[score ?? '']
+  if (kind !== 'benchmark' || about === undefined) return null
+  return { name, ...about, label: [BENCHMARK_TITLES[benchmark as BenchmarkName], about.label, ...category].join(', ') }
+}
+
 export function metricNamed(name: string): Metric {
   const all: readonly Metric[] = [...TRAINING_METRICS, ...MEMORY_METRICS, ...EVALUATION_METRICS]
-  return all.find((each) => each.name === name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
+  return all.find((each) => each.name === name) ?? benchmarkMetric(name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
 }

@@ -2,6 +2,7 @@
 // file and the input of a training or evaluation job. Pixels are never in it: `image.path` says where they are.
 
 import { z } from 'zod'
+import { benchmarkItemSchema } from './benchmark.ts'
 
 export const SPLITS = ['train', 'validation', 'test'] as const
 export type Split = (typeof SPLITS)[number]
@@ -64,6 +65,8 @@ const questionContent = z.strictObject({
   group: z.string().nullable(),
   category: z.string().nullable(),
   region: z.array(boxSchema),
+  /** Absent outside of benchmarks. */
+  benchmark: benchmarkItemSchema.exactOptional(),
 })
 const objectsContent = z.strictObject({ kind: z.literal('objects'), objects: z.array(objectSchema) })
 

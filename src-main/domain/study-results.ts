@@ -90,6 +90,22 @@ export const itemDetailSchema = z.discriminatedUnion('kind', [
     region: z.array(boxSchema),
     maps: z.strictObject({ sft: patchMapSchema, chosen: patchMapSchema, rejected: patchMapSchema, dpo: patchMapSchema }),
   }),
+  z.strictObject({
+    kind: z.literal('benchmark'),
+    /** The answers that one value was made of: one, or those of a unit. */
+    answers: z.array(
+      z.strictObject({
+        image: z.string().nullable(),
+        prompt: z.string(),
+        expected: z.array(z.string()),
+        /** As it came. */
+        given: z.string(),
+        /** What was judged; null: nothing could be made of it. */
+        parsed: z.string().nullable(),
+        value: z.number(),
+      }),
+    ),
+  }),
   z.strictObject({ kind: z.literal('class'), image: z.string().nullable(), expected: z.string(), given: z.string() }),
 ])
 export type ItemDetail = z.output<typeof itemDetailSchema>

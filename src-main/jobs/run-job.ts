@@ -2,6 +2,7 @@
 
 import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
 import { runAskJob } from './ask-job.ts'
+import { runBenchmarkJob } from './benchmark-job.ts'
 import { runEvaluateJob } from './evaluate-job.ts'
 import { runExportJob } from './export-job.ts'
 import { runExportRecipeJob } from './export-recipe-job.ts'
@@ -27,6 +28,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runPlanJob(job)
     case 'evaluate':
       return runEvaluateJob(job, signal)
+    case 'benchmark':
+      return runBenchmarkJob(job, signal)
     case 'export':
       return runExportJob(job, signal)
     case 'export-recipe':

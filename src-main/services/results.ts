@@ -64,7 +64,7 @@ export function createResultService({ store }: Pick<Parts, 'store'>) {
       const items = new Map<string, Example>()
       for (const item of store.evaluations.detailedItems(studyId, seed, ITEMS_OF[evaluator])) {
         const key = `${item.metric}\n${item.itemId}`
-        const sha256 = item.detail?.image ?? null
+        const sha256 = item.detail === null || item.detail.kind === 'benchmark' ? null : item.detail.image
         const image = sha256 === null ? null : store.datasets.findImage(sha256)
         const known = items.get(key)
         const seen = { encoder: item.encoder, value: item.value, detail: item.detail }

@@ -14,6 +14,7 @@ import { sampleIndexesMigration } from './migrations/0051-sample-indexes.ts'
 import { labellingMigration } from './migrations/0060-labelling.ts'
 import { pairAuditsMigration } from './migrations/0061-pair-audits.ts'
 import { labellingPaceMigration } from './migrations/0062-labelling-pace.ts'
+import { benchmarksMigration } from './migrations/0070-benchmarks.ts'
 import type { Migration } from './migrations/migration.ts'
 
 export type Db = Database.Database
@@ -28,6 +29,7 @@ export const MIGRATIONS: readonly Migration[] = [
   labellingMigration,
   pairAuditsMigration,
   labellingPaceMigration,
+  benchmarksMigration,
 ]
 
 /** Indexes by content hash are read in no order: what does not fit in here comes from the disk page by page. */

@@ -1,6 +1,6 @@
 // Tables evaluations, results and item_results: what was measured on a checkpoint, as a whole and item by item.
 
-import type { EvaluateJob, ItemResult } from '../domain/job.ts'
+import type { BenchmarkJob, EvaluateJob, ItemResult } from '../domain/job.ts'
 import { LabError } from '../domain/errors.ts'
 import { itemDetailSchema, type ItemDetail } from '../domain/study-results.ts'
 import type { EncoderName } from '../domain/study.ts'
@@ -13,7 +13,7 @@ export interface NewEvaluation {
   readonly phaseId: string | null
   readonly encoder: EncoderName | null
   readonly seed: number | null
-  readonly job: EvaluateJob
+  readonly job: EvaluateJob | BenchmarkJob
   readonly createdAtMs: number
 }
 
@@ -23,6 +23,15 @@ export interface ResultRow {
   readonly metric: string
   readonly value: number
   readonly n: number
+}
+
+/** Limits at 95 %; null where the measurement has no interval of its own. */
+export interface ResultWithInterval {
+  readonly metric: string
+  readonly value: number
+  readonly n: number
+  readonly low: number | null
+  readonly high: number | null
 }
 
 export interface ItemRow {
@@ -47,8 +56,8 @@ export function createEvaluationStore(db: Db) {
     INSERT INTO evaluations (id, study_id, phase_id, encoder, seed, checkpoint, job, created_at_ms)
     VALUES (@id, @studyId, @phaseId, @encoder, @seed, @checkpoint, @job, @createdAtMs)`)
   const insertResult = db.prepare(`
-    INSERT INTO results (evaluation_id, metric, value, n) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET value = excluded.value, n = excluded.n`)
+    INSERT INTO results (evaluation_id, metric, value, n, low, high) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET value = excluded.value, n = excluded.n, low = excluded.low, high = excluded.high`)
   const insertItem = db.prepare(`
     INSERT INTO item_results (evaluation_id, metric, item_id, cluster, question_group, value, detail)
     VALUES (@evaluationId, @metric, @itemId, @cluster, @group, @value, @detail)
@@ -56,7 +65,7 @@ export function createEvaluationStore(db: Db) {
   const results = db.prepare(`
     SELECT e.encoder, e.seed, r.metric, r.value, r.n FROM results r JOIN evaluations e ON e.id = r.evaluation_id
     WHERE e.study_id = ? ORDER BY e.seed, e.encoder, r.metric`)
-  const ofEvaluation = db.prepare('SELECT metric, value, n FROM results WHERE evaluation_id = ? ORDER BY metric')
+  const ofEvaluation = db.prepare('SELECT metric, value, n, low, high FROM results WHERE evaluation_id = ? ORDER BY metric')
   const extent = db
     .prepare(
       `
@@ -82,9 +91,9 @@ export function createEvaluationStore(db: Db) {
         insert.run({ ...evaluation, checkpoint: evaluation.job.checkpoint, job: JSON.stringify(evaluation.job) })
       })()
     },
-    insertResult(evaluationId: string, metric: string, value: number, n: number): void {
+    insertResult(evaluationId: string, metric: string, value: number, n: number, interval?: { readonly low: number; readonly high: number }): void {
       assertFinite(metric, value)
-      insertResult.run(evaluationId, metric, value, n)
+      insertResult.run(evaluationId, metric, value, n, interval?.low ?? null, interval?.high ?? null)
     },
     insertItems(evaluationId: string, metric: string, of: readonly ItemResult[]): void {
       db.transaction(() => {
@@ -103,8 +112,7 @@ export function createEvaluationStore(db: Db) {
       })()
     },
     resultsOfStudy: (studyId: string): readonly ResultRow[] => results.all(studyId) as ResultRow[],
-    resultsOf: (evaluationId: string): readonly { metric: string; value: number; n: number }[] =>
-      ofEvaluation.all(evaluationId) as { metric: string; value: number; n: number }[],
+    resultsOf: (evaluationId: string): readonly ResultWithInterval[] => ofEvaluation.all(evaluationId) as ResultWithInterval[],
     /** Text that changes whenever something has been measured. */
     extentOfStudy: (studyId: string): string => extent.all(studyId).join(';'),
     itemsOfStudy: (studyId: string): readonly ItemRow[] => items.all(studyId) as ItemRow[],

@@ -2,6 +2,7 @@
 
 import { createArtifactStore, type ArtifactStore } from './artifacts.ts'
 import { createCheckpointStore, type CheckpointStore } from './checkpoints.ts'
+import { createBenchmarkAnswerStore, type BenchmarkAnswerStore } from './benchmark-answers.ts'
 import type { OpenDatabase } from './database.ts'
 import { createCurationStore, type CurationStore } from './curation.ts'
 import { createDataTaskStore, type DataTaskStore } from './data-tasks.ts'
@@ -36,6 +37,7 @@ export interface Store {
   readonly studies: StudyStore
   readonly studyPhases: StudyPhaseStore
   readonly evaluations: EvaluationStore
+  readonly benchmarkAnswers: BenchmarkAnswerStore
   readonly artifacts: ArtifactStore
   readonly labelQueues: LabelQueueStore
   readonly judgements: JudgementStore
@@ -65,6 +67,7 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     studies: createStudyStore(db),
     studyPhases: createStudyPhaseStore(db),
     evaluations: createEvaluationStore(db),
+    benchmarkAnswers: createBenchmarkAnswerStore(db),
     artifacts: createArtifactStore(db),
     labelQueues: createLabelQueueStore(db),
     judgements: createJudgementStore(db),

@@ -83,6 +83,16 @@ function eventsOf(job: Job): readonly JobEvent[] {
         { kind: 'result', metric: 'segmentation/mean-iou', value: isDpo ? 0.5 : 0.4, n: 100 },
       ]
     }
+    case 'benchmark': {
+      const open = ['one', 'two'].filter((id) => !job.answers.some(({ itemId }) => itemId === id))
+      const item = (itemId: string, detail: unknown): ItemResult => ({ itemId, cluster: itemId, group: null, value: 1, detail })
+      return [
+        { kind: 'part', name: 'answers', of: 2 },
+        ...open.map((id): JobEvent => ({ kind: 'items', metric: 'answers', items: [item(id, { prompt: 'Is it?', answer: 'Yes' })] })),
+        { kind: 'items', metric: 'benchmark/own/accuracy', items: [item('one', null), item('two', null)] },
+        { kind: 'result', metric: 'benchmark/own/accuracy', value: 1, n: 2, interval: { low: 0.5, high: 1 } },
+      ]
+    }
     case 'answers':
       return [
         { kind: 'part', name: 'answers', of: job.prompts.length },

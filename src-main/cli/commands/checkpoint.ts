@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
+import { benchmarkSettingsSchema, type PaperSummary } from '../../domain/benchmark.ts'
 import {
   EXPORT_DTYPES,
   EXPORT_FORMATS,
@@ -13,7 +14,7 @@ import {
 import { EVALUATORS, evaluationSchema, type Evaluator } from '../../domain/job.ts'
 import { metricNamed } from '../../domain/metric.ts'
 import { parse } from '../../domain/parse.ts'
-import { formatValue } from '../../services/number-text.ts'
+import { formatInterval, formatValue } from '../../services/number-text.ts'
 import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
 import { collectSetting, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
@@ -26,6 +27,7 @@ interface EvaluateOptions extends GlobalOptions {
   readonly preferences?: string
   readonly objects?: string
   readonly captions?: string
+  readonly benchmark?: readonly string[]
   readonly set?: readonly string[]
 }
 
@@ -48,6 +50,7 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
     .option('--preferences <dataset>', 'held-out preference pairs')
     .option('--objects <dataset>', 'images with annotated objects')
     .option('--captions <dataset>', 'images with captions')
+    .option('--benchmark <datasets...>', 'imported benchmarks; settings are suffix, maxNewTokens, limit, seed, batchSize')
     .option(
       '--set <key=value>',
       'change one setting of the measurement, e.g. --set questions.limit=100 (repeatable)',
@@ -55,6 +58,7 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
     )
     .action(async (model: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<EvaluateOptions>()
+      if (options.benchmark !== undefined) return evaluateBenchmarks(parts, options, model, options.benchmark)
       const settings = parse(evaluationSchema, withSettings({}, options.set ?? []), 'invalid-input', '--set')
       const data = {
         questions: options.questions ?? null,
@@ -125,6 +129,37 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
         for (const line of result.loading) terminal.out(line)
       })
     })
+}
+
+async function evaluateBenchmarks(parts: CliParts, options: EvaluateOptions, model: string, datasets: readonly string[]): Promise<void> {
+  const settings = parse(benchmarkSettingsSchema, withSettings({}, options.set ?? []), 'invalid-input', '--set')
+  await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
+    const view = progressOfJob(terminal, 'answering')
+    const report = await lab.benchmarks.evaluate({ checkpoint: asModel(lab, model), datasets, settings }, signal, (event) => {
+      if (event.kind === 'log' && event.level === 'warning') terminal.note(event.message)
+      view(event)
+    })
+    terminal.json({ event: 'finished', ...report })
+    const right = (title: string) => ({ title, align: 'right' }) as const
+    terminal.out(
+      table(
+        [{ title: 'Measure', align: 'left' }, right('Value'), right('95 % interval'), right('Items')],
+        report.evaluations.flatMap(({ results }) =>
+          results.map(({ metric, value, n, low, high }) => {
+            const { label, unit } = metricNamed(metric)
+            return [label, formatValue(value, unit), formatInterval(low, high, unit), String(n)]
+          }),
+        ),
+      ),
+    )
+    for (const line of paperLines(report.paper)) terminal.out(line)
+  })
+}
+
+/** The paper's groups that are whole, and its average once all sixteen are there. */
+function paperLines({ groups, average }: PaperSummary): readonly string[] {
+  const whole = groups.flatMap(({ group, value }) => (value === null ? [] : [`${group}: ${value.toFixed(1)}`]))
+  return [...whole, ...(average === null ? [] : [`Average of sixteen (MME/20): ${average.toFixed(1)}`])]
 }
 
 /** Both arms of a study, out to TRL and Accelerate and back. */

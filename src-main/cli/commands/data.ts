@@ -2,6 +2,7 @@
 
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
+import { BENCHMARKS, MEASURES, type BenchmarkName, type Measure } from '../../domain/benchmark.ts'
 import type { DatasetRow, ImportSummary } from '../../domain/dataset-view.ts'
 import { importOptionsSchema, type ImportOptions } from '../../domain/import-event.ts'
 import { sightTestSchema, type SightTest } from '../../domain/job.ts'
@@ -35,6 +36,8 @@ export function addDataCommands(program: Command, parts: CliParts): void {
     .option('--name <name>', 'name in the project; default: after the file')
     .addOption(new Option('--kind <kind>', 'read only this kind').choices([...DATASET_KINDS]))
     .addOption(new Option('--split <split>', 'put every sample into this split').choices([...SPLITS]))
+    .addOption(new Option('--benchmark <name>', "read the records of this benchmark; own: one's own").choices([...BENCHMARKS]))
+    .addOption(new Option('--measure <measure>', 'how answers of --benchmark own are judged').choices([...MEASURES]))
     .option('--images <folder>', 'folder that image paths are relative to; default: the folder of the file')
     .option('--reference', 'leave images where they are instead of copying them into the project')
     .option('--column <ours=theirs>', 'which column of a table is which: image, question, answer, prompt, chosen, rejected, id, split, group, category (repeatable)', collectSetting)
@@ -85,6 +88,8 @@ interface ImportFlags {
   readonly name?: string
   readonly kind?: DatasetKind
   readonly split?: Split
+  readonly benchmark?: BenchmarkName
+  readonly measure?: Measure
   readonly images?: string
   readonly reference?: boolean
   readonly column?: readonly string[]
@@ -107,10 +112,12 @@ async function previewImport(parts: CliParts, options: GlobalOptions & ImportFla
   })
 }
 
-function importOptions({ kind, split, images, column }: ImportFlags): ImportOptions {
+function importOptions({ kind, split, images, column, benchmark, measure }: ImportFlags): ImportOptions {
   const columns = Object.fromEntries((column ?? []).map((each) => [each.slice(0, each.indexOf('=')), each.slice(each.indexOf('=') + 1)]))
   return {
     ...(column === undefined ? {} : { columns: parse(importOptionsSchema, { columns }, 'invalid-input', '--column').columns! }),
+    ...(benchmark === undefined ? {} : { benchmark }),
+    ...(measure === undefined ? {} : { measure }),
     ...(kind === undefined ? {} : { kind }),
     ...(split === undefined ? {} : { split }),
     ...(images === undefined ? {} : { imageRoot: resolve(images) }),

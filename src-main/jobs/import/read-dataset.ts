@@ -5,6 +5,8 @@ import { readdir, stat } from 'node:fs/promises'
 import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { LabError } from '../../domain/errors.ts'
 import type { ImportEvent, ImportOptions } from '../../domain/import-event.ts'
+import { benchmarkQuestion, BENCHMARK_OF, recognisedBenchmark } from '../benchmarks/published.ts'
+import type { Benchmark } from '../benchmarks/benchmark.ts'
 import { isCocoFile, readCoco, type FileContext } from './coco.ts'
 import { listImages, readImageFolders } from './image-folders.ts'
 import { openImageFiles, splitOfFileName, splitOfFolders, splitOfRow } from './image-files.ts'
@@ -134,6 +136,8 @@ async function* readFile(
     yield { kind: 'file', file: name, format: 'coco', content: 'objects', of: size }
     return yield* readCoco(value, context)
   }
+  const ofBenchmark = options.benchmark === undefined ? null : rowsOfObject(value)
+  if (ofBenchmark !== null) return yield* rows(placed(ofBenchmark, size))
   if (isMmprIndex(value)) return yield* readMmpr(value, file, options)
   const datasets = factoryDatasets(value)
   if (datasets !== null) return yield* readFactory(datasets, file, options)
@@ -174,15 +178,17 @@ async function* readRows(
   options: ImportOptions,
   factory: FactoryDataset | null = null,
 ): AsyncGenerator<ImportEvent> {
-  let format: RowFormat | undefined
+  let format: Omit<RowFormat, 'matches'> | undefined
+  let benchmark: Benchmark | null = null
   let count = 0
   for await (const { line, row: placed, done } of rows) {
     try {
       if (placed instanceof RowFault) throw placed
-      const row = withColumns(factory === null ? placed : factory.rename(placed), options.columns)
+      let row = withColumns(factory === null ? placed : factory.rename(placed), options.columns)
       if (format === undefined) {
+        benchmark = options.benchmark !== undefined ? BENCHMARK_OF[options.benchmark] : recognisedBenchmark(row)
         // The first whole row says what the file is; a later row of another shape is a fault of that row.
-        format = ROW_FORMATS.find(({ matches }) => matches(row))
+        format = benchmark === null ? ROW_FORMATS.find(({ matches }) => matches(row)) : formatOf(benchmark, options, context.name)
         if (format === undefined) throw unknownFormat(file, row)
         if (options.kind !== undefined && options.kind !== format.kind) return
         const extension = extname(file).toLowerCase()
@@ -196,12 +202,15 @@ async function* readRows(
           ...(isTable ? { columns: await columnsOf(file, extension) } : {}),
         }
       }
+      // Before its image: a row that the benchmark leaves out may name none.
+      if (benchmark !== null && benchmark.record(row, context.name) === null) continue
+      if (benchmark?.image !== undefined) row = { ...row, image: benchmark.image(row) }
       const named = imageOfRow(row, file)
       const image = named === null ? null : await named.find(context.images)
       for (const content of format.contents(row, image))
         yield {
           kind: 'sample',
-          split: context.splitOf(row, named?.path ?? null),
+          split: benchmark !== null ? (options.split ?? 'test') : context.splitOf(row, named?.path ?? null),
           source: sourceOf(row, named?.path || null),
           image,
           content,
@@ -214,6 +223,28 @@ async function* readRows(
     count += 1
     if (count % 50 === 0 && format !== undefined) yield { kind: 'progress', done }
   }
+}
+
+/** Questions of a benchmark are for measuring: they come in as the test split. */
+function formatOf(benchmark: Benchmark, { measure }: ImportOptions, name: string): Omit<RowFormat, 'matches'> {
+  return {
+    format: 'benchmark',
+    kind: 'questions',
+    contents: (row) => [benchmarkQuestion(benchmark, row, name, measure)].filter((each) => each !== null),
+  }
+}
+
+/** Many a benchmark is one JSON object: its rows under "data" or "questions", or by their ids. */
+function rowsOfObject(value: unknown): readonly Row[] | null {
+  if (!isRow(value)) return null
+  const list = value['data'] ?? value['questions']
+  if (Array.isArray(list)) return list.filter(isRow)
+  const entries = Object.entries(value)
+  return entries.length > 0 && entries.every(([, row]) => isRow(row)) ? entries.map(([id, row]) => ({ id, ...(row as Row) })) : null
+}
+
+async function* placed(rows: readonly Row[], size: number): AsyncGenerator<PlacedRow> {
+  for (const [i, row] of rows.entries()) yield { line: i + 1, row, done: Math.round((size * (i + 1)) / rows.length) }
 }
 
 /** The row under our names, where a person has said which column is which. */
