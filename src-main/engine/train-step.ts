@@ -8,7 +8,7 @@ import { LabError } from '../domain/errors.ts'
 import { MODULES, type Module, type MultimodalLmSpec } from '../domain/model-spec.ts'
 import type { Training } from '../domain/run-config.ts'
 import { adapterScale, initialFactor } from './adapters.ts'
-import type { MultimodalLm } from './models/multimodal-lm.ts'
+import type { ImagesAs, MultimodalLm } from './models/multimodal-lm.ts'
 import { gradientsOfReached } from './nn/gradients.ts'
 import { adapterNames, merged } from './nn/low-rank.ts'
 import type { Batch, Objective } from './objectives/objective.ts'
@@ -43,6 +43,7 @@ export interface TrainableModel {
 /**
  * Puts weights into variables, and moments (zero unless given) beside those that are trained. The caller disposes.
  * @param saved  what a checkpoint keeps beside the model (`stateBesideModel`): moments, adapters, weights under them
+ * @param imagesAs  'features' with a frozen encoder only
  * @throws LabError 'invalid-input' when a setting fits nothing in this model
  */
 export function trainableModel(
@@ -50,6 +51,7 @@ export function trainableModel(
   weights: Readonly<Record<Module, NamedArrays>>,
   training: Training,
   saved: NamedArrays = {},
+  imagesAs: ImagesAs = 'patches',
 ): TrainableModel {
   const ledger = parameterLedger(spec, weights, training)
   const variables: Record<string, tf.Variable> = {}
@@ -90,7 +92,7 @@ export function trainableModel(
     MODULES.map((module) => [module, training.modules[module].gradientCheckpointing]),
   ) as Record<Module, boolean>
   return {
-    model: { spec, weights: held, gradientCheckpointing },
+    model: { spec, weights: held, gradientCheckpointing, imagesAs },
     ledger,
     trained,
     variables,

@@ -12,6 +12,7 @@ import { bucketAnswer, bucketLength, collateRows, encodeRow, type CollatedRows, 
 import type { ChatTokenizer } from '../engine/text/tokenizer.ts'
 import type { StepBatch } from '../engine/train.ts'
 import type { ImageSource } from './samples.ts'
+import type { VisionFeatures } from './vision-features.ts'
 
 /** A sample as tokens: one row for a conversation, two (chosen, rejected) for a pair, whatever the objective. */
 export interface EncodedSample {
@@ -220,6 +221,8 @@ export interface BatchSource {
   readonly numImageTokens: number
   readonly numPatches: number
   readonly patchWidth: number
+  /** Of a frozen encoder: they take the place of patches. */
+  readonly features?: VisionFeatures | null
   readonly objective: Objective
   readonly training: Training
   /** log π_reference of each sample's rows, then of its mismatched ones, where the objective needs them. */
@@ -250,7 +253,7 @@ async function stepBatch(source: BatchSource, { indices, bucket, epoch }: Plan, 
   const weight = 1 / (source.objective.weighsTokens ? answerTokens : indices.length)
   const tensors: Record<string, tf.Tensor> = {}
   for (const [i, { rows, chosen }] of micro.entries()) {
-    const patches = await patchesTensor(source, chosen.map(({ image }) => image))
+    const patches = await imagesTensor(source, chosen.map(({ image }) => image))
     /** What the reference says of the batch's rows, from the `first` of those that it knows of a sample. */
     const referenceLogProbs = (first: number) =>
       tf.tensor1d(
@@ -304,6 +307,31 @@ export function rowTensors(rows: CollatedRows) {
     answerIds: tf.tensor2d(rows.answerIds, [R, A], 'int32'),
     answerMask: tf.tensor2d(rows.answerMask, [R, A]),
   }
+}
+
+/** What a step takes in of a batch of images: features (B, I, D_vision) where the source has them, else patches. The caller disposes. */
+export async function imagesTensor(source: Pick<BatchSource, 'images' | 'numPatches' | 'patchWidth' | 'features'>, refs: readonly (ImageRef | null)[]): Promise<tf.Tensor3D> {
+  const { features } = source
+  if (!features) return patchesTensor(source, refs)
+  const [I, D] = features.shape
+  const values = new Float32Array(refs.length * I * D)
+  for (const [i, ref] of refs.entries()) if (ref !== null) values.set(features.of(ref), i * I * D)
+  return tf.tensor3d(values, [refs.length, I, D])
+}
+
+/** The images of the first `steps` batches, each once. */
+export function imagesMet(samples: readonly EncodedSample[], { batchSize, gradientAccumulation, seed, steps }: Pick<Training, 'batchSize' | 'gradientAccumulation' | 'seed' | 'steps'>): readonly ImageRef[] {
+  const met = new Map<string, ImageRef>()
+  let step = 0
+  for (const { indices, epoch } of batchOrder(samples, chooseBuckets(samples), batchSize * gradientAccumulation, seed)) {
+    for (const index of indices) {
+      const { image } = samples[index]!
+      if (image !== null) met.set(image.sha256, image)
+    }
+    // A bucket's leftovers wait for the next epoch, at longest for as many as a batch has samples: by then all have been met.
+    if (++step >= steps || epoch > 2 + batchSize * gradientAccumulation) break
+  }
+  return [...met.values()]
 }
 
 /** Patches of a batch of images, (B, P, C·patch²); zeros where a sample has no image. The caller disposes. */

@@ -11,7 +11,7 @@ export async function* runPlanJob({ project, config, execution, budget }: PlanJo
   const base = residentBytes()
   const prepared = await prepareTraining(project, config)
   const { ledger, data, samples, buckets } = prepared
-  const oracle = oracleOf(prepared, config.training, base, executionFor({ execution, config }, config.training.steps))
+  const oracle = oracleOf(prepared, base, executionFor({ execution, config }, config.training.steps))
   const { memory, unpredicted } = memoryOf(oracle, config.training)
   const limit = budget ?? memoryBudget()
   yield {

@@ -4,12 +4,15 @@
 import { LabError } from '../domain/errors.ts'
 import { MODULES, numImageTokens } from '../domain/model-spec.ts'
 import type { RunConfig } from '../domain/run-config.ts'
+import type { ImageRef } from '../domain/sample.ts'
+import type { ImagesAs } from '../engine/models/multimodal-lm.ts'
 import { createObjective, type Objective } from '../engine/objectives/objective.ts'
 import { parameterLedger, type LedgerTensor } from '../engine/parameter-ledger.ts'
-import { bucketsOf, encodeSamples, type Bucketed, type EncodedData } from './batches.ts'
+import { bucketsOf, encodeSamples, imagesMet, type Bucketed, type EncodedData } from './batches.ts'
 import { promptSamples } from './sampled-batches.ts'
 import { readSnapshot } from './samples.ts'
 import { startModel, type StartModel } from './start-model.ts'
+import { takesFeatures } from './vision-features.ts'
 
 export interface PreparedTraining {
   readonly objective: Objective
@@ -19,6 +22,9 @@ export interface PreparedTraining {
   /** Of the split "train", before those too long are left out. */
   readonly samples: number
   readonly buckets: Bucketed
+  /** The images that its steps meet, each once, and what the steps take in of them. */
+  readonly images: readonly ImageRef[]
+  readonly imagesAs: ImagesAs
 }
 
 /** @throws LabError 'invalid-input' when nothing is trained or nothing is left to train on, 'not-found', 'corrupt-artifact' */
@@ -34,5 +40,7 @@ export async function prepareTraining(project: string, { training, snapshot, sta
     throw new LabError('invalid-input', `the dataset has ${all.length} samples and none in the split "train"; split it, or choose another`)
   const encoded = encodeSamples(samples, start.tokenizer, numImageTokens(start.spec), training.maxLength, objective)
   const data = training.objective.kind === 'grpo' ? promptSamples(encoded, training.objective, training.maxLength) : encoded
-  return { objective, start, ledger, data, samples: samples.length, buckets: bucketsOf(data.samples) }
+  const images = imagesMet(data.samples, training)
+  const imagesAs = (await takesFeatures(project, training, objective, start.spec, images.length)) ? 'features' : 'patches'
+  return { objective, start, ledger, data, samples: samples.length, buckets: bucketsOf(data.samples), images, imagesAs }
 }

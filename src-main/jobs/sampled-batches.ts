@@ -15,7 +15,7 @@ import { grpoRowWeight, sampledLogProbs } from '../engine/objectives/grpo.ts'
 import { groupAdvantages, verifiableReward } from '../engine/objectives/rewards.ts'
 import { collateRows, type EncodedRow } from '../engine/text/collate.ts'
 import type { StepBatch } from '../engine/train.ts'
-import { batchOrder, chooseBuckets, patchesTensor, rowTensors, type BatchSource, type Bucket, type EncodedData, type EncodedSample } from './batches.ts'
+import { batchOrder, chooseBuckets, imagesTensor, rowTensors, type BatchSource, type Bucket, type EncodedData, type EncodedSample } from './batches.ts'
 import { readJson } from './files.ts'
 
 /** Answers that several steps learn from. */
@@ -97,7 +97,7 @@ async function drawAnswers({ source, config, policy }: SampledSource, passes: re
   const answers: number[][][] = []
   const oldLogProbs: number[][] = []
   for (const [pass, chosen] of passes.entries()) {
-    const patches = await patchesTensor(source, chosen.map(({ image }) => image))
+    const patches = await imagesTensor(source, chosen.map(({ image }) => image))
     const tokens = tf.tidy(() => imageTokens(model, imageFeatures(model, patches))) // (B, I, D)
     patches.dispose()
     try {
@@ -146,7 +146,7 @@ async function batchOf({ source, config, reference }: SampledSource, passes: rea
     numPositions += rows.R * rows.T
     const [R, A, B] = [rows.R, rows.A, chosen.length]
     const own = rowTensors(rows)
-    const patches = await patchesTensor(source, chosen.map(({ image }) => image))
+    const patches = await imagesTensor(source, chosen.map(({ image }) => image))
     const made: Record<string, tf.Tensor> = {
       ...own,
       patches,

@@ -33,6 +33,7 @@ import { createImageSource } from './samples.ts'
 import { moduleLedgers, oracleOf } from './training-ledger.ts'
 import { withStandardisedProjector } from './standardised-projector.ts'
 import { userCacheFolder } from './user-cache.ts'
+import { visionFeatures } from './vision-features.ts'
 
 /**
  * @throws LabError 'cancelled' (the step that was done is in a checkpoint), 'loss-not-finite', 'invalid-input',
@@ -43,7 +44,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   resetPeak()
   const base = residentBytes()
   const prepared = await prepareTraining(job.project, job.config)
-  const { objective, start, ledger, data, buckets } = prepared
+  const { objective, start, ledger, data, buckets, imagesAs } = prepared
   const { spec, tokenizer, tokenizerFiles } = start
   const preprocess = job.config.images === null ? start.preprocess : withDecoding(start.preprocess, job.config.images)
   const config = training.objective
@@ -93,18 +94,19 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     return
   }
   const beginning = from?.weights ?? (await fresh())
-  const trainable = trainableModel(spec, beginning, training, resumed === null ? {} : await readMoments(resumed))
+  const features = imagesAs === 'features' ? yield* visionFeatures(job.project, start, preprocess, source, prepared.images, signal) : null
+  const trainable = trainableModel(spec, beginning, training, resumed === null ? {} : await readMoments(resumed), imagesAs)
   const step = createTrainStep(trainable, objective, training)
   const state = new SharedState(step.variables)
   const prefer = from?.checkpoint.execution ?? executionFor(job, training.steps - stepsDone)
-  const { memory } = memoryOf(oracleOf(prepared, training, base, prefer), training)
+  const { memory } = memoryOf(oracleOf(prepared, base, prefer), training)
   const warnings: string[] = []
   const program = compileStep((batch, scalars) => step.run(batch, scalars), {
     state,
     prefer,
     precision: training.precision,
     cacheFolder: join(userCacheFolder(), 'programs'),
-    identity: JSON.stringify([codeIdentity(), spec, shapingSettings(training)]),
+    identity: JSON.stringify([codeIdentity(), spec, shapingSettings(training), imagesAs]),
     warn: (message) => warnings.push(message),
   })
   // GRPO measures the drift of answers that are yet to be drawn: for it alone the reference is a model.
@@ -113,7 +115,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   try {
     yield { kind: 'part', name: 'training', of: training.steps }
     let numTokens = from?.checkpoint.numTokens ?? 0
-    const batchSource = { ...source, objective, training, reference }
+    const batchSource = { ...source, features, objective, training, reference }
     const isUnderWay = (at: number) => config.kind === 'grpo' && at % config.numIterations !== 0
     const batches =
       config.kind !== 'grpo'
@@ -122,7 +124,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
             {
               source: batchSource,
               config,
-              reference: heldReference?.model ?? null,
+              reference: heldReference === null ? null : { ...heldReference.model, imagesAs },
               policy: () => {
                 state.settle()
                 return trainable.model

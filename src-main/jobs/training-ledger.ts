@@ -10,13 +10,13 @@ import type { PreparedTraining } from './prepared-training.ts'
 import { IMAGE_CACHE_BYTES } from './samples.ts'
 
 /** What a prediction is made from: the longest bucket decides the peak. */
-export function oracleOf({ start: { spec, weights }, data, buckets }: PreparedTraining, training: Training, base: number, execution: Oracle['execution']): Oracle {
+export function oracleOf({ start: { spec, weights }, buckets, images: met, imagesAs }: PreparedTraining, base: number, execution: Oracle['execution']): Oracle {
   const { visionEncoder } = spec
   const { T, A } = buckets.buckets.at(-1)!
-  const batch = { P: numPatches(visionEncoder), patchWidth: patchWidth(visionEncoder), I: numImageTokens(spec), T, A }
-  const different = new Set(data.samples.flatMap(({ image }) => (image === null ? [] : [image.sha256]))).size
-  const met = Math.min(different, training.steps * training.batchSize * training.gradientAccumulation)
-  const images = Math.min(met * batch.P * batch.patchWidth * 4, IMAGE_CACHE_BYTES)
+  const I = numImageTokens(spec)
+  const picture = imagesAs === 'features' ? { P: I, patchWidth: visionEncoder.hiddenSize } : { P: numPatches(visionEncoder), patchWidth: patchWidth(visionEncoder) }
+  const batch = { ...picture, imagesAs, I, T, A }
+  const images = Math.min(met.length * batch.P * batch.patchWidth * 4, IMAGE_CACHE_BYTES)
   return { spec, shapes: weights, batch, execution, base, images }
 }
 

@@ -4,16 +4,19 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
 import type { MultimodalLmSpec } from '../../domain/model-spec.ts'
 import type { Training } from '../../domain/run-config.ts'
+import type { ImagesAs } from '../models/multimodal-lm.ts'
 import type { Objective } from '../objectives/objective.ts'
 import type { Shapes } from '../parameter-ledger.ts'
 import { createTrainStep, stepNumbers, trainableModel, type NamedTensors } from '../train-step.ts'
 import type { NamedArrays } from '../weights/initial.ts'
 import { onShapes } from './shape-backend.ts'
 
-/** The sizes that decide a batch: B images of P patches, I image tokens a row, rows of T positions with A answer tokens. */
+/** The sizes that decide a batch: B images of P patches (or features), I image tokens a row, rows of T positions with A answer tokens. */
 export interface BatchShape {
   readonly P: number
+  /** Numbers in a patch, or in a feature. */
   readonly patchWidth: number
+  readonly imagesAs?: ImagesAs
   readonly I: number
   readonly T: number
   readonly A: number
@@ -35,7 +38,7 @@ export function stepMemory(spec: MultimodalLmSpec, shapes: Shapes, given: Traini
   // The second forward pass meets the sums of the first, as every later one does: only the batch grows with their number.
   const training = { ...given, gradientAccumulation: Math.min(2, given.gradientAccumulation) }
   return onShapes((count) => {
-    const trainable = trainableModel(spec, withoutValues(shapes), training)
+    const trainable = trainableModel(spec, withoutValues(shapes), training, {}, batch.imagesAs)
     try {
       const held = count.aliveBytes
       const moments = 2 * trainable.trained.reduce((sum, { weight }) => sum + 4 * weight.size, 0)

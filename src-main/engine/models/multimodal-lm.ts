@@ -10,10 +10,15 @@ import { decoderHiddenStates, embedTokens, languageHead } from './language-model
 import { projector } from './projector.ts'
 import { visionHiddenStates, withoutFirst } from './vision-encoder.ts'
 
+/** What a batch holds of its images: patches, or the features of a frozen encoder, which is then not run. */
+export type ImagesAs = 'patches' | 'features'
+
 export interface MultimodalLm {
   readonly spec: MultimodalLmSpec
   readonly weights: Readonly<Record<Module, Weights>>
   readonly gradientCheckpointing: Readonly<Record<Module, boolean>>
+  /** Patches unless said. */
+  readonly imagesAs?: ImagesAs
 }
 
 /**
@@ -40,12 +45,13 @@ export function encoderLayersUsed(spec: MultimodalLmSpec): number {
 
 /**
  * The selected hidden state, without its first token under the strategy 'default': what the projector sees.
- * @param patches (B, P, C·patch²)   @returns (B, I, D_vision)
+ * @param images (B, P, C·patch²); where the model takes features, those themselves   @returns (B, I, D_vision)
  */
-export function imageFeatures(model: MultimodalLm, patches: tf.Tensor): tf.Tensor {
-  const { spec, weights, gradientCheckpointing } = model
+export function imageFeatures(model: MultimodalLm, images: tf.Tensor): tf.Tensor {
+  const { spec, weights, gradientCheckpointing, imagesAs } = model
+  if (imagesAs === 'features') return images
   const layers = encoderLayersUsed(spec)
-  const state = visionHiddenStates(spec.visionEncoder, weights.visionEncoder, patches, layers, { gradientCheckpointing: gradientCheckpointing.visionEncoder })[layers]!
+  const state = visionHiddenStates(spec.visionEncoder, weights.visionEncoder, images, layers, { gradientCheckpointing: gradientCheckpointing.visionEncoder })[layers]!
   return withoutFirst(state, spec.visionFeatureSelectStrategy === 'default' ? 1 : 0)
 }
 

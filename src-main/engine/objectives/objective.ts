@@ -20,7 +20,7 @@ export interface ComparedRows extends AnswerRows {
 
 /** The tensors of one forward pass; fixed shapes, so that a step can be recorded. */
 export interface Batch extends ComparedRows {
-  /** (B, P, C·patch²); unused by an objective that uses no images */
+  /** (B, P, C·patch²), or (B, I, D_vision) where the model takes features; unused by an objective that uses no images */
   readonly patches: tf.Tensor3D
   /**
    * (R): the weight of each row in the loss; zero for rows that only fill the batch. SFT weighs tokens alike, so a row
