@@ -60,10 +60,14 @@ export type SampleSort = (typeof SAMPLE_SORTS)[number]
 export const cursorSchema = z.strictObject({ value: z.union([z.number(), z.string(), z.null()]), row: z.int() })
 export type Cursor = z.output<typeof cursorSchema>
 
-export const pageRequestSchema = z.strictObject({
+export const orderRequestSchema = z.strictObject({
   filter: sampleFilterSchema.prefault({}),
   sort: z.enum(SAMPLE_SORTS).default('imported'),
   direction: z.enum(['ascending', 'descending']).default('ascending'),
+})
+export type OrderRequest = z.output<typeof orderRequestSchema>
+
+export const pageRequestSchema = orderRequestSchema.extend({
   after: cursorSchema.nullable().default(null),
   limit: z.int().min(1).max(1000).default(100),
 })

@@ -74,6 +74,8 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'datasets.compareVersions': ({ from, to }) => lab.datasets.compareVersions(from, to),
 
     'samples.page': (request) => lab.curation.page(request),
+    'samples.order': (request) => [...lab.curation.order(request)],
+    'samples.list': ({ rows }) => [...lab.curation.list(rows)],
     'samples.count': ({ filter }) => lab.curation.count(filter),
     'samples.facets': ({ filter }) => lab.curation.facets(filter),
     'samples.get': ({ row }) => lab.curation.get(row),

@@ -8,10 +8,12 @@ import { categoriesOfContent } from '../domain/sample-facts.ts'
 import {
   sampleFilterSchema,
   type Facets,
+  type OrderRequest,
   type PageRequest,
   type SampleDetail,
   type SampleFilter,
   type SamplePage,
+  type SampleRow,
   type SavedView,
 } from '../domain/sample-query.ts'
 import { SPLITS, type Split } from '../domain/sample.ts'
@@ -66,6 +68,8 @@ export function createCurationService({ store, project, now, newId, announce }: 
       const { rows, next } = store.samples.page(request)
       return { rows: [...rows], next }
     },
+    order: (request: OrderRequest): readonly number[] => store.samples.order(request),
+    list: (rows: readonly number[]): readonly SampleRow[] => store.samples.list(rows),
     count: (filter: SampleFilter): number => store.samples.count(filter),
     facets: (filter: SampleFilter): Facets => store.samples.facets(filter),
     /** @throws LabError 'not-found' */

@@ -2,7 +2,7 @@
 // one sample in full, and what checks and exports read.
 
 import { z } from 'zod'
-import { SAMPLE_STATES, type Cursor, type Facets, type PageRequest, type SampleFilter, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
+import { SAMPLE_STATES, type Cursor, type Facets, type OrderRequest, type PageRequest, type SampleFilter, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
 import { textOfContent } from '../domain/sample-facts.ts'
 import { contentSchema, DATASET_KINDS, SPLITS, type Content, type DatasetKind, type ImageRef, type Sample, type Split } from '../domain/sample.ts'
 import type { Db } from './database.ts'
@@ -52,6 +52,7 @@ export function createSampleStore(db: Db) {
     (SELECT json_group_array(tag) FROM (SELECT tag FROM sample_tags WHERE row = s.row ORDER BY tag)) AS tags,
     (SELECT json_group_array(category) FROM (SELECT category FROM sample_categories WHERE row = s.row ORDER BY category)) AS categories`
   const byRow = db.prepare(`SELECT ${listed} FROM samples s JOIN sample_contents c ON c.row = s.row WHERE s.row = ?`)
+  const inRows = db.prepare(`SELECT ${listed} FROM samples s JOIN sample_contents c ON c.row = s.row WHERE s.row IN (SELECT value FROM json_each(?))`)
   const rowOf = db.prepare('SELECT row FROM samples WHERE dataset_id = ? AND id = ?').pluck()
   const sameImage = db.prepare(`
     SELECT s.row, d.name AS dataset, s.kind, s.split FROM samples s JOIN datasets d ON d.id = s.dataset_id
@@ -91,12 +92,12 @@ export function createSampleStore(db: Db) {
     page({ filter, sort, direction, after, limit }: PageRequest): { readonly rows: readonly SampleRow[]; readonly next: Cursor | null } {
       const { sql, parameters } = conditionOf(filter)
       const column = SORT_COLUMNS[sort]
-      const [compare, order] = direction === 'ascending' ? ['>', 'ASC'] : ['<', 'DESC']
+      const compare = direction === 'ascending' ? '>' : '<'
       const beyond = after === null ? '' : sort === 'imported' ? `AND s.row ${compare} @row` : `AND (${column}, s.row) ${compare} (@value, @row)`
       const found = db
         .prepare(
           `SELECT ${listed}, ${column} AS sort_value FROM samples s JOIN sample_contents c ON c.row = s.row
-          WHERE ${sql} ${beyond} ORDER BY ${sort === 'imported' ? '' : `${column} ${order}, `}s.row ${order} LIMIT @limit`,
+          WHERE ${sql} ${beyond} ORDER BY ${orderOf(sort, direction)} LIMIT @limit`,
         )
         .all({
           ...parameters,
@@ -107,6 +108,16 @@ export function createSampleStore(db: Db) {
       const last = rows.at(-1)
       const next = found.length > limit && last !== undefined ? { value: last.sort_value, row: last.row } : null
       return { rows: rows.map(listedRow), next }
+    },
+    /** Rows of all samples of the filter, in order. */
+    order({ filter, sort, direction }: OrderRequest): readonly number[] {
+      const { sql, parameters } = conditionOf(filter)
+      return db.prepare(`SELECT s.row FROM samples s WHERE ${sql} ORDER BY ${orderOf(sort, direction)}`).pluck().all(parameters) as number[]
+    },
+    /** In the order of `rows`; those that are gone are left out. */
+    list(rows: readonly number[]): readonly SampleRow[] {
+      const found = new Map(inRows.all(JSON.stringify(rows)).map((each) => [(each as { row: number }).row, listedRow(each)]))
+      return rows.flatMap((row) => found.get(row) ?? [])
     },
     count(filter: SampleFilter): number {
       const { sql, parameters } = conditionOf(filter)
@@ -235,6 +246,12 @@ export function createSampleStore(db: Db) {
       return db.prepare(`SELECT COUNT(DISTINCT s.image_sha256) FROM samples s WHERE ${sql}`).pluck().get(parameters) as number
     },
   }
+}
+
+/** Equal values keep the order of import. */
+function orderOf(sort: SampleSort, direction: OrderRequest['direction']): string {
+  const order = direction === 'ascending' ? 'ASC' : 'DESC'
+  return sort === 'imported' ? `s.row ${order}` : `${SORT_COLUMNS[sort]} ${order}, s.row ${order}`
 }
 
 const listedColumns = z.object({

@@ -52,10 +52,12 @@ import {
 } from '../../src-main/domain/run-view.ts'
 import {
   facetsSchema,
+  orderRequestSchema,
   pageRequestSchema,
   sampleDetailSchema,
   sampleFilterSchema,
   samplePageSchema,
+  sampleRowSchema,
   savedViewSchema,
 } from '../../src-main/domain/sample-query.ts'
 import { settingsChangeSchema, settingsSchema } from '../../src-main/domain/settings.ts'
@@ -112,6 +114,10 @@ export const operations = {
   'datasets.compareVersions': { input: z.strictObject({ from: z.string(), to: z.string() }), output: snapshotDifferenceSchema },
 
   'samples.page': { input: pageRequestSchema, output: samplePageSchema },
+  /** Every row that the filter finds, in order: a list of any length is scrolled and selected by its places. */
+  'samples.order': { input: orderRequestSchema, output: z.array(z.int()) },
+  /** In the order asked for; rows that are gone are left out. */
+  'samples.list': { input: z.strictObject({ rows: z.array(z.int()).max(1000) }), output: z.array(sampleRowSchema) },
   'samples.count': { input: ofFilter, output: z.int() },
   'samples.facets': { input: ofFilter, output: facetsSchema },
   'samples.get': { input: z.strictObject({ row: z.int() }), output: sampleDetailSchema },

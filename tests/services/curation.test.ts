@@ -68,6 +68,9 @@ describe('pages', () => {
       const { id } = lab.datasets.named('mine')
       const whole = pages({ filter: { datasetId: id }, sort, direction, limit: 1000 })
       expect(new Set(whole.map(({ row }) => row)).size).toBe(40)
+      const order = lab.curation.order({ filter: filter({ datasetId: id }), sort, direction })
+      expect(order).toEqual(whole.map(({ row }) => row))
+      expect(lab.curation.list([...order, 999_999])).toEqual(whole)
       for (const limit of [1, 7, 40]) expect(pages({ filter: { datasetId: id }, sort, direction, limit })).toEqual(whole)
       if (sort === 'textLength') {
         const lengths = whole.map(({ textLength }) => textLength)

@@ -150,6 +150,8 @@ function fakeLab(scene: string): Handlers {
     'datasets.versions': () => [],
     'datasets.compareVersions': refuse,
     'samples.page': () => ({ rows: [], next: null }),
+    'samples.order': () => [],
+    'samples.list': () => [],
     'samples.count': () => 0,
     'samples.facets': refuse,
     'samples.get': refuse,
