@@ -31,6 +31,7 @@ try {
     runs: '#/runs',
     run: `#/runs/${run.id}`,
     data: '#/data',
+    'data-browse': '#/data/all',
     doctor: '#/doctor',
   }
   for (const theme of ['light', 'dark']) {
