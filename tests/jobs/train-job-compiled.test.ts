@@ -49,9 +49,15 @@ const aJob = (fields: Partial<TrainJobFields> = {}): TrainJob =>
   aTrainJob(tiny, { folder: `runs/${++folders}`, start, snapshot, execution: 'graph', ...fields })
 
 describe('compiled runs that are stopped and continued equal those that never were, bit for bit:', () => {
-  for (const kind of ['sft', 'dpo'] as const)
-    it(kind, async () => {
-      const training = { ...RESUMED, objective: { kind } }
+  const adapters = { lora: { rank: 2 } }
+  const settings: Readonly<Record<string, object>> = {
+    sft: { objective: { kind: 'sft' } },
+    dpo: { objective: { kind: 'dpo' } },
+    'dpo of adapters': { objective: { kind: 'dpo' }, modules: { visionEncoder: adapters, languageModel: adapters } },
+  }
+  for (const [name, own] of Object.entries(settings))
+    it(name, async () => {
+      const training = { ...RESUMED, ...own }
       const whole = aJob({ training })
       const expected = await train(whole)
       const parts = aJob({ training })
