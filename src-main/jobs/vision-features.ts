@@ -1,8 +1,8 @@
 // Features of a frozen vision encoder, computed once for each image and kept in the project under a key of all that decides
 // them: the encoder's weights, the selected layer, the preprocessing, the engine, and the image's own SHA-256. A training
 // whose encoder is frozen takes them in place of patches and does not run the encoder. Always float32, whatever the steps'
-// precision. In one execution mode they are the step's own numbers, bit for bit, as far as the engine's matrix products do
-// not depend on how many images are in a batch.
+// precision, and always computed eagerly: equal to the eager step's own numbers bit for bit as far as the engine's matrix
+// products do not depend on how many images are in a batch, and to a compiled step's up to rounding.
 
 import { createHash } from 'node:crypto'
 import { readdir, rm, stat, statfs, utimes } from 'node:fs/promises'
@@ -42,7 +42,7 @@ const BATCH = 16
 /** Another key's features are left alone for so long after their last use: another process may be reading them. */
 const REST_MS = 24 * 3600 * 1000
 /** A change in how features are computed needs a new number. */
-const FORMAT = 'vision features 1'
+const FORMAT = 'vision features 2'
 
 export function featureBytes(spec: MultimodalLmSpec): number {
   return 4 * numImageTokens(spec) * spec.visionEncoder.hiddenSize
@@ -95,7 +95,9 @@ export async function* visionFeatures(
   if (missing.length > 0) {
     yield { kind: 'part', name: 'vision features', of: missing.length }
     const perFile = Math.max(BATCH, Math.floor(FILE_BYTES / size / BATCH) * BATCH)
-    const held = compiledModel({ spec, weights: { visionEncoder: weights.visionEncoder, projector: {}, languageModel: {} } })
+    // Eagerly throughout: a graph may round differently, and where it would begin depends on what was there already, so that
+    // a run that is continued after its features were lost would not be the same run.
+    const held = compiledModel({ spec, weights: { visionEncoder: weights.visionEncoder, projector: {}, languageModel: {} } }, { eagerRuns: Infinity })
     try {
       for (let from = 0; from < missing.length; from += perFile) {
         const group = missing.slice(from, from + perFile)
