@@ -1,37 +1,19 @@
 // GRPO runs: a model that is rewarded for a word comes to say it; what is drawn is a function of seed and step, and a run that is
 // stopped between two updates on the same answers continues bit for bit.
 
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { TrainJob } from '../../src-main/domain/job.ts'
-import type { Start } from '../../src-main/domain/run-config.ts'
+import { describe, expect, it, vi } from 'vitest'
 import { newestCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { DRAWN_ANSWERS_FILE } from '../../src-main/jobs/sampled-batches.ts'
-import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
-import { aTrainJob, follow, openEngineWithOwnCache, readSamples, RESUMED, SMALL_SPEC, stepsOf, train, weightsOf, writeSnapshot, type TrainJobFields } from './tiny-training.ts'
+import { follow, pairTraining, readSamples, RESUMED, stepsOf, train, weightsOf, writeSnapshot } from './tiny-training.ts'
 
 vi.setConfig({ testTimeout: 120_000 })
 
-let tiny: TinyProject
-let start: Start
-let snapshot: string
-let folders = 0
-const root = mkdtempSync(join(tmpdir(), 'pivot-lab-grpo-'))
-beforeAll(async () => {
-  await openEngineWithOwnCache()
-  tiny = tinyProject(root)
-  start = { kind: 'checkpoint', folder: await tiny.checkpoint(1, SMALL_SPEC) }
-  const pairs = readSamples(tiny, tiny.snapshots.preferences).filter(({ split }) => split === 'train')
-  snapshot = writeSnapshot(tiny, pairs.slice(0, 4))
-})
-afterAll(() => rmSync(root, { recursive: true, force: true }))
-
 const grpo = (settings: Readonly<Record<string, unknown>> = {}) => ({ kind: 'grpo', numGenerations: 3, maxCompletionLength: 4, ...settings })
-const aJob = (fields: Partial<TrainJobFields> = {}): TrainJob =>
-  aTrainJob(tiny, { folder: `runs/${++folders}`, start, snapshot, ...fields, training: { objective: grpo(), ...fields.training } })
+const pairs = pairTraining({ training: { objective: grpo() } })
+const { aJob } = pairs
 
 describe('a GRPO run', () => {
   it('logs what it drew and learned under TRL’s names', async () => {
@@ -52,7 +34,7 @@ describe('a GRPO run', () => {
 
   it('makes a rewarded answer likelier', async () => {
     // SFT broken off half way: the model gives the answer now and then.
-    const one = writeSnapshot(tiny, readSamples(tiny, snapshot).slice(0, 1))
+    const one = writeSnapshot(pairs.tiny, readSamples(pairs.tiny, pairs.snapshot).slice(0, 1))
     const half = aJob({ snapshot: one, training: { steps: 15, batchSize: 1, learningRate: 2e-2, objective: { kind: 'sft' } } })
     await train(half)
     const learner = aJob({

@@ -1,35 +1,18 @@
 // Runs of the objectives beside SFT and DPO: each learns to prefer the chosen answer, compiled as well as eagerly, in the order
 // of data that every objective meets; and those without a reference compute none.
 
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { TrainJob } from '../../src-main/domain/job.ts'
-import type { Start } from '../../src-main/domain/run-config.ts'
-import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
-import { aTrainJob, follow, openEngineWithOwnCache, readSamples, RESUMED, SMALL_SPEC, stepsOf, train, weightsOf, writeSnapshot, type TrainJobFields } from './tiny-training.ts'
+import { describe, expect, it, vi } from 'vitest'
+import { follow, pairTraining, readSamples, RESUMED, stepsOf, train, weightsOf, writeSnapshot } from './tiny-training.ts'
 
 // Compiling is the processor's work: beside other work it takes several times as long.
 vi.setConfig({ testTimeout: 120_000 })
 
-let tiny: TinyProject
-let start: Start
-let snapshot: string
-let folders = 0
-const root = mkdtempSync(join(tmpdir(), 'pivot-lab-preferences-'))
-beforeAll(async () => {
-  await openEngineWithOwnCache()
-  tiny = tinyProject(root)
-  start = { kind: 'checkpoint', folder: await tiny.checkpoint(1, SMALL_SPEC) }
-  const pairs = readSamples(tiny, tiny.snapshots.preferences).filter(({ split }) => split === 'train')
-  snapshot = writeSnapshot(tiny, pairs.slice(0, 4))
-})
-afterAll(() => rmSync(root, { recursive: true, force: true }))
-
-const aJob = (fields: Partial<TrainJobFields> = {}): TrainJob => aTrainJob(tiny, { folder: `runs/${++folders}`, start, snapshot, ...fields })
+const pairs = pairTraining()
+const { aJob } = pairs
 const referenceFiles = () => {
-  const folder = join(tiny.project, 'cache', 'reference-log-probs')
+  const folder = join(pairs.tiny.project, 'cache', 'reference-log-probs')
   return existsSync(folder) ? readdirSync(folder) : []
 }
 
@@ -98,8 +81,8 @@ describe('kto', () => {
   })
 
   it('of one pair alone has no other answer to compare with, and says so', async () => {
-    const [pair] = readSamples(tiny, snapshot)
-    const { fault } = await follow(aJob({ snapshot: writeSnapshot(tiny, [pair!]), training: { objective } }))
+    const [pair] = readSamples(pairs.tiny, pairs.snapshot)
+    const { fault } = await follow(aJob({ snapshot: writeSnapshot(pairs.tiny, [pair!]), training: { objective } }))
     expect([fault?.code, fault?.message]).toEqual(['invalid-input', expect.stringContaining('two pairs')])
   })
 })

@@ -3,6 +3,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
 import type { ExecutionPreference } from '../../src-main/domain/device.ts'
 import { LabError } from '../../src-main/domain/errors.ts'
 import { jobSchema, type JobEvent, type TrainJob } from '../../src-main/domain/job.ts'
@@ -13,7 +14,7 @@ import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { newestCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { sha256 } from '../../src-main/jobs/files.ts'
 import { runTrainJob } from '../../src-main/jobs/train-job.ts'
-import { TINY_SPEC, type TinyProject } from './evaluate/tiny-project.ts'
+import { tinyProject, TINY_SPEC, type TinyProject } from './evaluate/tiny-project.ts'
 
 /** The native engine, with programs cached in a folder of this process and not in the user's own. */
 export async function openEngineWithOwnCache(): Promise<void> {
@@ -54,6 +55,44 @@ export function aTrainJob(
       training: { steps: 4, batchSize: 2, learningRate: 3e-3, schedule: 'constant', warmupRatio: 0, ...training },
     },
   }) as TrainJob
+}
+
+export interface PairTraining {
+  readonly tiny: TinyProject
+  readonly start: Start
+  /** The pairs that jobs train on. */
+  readonly snapshot: string
+  /** A job in a folder of its own. */
+  readonly aJob: (fields?: Partial<TrainJobFields>) => TrainJob
+}
+
+/**
+ * For a file of tests about runs on preference pairs: the engine, a project, a small model to start from, and the first four
+ * training pairs; all there before the first test and gone after the last.
+ * @param fields  what every job of the file has, unless it says otherwise
+ */
+export function pairTraining(fields: Pick<TrainJobFields, 'training'> = {}): PairTraining {
+  let folders = 0
+  const made = {} as { tiny: TinyProject; start: Start; snapshot: string }
+  const root = mkdtempSync(join(tmpdir(), 'pivot-lab-pairs-'))
+  beforeAll(async () => {
+    await openEngineWithOwnCache()
+    made.tiny = tinyProject(root)
+    made.start = { kind: 'checkpoint', folder: await made.tiny.checkpoint(1, SMALL_SPEC) }
+    const pairs = readSamples(made.tiny, made.tiny.snapshots.preferences).filter(({ split }) => split === 'train')
+    made.snapshot = writeSnapshot(made.tiny, pairs.slice(0, 4))
+  })
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+  return Object.assign(made, {
+    aJob: (own: Partial<TrainJobFields> = {}) =>
+      aTrainJob(made.tiny, {
+        folder: `runs/${++folders}`,
+        start: made.start,
+        snapshot: made.snapshot,
+        ...own,
+        training: { ...fields.training, ...own.training },
+      }),
+  })
 }
 
 /** A schedule, decay and checkpoints in which a wrong step, moment or counter after a resume shows. */
