@@ -2,6 +2,7 @@
 // the same colour in a curve, a table and a map; a chart's function gets them as a value and touches no document.
 
 import type { EncoderName } from '../../src-main/domain/study.ts'
+import { MARK_TOKENS } from '../ui/encoder-marks.ts'
 
 export interface ChartTheme {
   readonly ink: string
@@ -11,6 +12,8 @@ export interface ChartTheme {
   readonly strong: string
   readonly surface: string
   readonly encoders: Readonly<Record<EncoderName, string>>
+  /** By an encoder's index (ui/encoder-marks.ts); the first three are those of `encoders`. */
+  readonly marks: readonly string[]
   readonly font: string
 }
 
@@ -31,8 +34,14 @@ export function readChartTheme(root: HTMLElement): ChartTheme {
     strong: color('--line-strong'),
     surface: color('--surface'),
     encoders: { 'stage-1': color('--encoder-stage-1'), sft: color('--encoder-sft'), dpo: color('--encoder-dpo') },
+    marks: MARK_TOKENS.map(color),
     font: getComputedStyle(document.body).fontFamily,
   }
   probe.remove()
   return theme
+}
+
+/** The colour of the encoder with that index. */
+export function markColor(theme: ChartTheme, index: number): string {
+  return theme.marks[index % theme.marks.length]!
 }

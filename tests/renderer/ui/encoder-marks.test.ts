@@ -1,0 +1,37 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { ENCODERS } from '../../../src-main/domain/study.ts'
+import { encoderMark, MARK_TOKENS } from '../../../src-renderer/ui/encoder-marks.ts'
+
+const tokens = readFileSync(join(import.meta.dirname, '../../../src-renderer/style/tokens.css'), 'utf8')
+
+it('gives the stages of a study the marks that they have everywhere', () => {
+  expect(ENCODERS.map((name, index) => encoderMark(index).token === `--encoder-${name}`)).toEqual([true, true, true])
+})
+
+it('marks sixty-three encoders differently, neighbours in colour and in shape', () => {
+  const marks = Array.from({ length: 63 }, (_, index) => encoderMark(index))
+  expect(new Set(marks.map(({ token, path }) => token + path)).size).toBe(63)
+  for (let index = 1; index < marks.length; index++) {
+    expect(marks[index]!.token).not.toBe(marks[index - 1]!.token)
+    expect(marks[index]!.path).not.toBe(marks[index - 1]!.path)
+  }
+})
+
+/** Contrast of two colours by WCAG 2. */
+function contrast(a: string, b: string): number {
+  const luminance = (hex: string) => {
+    const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255).map((c) => (c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)) as [number, number, number]
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number]
+  return (light + 0.05) / (dark + 0.05)
+}
+
+it('can be seen on its ground in both schemes', () => {
+  const pair = (token: string) => new RegExp(`${token}: light-dark\\((#\\w{6}), (#\\w{6})\\)`).exec(tokens)!.slice(1) as [string, string]
+  const ground = pair('--surface')
+  for (const token of MARK_TOKENS)
+    for (const scheme of [0, 1] as const) expect(contrast(pair(token)[scheme], ground[scheme]), `${token} ${scheme}`).toBeGreaterThan(3)
+})
