@@ -30,6 +30,33 @@ export function difference(t: number, low: Rgb, high: Rgb): Rgb {
   return [mix(0), mix(1), mix(2)]
 }
 
+/** Ends of a scale for numbers that speak for or against something: purple below zero, green above (ColorBrewer's PRGn). */
+export const FOR_AND_AGAINST: readonly [Rgb, Rgb] = [
+  [118, 42, 131],
+  [27, 120, 55],
+]
+
+/** @param number  of the class; 0 is background and dark. Neighbouring numbers differ in hue and in lightness. */
+export function classColor(number: number): Rgb {
+  if (number === 0) return [38, 42, 48]
+  // Steps of the golden angle never come back to a hue.
+  const hue = (number * 137.508) % 360
+  const lightness = [0.5, 0.68, 0.38][number % 3]!
+  const spread = 0.55 * Math.min(lightness, 1 - lightness)
+  const channel = (shift: number) => {
+    const k = (shift + hue / 30) % 12
+    return Math.round(255 * (lightness - spread * Math.max(-1, Math.min(k - 3, 9 - k, 1))))
+  }
+  return [channel(0), channel(8), channel(4)]
+}
+
+/** "#b4530a" or "rgb(180, 83, 10)" as numbers. */
+export function parseColor(text: string): Rgb {
+  const hex = /^#(..)(..)(..)$/.exec(text)
+  const parts = hex === null ? text.match(/[\d.]+/g)! : hex.slice(1).map((pair) => String(parseInt(pair, 16)))
+  return [Number(parts[0]), Number(parts[1]), Number(parts[2])]
+}
+
 /**
  * The ends of the difference of two encoders' maps: SFT's and DPO's colours of the light scheme. A map is read against
  * its white, which is the same in both schemes.

@@ -1,14 +1,30 @@
 // The parts of ECharts that the lab's charts use; everything else stays out of the bundle. Options are typed by them.
 
-import { CustomChart, LineChart, ScatterChart } from 'echarts/charts'
-import type { CustomSeriesOption, LineSeriesOption, ScatterSeriesOption } from 'echarts/charts'
-import { AriaComponent, GridComponent, MarkLineComponent, TitleComponent, TooltipComponent } from 'echarts/components'
+import { CustomChart, HeatmapChart, LineChart, RadarChart, ScatterChart } from 'echarts/charts'
+import type {
+  CustomSeriesOption,
+  HeatmapSeriesOption,
+  LineSeriesOption,
+  RadarSeriesOption,
+  ScatterSeriesOption,
+} from 'echarts/charts'
+import {
+  AriaComponent,
+  GridComponent,
+  MarkLineComponent,
+  RadarComponent,
+  TitleComponent,
+  TooltipComponent,
+  VisualMapComponent,
+} from 'echarts/components'
 import type {
   AriaComponentOption,
   GridComponentOption,
   MarkLineComponentOption,
+  RadarComponentOption,
   TitleComponentOption,
   TooltipComponentOption,
+  VisualMapComponentOption,
 } from 'echarts/components'
 import { connect, init, use } from 'echarts/core'
 import type { ComposeOption, EChartsType } from 'echarts/core'
@@ -16,13 +32,17 @@ import { CanvasRenderer, SVGRenderer } from 'echarts/renderers'
 
 use([
   CustomChart,
+  HeatmapChart,
   LineChart,
+  RadarChart,
   ScatterChart,
   AriaComponent,
   GridComponent,
   MarkLineComponent,
+  RadarComponent,
   TitleComponent,
   TooltipComponent,
+  VisualMapComponent,
   CanvasRenderer,
   SVGRenderer,
 ])
@@ -31,10 +51,14 @@ export type ChartOption = ComposeOption<
   | AriaComponentOption
   | CustomSeriesOption
   | GridComponentOption
+  | HeatmapSeriesOption
   | LineSeriesOption
   | MarkLineComponentOption
+  | RadarComponentOption
+  | RadarSeriesOption
   | ScatterSeriesOption
   | TitleComponentOption
   | TooltipComponentOption
+  | VisualMapComponentOption
 >
 export { connect, init, type EChartsType }

@@ -1,93 +1,89 @@
-// DPO minus SFT, measure by measure, as a forest plot: a mark at the mean, a line over the interval, zero in the middle.
-// Right is always in DPO's favour: a measure of which less is better is drawn with its sign turned, and marked ↓.
-// Measures in different units stand in panels of their own, each with its own axis around zero.
+// One encoder minus another, measure by measure, as a forest plot: a mark at the mean, a line over the interval, zero in the
+// middle. Right is always in favour of the second, b: a measure of which less is better is drawn with its sign turned, and
+// marked ↓.
 
 import type { MetricResult } from '../../src-main/domain/study-results.ts'
 import { difference, differenceInterval, pValue, type Unit } from '../ui/quantity.ts'
 import type { ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
+import { differenceTick, itemTooltip, labelAxis, panelGrids, panelsOf, tooltipText, valueAxis } from './unit-panels.ts'
 
 export interface DifferenceRow {
   readonly label: string
   readonly unit: Unit
   readonly isTurned: boolean
-  /** As measured: DPO − SFT, not turned. */
+  /** As measured: b − a, not turned. */
   readonly mean: number
   readonly low: number | null
   readonly high: number | null
   readonly holmPValue: number | null
-  readonly winner: 'sft' | 'dpo' | 'neither'
+  readonly winner: 'a' | 'b' | 'neither'
   readonly basis: string
 }
 
-const ROW_HEIGHT = 20
-const PANEL_HEAD = 10
-const PANEL_FOOT = 40
-const LABEL_WIDTH = 232
+export interface Side {
+  readonly name: string
+  readonly color: string
+}
 
-/** Measures that say which encoder sees better; those without a better direction are left to the table. */
+/** The two that are compared; b − a is shown. */
+export interface Sides {
+  readonly a: Side
+  readonly b: Side
+}
+
+const WINNERS = { sft: 'a', dpo: 'b', neither: 'neither' } as const
+
+/** Of a study, SFT and DPO. Measures without a better direction say nothing about who sees better and are left to the table. */
 export function differenceRows(metrics: readonly MetricResult[]): readonly DifferenceRow[] {
   return metrics.flatMap((metric) =>
     metric.difference === null || metric.better === 'neither'
       ? []
-      : [{ ...metric.difference, label: metric.label, unit: metric.unit, isTurned: metric.better === 'lower' }],
+      : [
+          {
+            label: metric.label,
+            unit: metric.unit,
+            isTurned: metric.better === 'lower',
+            mean: metric.difference.mean,
+            low: metric.difference.low,
+            high: metric.difference.high,
+            holmPValue: metric.difference.holmPValue,
+            winner: WINNERS[metric.difference.winner],
+            basis: metric.difference.basis,
+          },
+        ],
   )
 }
 
-/** Panels in the order in which their first measure comes. */
-export function panelsOf(
-  rows: readonly DifferenceRow[],
-): readonly { readonly unit: Unit; readonly rows: readonly DifferenceRow[] }[] {
-  return [...new Set(rows.map((row) => row.unit))].map((unit) => ({ unit, rows: rows.filter((row) => row.unit === unit) }))
+export function studySides(theme: ChartTheme): Sides {
+  return { a: { name: 'SFT', color: theme.encoders.sft }, b: { name: 'DPO', color: theme.encoders.dpo } }
 }
 
-export function pairedDifferencesHeight(rows: readonly DifferenceRow[]): number {
-  return panelsOf(rows).reduce((sum, panel) => sum + PANEL_HEAD + panel.rows.length * ROW_HEIGHT + PANEL_FOOT, 0)
-}
-
-export function pairedDifferencesChart(rows: readonly DifferenceRow[], theme: ChartTheme): ChartOption {
+export function pairedDifferencesChart(rows: readonly DifferenceRow[], sides: Sides, theme: ChartTheme): ChartOption {
   const panels = panelsOf(rows)
-  let top = 0
-  const grids = panels.map((panel) => {
-    const grid = { left: LABEL_WIDTH, right: 24, top: top + PANEL_HEAD, height: panel.rows.length * ROW_HEIGHT }
-    top += PANEL_HEAD + grid.height + PANEL_FOOT
-    return grid
-  })
-  const colorOf = (row: DifferenceRow) => (row.winner === 'neither' ? theme.encoders['stage-1'] : theme.encoders[row.winner])
+  const colorOf = (row: DifferenceRow) => (row.winner === 'neither' ? theme.faint : sides[row.winner].color)
   return {
     animation: false,
     textStyle: { fontFamily: theme.font },
-    grid: grids,
-    tooltip: {
-      trigger: 'item',
-      confine: true,
-      transitionDuration: 0,
-      backgroundColor: theme.surface,
-      borderColor: theme.line,
-      textStyle: { color: theme.ink, fontSize: 12 },
-    },
+    grid: panelGrids(panels),
+    tooltip: itemTooltip(theme),
     xAxis: panels.map((panel, index) => ({
-      type: 'value' as const,
-      gridIndex: index,
+      ...valueAxis(
+        `← ${sides.a.name} better      ${AXIS_NAMES[panel.unit]}      ${sides.b.name} better →`,
+        index,
+        (value) => differenceTick(value, panel.unit),
+        theme,
+      ),
       min: -reach(panel.rows, panel.unit),
       max: reach(panel.rows, panel.unit),
-      name: `← SFT better      ${AXIS_NAMES[panel.unit]}      DPO better →`,
-      nameLocation: 'middle' as const,
-      nameGap: 24,
-      nameTextStyle: { color: theme.muted, fontSize: 11 },
-      axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, formatter: (value: number) => tick(value, panel.unit) },
-      splitLine: { lineStyle: { color: theme.line } },
     })),
-    yAxis: panels.map((panel, index) => ({
-      type: 'category' as const,
-      gridIndex: index,
-      inverse: true,
-      data: panel.rows.map((row) => (row.isTurned ? `${row.label} ↓` : row.label)),
-      axisLine: { show: false },
-      axisTick: { show: false },
-      axisLabel: { color: theme.ink, fontSize: 12, width: LABEL_WIDTH - 16, overflow: 'truncate' as const, interval: 0 },
-      splitLine: { show: false },
-    })),
+    yAxis: panels.map((panel, index) =>
+      labelAxis(
+        panel.rows.map((row) => (row.isTurned ? `${row.label} ↓` : row.label)),
+        index,
+        theme,
+      ),
+    ),
     series: panels.flatMap((panel, index) => [
       {
         type: 'custom' as const,
@@ -124,7 +120,7 @@ export function pairedDifferencesChart(rows: readonly DifferenceRow[], theme: Ch
             borderColor: colorOf(row),
             borderWidth: row.winner === 'neither' ? 1.5 : 1,
           },
-          tooltip: { formatter: describe(row) },
+          tooltip: { formatter: describe(row, sides) },
         })),
         markLine: {
           silent: true,
@@ -140,31 +136,34 @@ export function pairedDifferencesChart(rows: readonly DifferenceRow[], theme: Ch
   }
 }
 
-/** What the tooltip says; text only, so that a label from a file can do no harm in it. */
-export function describe(row: DifferenceRow): string {
-  const outcome = row.winner === 'neither' ? 'statistically tied' : `${row.winner.toUpperCase()} better`
-  return [
+/** What the tooltip says. */
+export function describe(row: DifferenceRow, { a, b }: Sides): string {
+  const outcome = row.winner === 'neither' ? 'statistically tied' : `${{ a, b }[row.winner].name} better`
+  return tooltipText([
     row.label,
-    `DPO − SFT ${difference(row.mean, row.unit)} ${differenceInterval(row.low, row.high, row.unit)}`,
+    `${b.name} − ${a.name} ${difference(row.mean, row.unit)} ${differenceInterval(row.low, row.high, row.unit)}`,
     `p (Holm) ${pValue(row.holmPValue)}: ${outcome}`,
     row.basis,
-  ]
-    .map(escapeHtml)
-    .join('<br>')
+  ])
 }
 
-export function pairedDifferenceRows(rows: readonly DifferenceRow[]): readonly (readonly (string | number | null)[])[] {
+export function pairedDifferenceRows(
+  rows: readonly DifferenceRow[],
+  { a, b }: Sides,
+): readonly (readonly (string | number | null)[])[] {
   return [
-    ['measure', 'unit', 'better', 'dpo_minus_sft', 'low', 'high', 'p_holm', 'winner', 'basis'],
+    ['measure', 'unit', 'better', 'a', 'b', 'b_minus_a', 'low', 'high', 'p_holm', 'winner', 'basis'],
     ...rows.map((row) => [
       row.label,
       row.unit,
       row.isTurned ? 'lower' : 'higher',
+      a.name,
+      b.name,
       row.mean,
       row.low,
       row.high,
       row.holmPValue,
-      row.winner,
+      row.winner === 'neither' ? 'neither' : { a, b }[row.winner].name,
       row.basis,
     ]),
   ]
@@ -190,17 +189,4 @@ function reach(rows: readonly DifferenceRow[], unit: Unit): number {
   if (!(wanted > 0)) return 1 / scale
   const magnitude = 10 ** Math.floor(Math.log10(wanted))
   return ([1, 1.5, 2, 3, 4, 5, 6, 8, 10].find((step) => step * magnitude >= wanted)! * magnitude) / scale
-}
-
-function tick(value: number, unit: Unit): string {
-  return value === 0
-    ? '0'
-    : difference(value, unit)
-        .replace(/ (pp|×)$/, '')
-        .replace(/(\.\d*?)0+$/, '$1')
-        .replace(/\.$/, '')
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

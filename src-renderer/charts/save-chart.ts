@@ -65,6 +65,6 @@ export function standingAlone({ title, option, theme }: Picture): ChartOption {
     ...option,
     backgroundColor: theme.surface,
     title: { text: title, left: 12, top: 8, textStyle: { color: theme.ink, fontSize: 14, fontFamily: theme.font } },
-    grid: grids.map((grid) => ({ ...grid, top: Number(grid.top ?? 0) + TITLE_HEIGHT })),
+    ...(option.grid === undefined && option.radar !== undefined ? {} : { grid: grids.map((grid) => ({ ...grid, top: Number(grid.top ?? 0) + TITLE_HEIGHT })) }),
   }
 }

@@ -5,12 +5,13 @@ import {
   differenceRows,
   pairedDifferenceRows,
   pairedDifferencesChart,
-  pairedDifferencesHeight,
-  panelsOf,
+  studySides,
   type DifferenceRow,
 } from '../../../src-renderer/charts/paired-differences.ts'
+import { panelsHeight, panelsOf } from '../../../src-renderer/charts/unit-panels.ts'
 import { theme } from '../theme.ts'
 
+const sides = studySides(theme)
 const row = (over: Partial<DifferenceRow> = {}): DifferenceRow => ({
   label: 'Linear probe',
   unit: 'share',
@@ -19,7 +20,7 @@ const row = (over: Partial<DifferenceRow> = {}): DifferenceRow => ({
   low: 0.01,
   high: 0.05,
   holmPValue: 0.01,
-  winner: 'dpo',
+  winner: 'b',
   basis: '400 items × 3 seeds',
   ...over,
 })
@@ -49,18 +50,15 @@ it('gives each unit a panel with an axis of its own, as wide to the left of zero
     ['share', 2],
     ['ratio', 1],
   ])
-  const option = pairedDifferencesChart(rows, theme) as Record<string, any>
+  const option = pairedDifferencesChart(rows, sides, theme) as Record<string, any>
   expect(option['xAxis']).toHaveLength(2)
   for (const axis of option['xAxis']) expect(axis.min).toBe(-axis.max)
   expect(option['xAxis'][1].max).toBeGreaterThanOrEqual(0.9)
-  expect(pairedDifferencesHeight(rows)).toBeGreaterThan(pairedDifferencesHeight(rows.slice(0, 1)))
+  expect(panelsHeight(rows)).toBeGreaterThan(panelsHeight(rows.slice(0, 1)))
 })
 
 it('turns a measure of which less is better, so that right favours DPO, and says so at its name', () => {
-  const option = pairedDifferencesChart([row({ isTurned: true, mean: -0.2, low: -0.3, high: -0.1 })], theme) as Record<
-    string,
-    any
-  >
+  const option = pairedDifferencesChart([row({ isTurned: true, mean: -0.2, low: -0.3, high: -0.1 })], sides, theme) as Record<string, any>
   expect(option['series'][1].data[0].value).toEqual([0.2, 0])
   expect(option['series'][0].data[0]).toEqual([0.1, 0.3, 0])
   expect(option['yAxis'][0].data[0]).toBe('Linear probe ↓')
@@ -68,28 +66,28 @@ it('turns a measure of which less is better, so that right favours DPO, and says
 
 it('keeps the measured sign in the numbers and in what is said on hover', () => {
   const turned = row({ isTurned: true, mean: -0.2, low: -0.3, high: -0.1 })
-  expect(pairedDifferenceRows([turned])[1]!.slice(3, 6)).toEqual([-0.2, -0.3, -0.1])
-  expect(describeRow(turned)).toContain('−20.0 pp')
+  expect(pairedDifferenceRows([turned], sides)[1]!.slice(5, 8)).toEqual([-0.2, -0.3, -0.1])
+  expect(describeRow(turned, sides)).toContain('−20.0 pp')
 })
 
 it('gives the winner its encoder’s colour and a tie none', () => {
   const marks = (
-    pairedDifferencesChart([row(), row({ winner: 'sft' }), row({ winner: 'neither' })], theme) as Record<string, any>
+    pairedDifferencesChart([row(), row({ winner: 'a' }), row({ winner: 'neither' })], sides, theme) as Record<string, any>
   )['series'][1].data
   expect(marks.map((mark: any) => mark.itemStyle.borderColor)).toEqual([
     theme.encoders.dpo,
     theme.encoders.sft,
-    theme.encoders['stage-1'],
+    theme.faint,
   ])
   expect(marks[2].itemStyle.color).toBe(theme.surface)
 })
 
 it('lets no label become markup', () => {
-  expect(describeRow(row({ label: '<img src=x onerror=alert(1)>' }))).not.toContain('<img')
+  expect(describeRow(row({ label: '<img src=x onerror=alert(1)>' }), sides)).not.toContain('<img')
 })
 
 it('draws a point without an interval where there is none', () => {
-  const option = pairedDifferencesChart([row({ low: null, high: null })], theme) as Record<string, any>
+  const option = pairedDifferencesChart([row({ low: null, high: null })], sides, theme) as Record<string, any>
   const drawn = option['series'][0].renderItem({ dataIndex: 0 }, { value: () => 0, coord: () => [0, 0] })
   expect(drawn).toBeNull()
 })
