@@ -26,7 +26,7 @@ export interface NativeBackend {
   executeSingleOutput(operator: string, attributes: NativeAttribute[], inputs: tf.TensorInfo[]): tf.Tensor
   executeMultipleOutputs(operator: string, attributes: NativeAttribute[], inputs: tf.TensorInfo[], outputs: number): tf.Tensor[]
   readSync(dataId: object): tf.BackendValues
-  write(values: tf.BackendValues, shape: number[], dtype: tf.DataType): object
+  write(values: tf.BackendValues | null, shape: number[], dtype: tf.DataType): object
   loadSavedModelMetaGraph(folder: string, tags: string): number
   runSavedModel(session: number, inputs: tf.Tensor[], infos: { readonly name: string }[], outputs: string[]): tf.Tensor[]
   deleteSavedModel(session: number): void

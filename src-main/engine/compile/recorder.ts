@@ -1,13 +1,17 @@
-// Records one eager step at the native backend's operator calls: forward, backward, clipping and optimiser alike, since all of
-// them end there. The step really runs, on copies of the inputs; its variables get their tensors back, bit for bit.
-// Capture is by value: what is neither input nor variable becomes a constant. A second recording on other inputs
-// (`recordAgain`) finds constants, attributes and branches that should have been inputs, and refuses them where they arise.
+// Records a step at the native backend's operator calls: forward, backward, clipping and optimiser alike, since all of them end
+// there. Nothing is computed: inputs, variables and everything made of them have shapes and no values while the step runs, so a
+// recording costs no memory and little time, and the variables have their tensors back afterwards, untouched.
+// Capture is by value: what is neither input nor variable becomes a constant. A second recording, compared with the first,
+// finds constants and attributes that should have been inputs, and refuses them where they arise.
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
+import { withGraphOperators, type AdamUpdate } from './graph-operators.ts'
 import { nativeBackend, type NativeAttribute, type NativeBackend } from './native-backend.ts'
 import { INFERRED_TYPES, isRecordable } from './operators.ts'
+import { OutputShapes } from './output-shapes.ts'
 import {
+  ADAM,
   DATA_TYPES,
   TIE,
   type Attribute,
@@ -18,7 +22,6 @@ import {
   type Source,
   type TensorSpec,
 } from './recording.ts'
-import { withTie } from './tie.ts'
 
 export type NamedTensors = Readonly<Record<string, tf.Tensor>>
 
@@ -26,8 +29,8 @@ export type NamedTensors = Readonly<Record<string, tf.Tensor>>
 export type RecordableStep = (inputs: NamedTensors) => NamedTensors
 
 /**
- * Records `step` once. Its variables have their old values afterwards.
- * @param inputs    example values; their shapes and types are the recording's. Not changed, not disposed
+ * Records `step` once, on shapes alone.
+ * @param inputs    examples; only their shapes and types matter. Not disposed
  * @param expected  an earlier recording; the first difference from it is refused
  * @throws LabError 'invalid-input' naming the operator and the source line of what cannot be recorded
  */
@@ -37,13 +40,18 @@ export function record(
   variables: Readonly<Record<string, tf.Variable>>,
   expected?: Recording,
 ): Recording {
-  separateSharedVariables(variables)
+  const backend = nativeBackend()
   const saved = Object.values(variables).map((variable) => ({ variable, value: tf.clone(variable) }))
-  // Two inputs may be the same tensor in the example and different ones later, so each gets data of its own.
-  const copies = mapTensors(inputs, copyTensor)
-  const recorder = new Recorder(nativeBackend(), { inputs: copies, originals: inputs, variables }, expected)
+  const standIns = mapTensors(inputs, ({ shape, dtype }) => withoutValues(backend, shape, dtype))
   try {
-    const outputs = tf.tidy(() => recorder.watch(() => step(copies)))
+    for (const { variable } of saved) {
+      const standIn = withoutValues(backend, variable.shape, variable.dtype)
+      variable.assign(standIn)
+      standIn.dispose()
+    }
+    const values = saved.map(({ value }) => value)
+    const recorder = new Recorder(backend, { inputs: standIns, originals: inputs, variables, values }, expected)
+    const outputs = tf.tidy(() => recorder.watch(() => step(standIns)))
     try {
       return recorder.finish(outputs)
     } finally {
@@ -51,33 +59,20 @@ export function record(
     }
   } finally {
     for (const { variable, value } of saved) {
-      if (variable.dataId !== value.dataId) variable.assign(value)
+      variable.assign(value)
       value.dispose()
     }
-    tf.dispose(copies as tf.TensorContainer)
-  }
-}
-
-/** Records `step` on perturbed inputs and refuses any difference from `expected`: a value, number or branch that was frozen. */
-export function recordAgain(
-  step: RecordableStep,
-  inputs: NamedTensors,
-  variables: Readonly<Record<string, tf.Variable>>,
-  expected: Recording,
-): void {
-  const perturbed = mapTensors(inputs, perturb)
-  try {
-    record(step, perturbed, variables, expected)
-  } finally {
-    tf.dispose(perturbed as tf.TensorContainer)
+    tf.dispose(standIns as tf.TensorContainer)
   }
 }
 
 interface Given {
   readonly inputs: NamedTensors
-  /** The tensors `inputs` are copies of. */
+  /** The tensors that `inputs` stand for. */
   readonly originals: NamedTensors
   readonly variables: Readonly<Record<string, tf.Variable>>
+  /** The variables' own values, in their order. */
+  readonly values: readonly tf.Tensor[]
 }
 
 class Recorder {
@@ -100,7 +95,7 @@ class Recorder {
   #pendingRead: { readonly dataId: object; readonly place: string } | undefined
 
   constructor(backend: NativeBackend, given: Given, expected?: Recording) {
-    const { inputs, originals, variables } = given
+    const { inputs, originals, variables, values } = given
     this.#backend = backend
     this.#expected = expected
     this.#variables = Object.entries(variables)
@@ -111,6 +106,7 @@ class Recorder {
     this.#before = this.#variables.map(([, variable]) => variable.dataId)
     for (const variable of Object.values(tf.engine().registeredVariables))
       this.#forbidden.set(variable.dataId, `variable '${variable.name}', which was not declared to it`)
+    this.#variables.forEach(([name], i) => this.#forbidden.set(values[i]!.dataId, `the value of variable '${name}' through its closure`))
     for (const [name, tensor] of Object.entries(originals))
       this.#forbidden.set(tensor.dataId, `the example tensor of input '${name}' through its closure`)
   }
@@ -118,25 +114,25 @@ class Recorder {
   /** Runs `body` with the backend's doors watched. */
   watch<Result>(body: () => Result): Result {
     const backend = this.#backend
-    const { executeSingleOutput, executeMultipleOutputs, readSync, write } = backend
-    backend.executeSingleOutput = (operator, attributes, inputs) => {
+    const { executeMultipleOutputs, readSync, write } = backend
+    const shapes = new OutputShapes(backend, (...given) => executeMultipleOutputs.apply(backend, given))
+    const execute = (operator: string, attributes: NativeAttribute[], inputs: tf.TensorInfo[], count: number): tf.Tensor[] => {
       const sources = this.#operands(operator, inputs)
-      const output = executeSingleOutput.call(backend, operator, attributes, inputs)
-      this.#add(operator, this.#attributes(attributes), sources, [output])
-      if (operator === 'GatherV2') this.#limitRows(sources, inputs[0]!.shape)
-      return output
-    }
-    backend.executeMultipleOutputs = (operator, attributes, inputs, count) => {
-      const sources = this.#operands(operator, inputs)
-      const outputs = executeMultipleOutputs.call(backend, operator, attributes, inputs, count)
+      const operands = inputs.map((tensor, i) => ({ tensor, isKnown: sources[i]!.kind === 'constant' }))
+      const outputs = shapes.of(operator, attributes, operands, count).map(({ shape, dtype }) => withoutValues(backend, shape, dtype))
       this.#add(operator, this.#attributes(attributes), sources, outputs)
+      if (operator === 'GatherV2') this.#limitRows(sources, inputs[0]!.shape)
       return outputs
     }
+    backend.executeSingleOutput = (operator, attributes, inputs) => execute(operator, attributes, inputs, 1)[0]!
+    backend.executeMultipleOutputs = execute
     backend.readSync = (dataId) => {
       this.#settleRead()
       const source = this.#sources.get(dataId)
-      if (source !== undefined && source.kind !== 'constant') this.#pendingRead = { dataId, place: callerPlace() }
-      return readSync.call(backend, dataId)
+      if (source === undefined || source.kind === 'constant') return readSync.call(backend, dataId)
+      this.#pendingRead = { dataId, place: callerPlace() }
+      // Row 0 is in every table, should it be GatherV2 that asks.
+      return new Float32Array(tf.util.sizeFromShape(backend.tensorMap.get(dataId).shape))
     }
     backend.write = (values, shape, dtype) => {
       const dataId = write.call(backend, values, shape, dtype)
@@ -145,19 +141,30 @@ class Recorder {
     }
     const tie = (value: tf.Tensor, signal: tf.Tensor): tf.Tensor => {
       const sources = [this.#sourceOf(TIE, value), this.#sourceOf(TIE, signal)]
-      const type = { name: 'T', type: backend.binding['TF_ATTR_TYPE']!, value: this.#backend.tensorMap.get(value.dataId).dtype }
-      const tied = executeSingleOutput.call(backend, 'Identity', [type], [value])
-      this.#add(TIE, [{ name: 'T', kind: 'type', value: type.value }], sources, [tied])
+      const tied = withoutValues(backend, value.shape, value.dtype)
+      this.#add(TIE, [], sources, [tied])
       return tied
     }
     try {
-      const result = withTie(tie, body)
+      const result = withGraphOperators({ tie, updateByAdam: (update) => this.#updateByAdam(update) }, body)
       this.#settleRead()
       return result
     } finally {
       // The overrides are own properties that hide the class's methods.
       for (const name of ['executeSingleOutput', 'executeMultipleOutputs', 'readSync', 'write']) Reflect.deleteProperty(backend, name)
     }
+  }
+
+  #updateByAdam({ weight, first, second, gradient, scale, rate, beta1, beta2, epsilon, decay }: AdamUpdate): void {
+    const variables = [weight, first, second]
+    const numbers = [scale, rate, beta1, beta2, epsilon, ...(decay === null ? [] : [decay])]
+    const sources = [...variables, gradient, ...numbers].map((tensor) => this.#sourceOf(ADAM, tensor))
+    if (sources.slice(0, 3).some(({ kind }) => kind !== 'variable'))
+      throw new LabError('internal', 'a weight or moment was assigned before its update, or is no variable of the step')
+    const next = variables.map(({ shape, dtype }) => withoutValues(this.#backend, shape, dtype))
+    this.#add(ADAM, [], sources, next)
+    variables.forEach((variable, i) => variable.assign(next[i]!))
+    tf.dispose(next)
   }
 
   finish(outputs: NamedTensors): Recording {
@@ -331,32 +338,10 @@ function completed(
   return [...attributes, ...inferred.map(({ name, of, index }): Attribute => ({ name, kind: 'type', value: types[of][index]! }))]
 }
 
-/**
- * Gives each variable data of its own. `tf.variable(x)` and `assign(x)` share x's data; two variables with one data would be
- * one variable to the recorder, and part only when they first differ.
- */
-function separateSharedVariables(variables: Readonly<Record<string, tf.Variable>>): void {
-  const backend = tf.backend()
-  for (const variable of Object.values(variables)) {
-    if (backend.refCount(variable.dataId) <= 1) continue
-    const own = copyTensor(variable)
-    variable.assign(own)
-    own.dispose()
-  }
-}
-
-function copyTensor(tensor: tf.Tensor): tf.Tensor {
-  return tf.tensor(tensor.dataSync().slice(), tensor.shape, tensor.dtype as 'float32')
-}
-
-/** The same values in reverse order, floats also scaled: other inputs, of the same ranges. */
-function perturb(tensor: tf.Tensor): tf.Tensor {
-  const values = tensor.dataSync().slice().reverse()
-  return tf.tensor(
-    tensor.dtype === 'float32' ? values.map((value) => value * 0.875) : values,
-    tensor.shape,
-    tensor.dtype as 'float32',
-  )
+/** A tensor of the native backend with nothing behind it: an operator that was given it would fail. */
+function withoutValues(backend: NativeBackend, shape: readonly number[], dtype: tf.DataType): tf.Tensor {
+  const { write } = Object.getPrototypeOf(backend) as NativeBackend
+  return tf.engine().makeTensorFromTensorInfo({ dataId: write.call(backend, null, [...shape], dtype), shape: [...shape], dtype })
 }
 
 function mapTensors(tensors: NamedTensors, map: (tensor: tf.Tensor) => tf.Tensor): NamedTensors {

@@ -35,7 +35,7 @@ export interface Attribute {
 }
 
 export interface RecordedNode {
-  /** A TensorFlow operator, or TIE. */
+  /** A TensorFlow operator, TIE, or ADAM. */
   readonly operator: string
   readonly attributes: readonly Attribute[]
   readonly inputs: readonly Source[]
@@ -43,8 +43,13 @@ export interface RecordedNode {
   readonly outputShapes: readonly (readonly number[])[]
 }
 
-/** The one operator that is not TensorFlow's: input 0 passed on, but not before input 1 is known. See tie.ts. */
+/** Not TensorFlow's: input 0 passed on, but not before input 1 is known. See graph-operators.ts. */
 export const TIE = 'Tie'
+/**
+ * Not TensorFlow's: from weight, first and second moment, gradient, scale, rate, β₁, β₂, ε and, where the weight decays, decay,
+ * the next weight and moments. They are assigned to the variables that inputs 0 to 2 are, and used for nothing else.
+ */
+export const ADAM = 'Adam'
 
 export interface Recording {
   readonly inputs: readonly TensorSpec[]

@@ -6,6 +6,7 @@
 import { outputReference } from './operators.ts'
 import { ProtoWriter } from './protobuf.ts'
 import {
+  ADAM,
   DATA_TYPES,
   DT_BFLOAT16,
   DT_RESOURCE,
@@ -128,15 +129,36 @@ function writeFunction(body: ProtoWriter, recording: Recording, options: GraphOp
   for (const inner of innerNodes(recording, options)) body.message(3, (writer) => writeNode(writer, inner))
   outputs.forEach((_, index) => body.entry(4, `out${index}`, (entry) => entry.string(2, `result${index}:output:0`)))
   for (const [name, write] of xlaAttributes(options)) body.entry(5, name, (entry) => entry.message(2, write))
-  for (const { variable } of assigned) body.entry(6, `assign${variable}`, (entry) => entry.string(2, `assign${variable}`))
+  for (const each of assigned) body.entry(6, `assign${each.variable}`, (entry) => entry.string(2, assigner(recording, each)))
+}
+
+/** The node that gives a variable its new value. */
+function assigner(recording: Recording, { variable, source }: Recording['assigned'][number]): string {
+  return isUpdate(recording, source) && source.kind === 'node' ? `n${source.index}` : `assign${variable}`
+}
+
+function isUpdate(recording: Recording, source: Source): boolean {
+  return source.kind === 'node' && recording.nodes[source.index]!.operator === ADAM
+}
+
+/** The variables whose old value the step uses; an update in place reads by itself, but for a weight that decays. */
+function readVariables(recording: Recording, isLive: readonly boolean[]): ReadonlySet<number> {
+  const sources = recording.nodes.flatMap(({ operator, inputs }, index) => {
+    if (!isLive[index]) return []
+    return operator === ADAM ? [...inputs.slice(3), ...(inputs.length > ADAM_INPUTS ? [inputs[0]!] : [])] : inputs
+  })
+  const ends = [...recording.outputs, ...recording.assigned].map(({ source }) => source)
+  return new Set([...sources, ...ends].flatMap((source) => (source.kind === 'variable' ? [source.index] : [])))
 }
 
 function innerNodes(recording: Recording, options: GraphOptions): readonly GraphNode[] {
   const live = liveParts(recording)
   const reference = (source: Source): string => referenceTo(recording, source, options)
-  const reads = recording.variables.map(({ dtype }, index) =>
-    node(`read${index}`, 'ReadVariableOp', [`v${index}`], [typeAttribute('dtype', DATA_TYPES[dtype])]),
+  const isRead = readVariables(recording, live.nodes)
+  const reads = recording.variables.flatMap(({ dtype }, index) =>
+    isRead.has(index) ? [node(`read${index}`, 'ReadVariableOp', [`v${index}`], [typeAttribute('dtype', DATA_TYPES[dtype])])] : [],
   )
+  const afterRead = (variable: number): string[] => (isRead.has(variable) ? [`^read${variable}`] : [])
   const constants = recording.constants.flatMap((constant, index) =>
     live.constants[index] ? [node(`c${index}`, 'Const', [], constantAttributes(constant))] : [],
   )
@@ -144,25 +166,25 @@ function innerNodes(recording: Recording, options: GraphOptions): readonly Graph
   const operators = recording.nodes.flatMap((recorded, index) => {
     if (!live.nodes[index]) return []
     if (recorded.operator === TIE) return [tieNode(`n${index}`, recorded, reference, options)]
+    if (recorded.operator === ADAM) return adamNodes(`n${index}`, recorded, reference, afterRead, sharedNodes)
     if (options.bfloat16Products && isProduct(recorded))
       return productNodes(`n${index}`, recorded, shapeOf(recording, recorded.inputs[0]!), reference, sharedNodes, options)
     return [node(`n${index}`, recorded.operator, recorded.inputs.map(reference), recorded.attributes.map(recordedAttribute))]
   })
-  const assignments = recording.assigned.map(({ variable, source }) =>
-    // After the read: the step's old value is what it read, however the executor orders the rest.
-    node(
-      `assign${variable}`,
-      'AssignVariableOp',
-      [`v${variable}`, reference(source), `^read${variable}`],
-      [typeAttribute('dtype', DATA_TYPES[recording.variables[variable]!.dtype])],
-    ),
+  const assignments = recording.assigned.flatMap(({ variable, source }) =>
+    isUpdate(recording, source)
+      ? []
+      : [
+          // After the read: the step's old value is what it read, however the executor orders the rest.
+          node(
+            `assign${variable}`,
+            'AssignVariableOp',
+            [`v${variable}`, reference(source), ...afterRead(variable)],
+            [typeAttribute('dtype', DATA_TYPES[recording.variables[variable]!.dtype])],
+          ),
+        ],
   )
-  const updated = node(
-    'updated',
-    'NoOp',
-    recording.assigned.map(({ variable }) => `^assign${variable}`),
-    [],
-  )
+  const updated = node('updated', 'NoOp', [...new Set(recording.assigned.map((assigned) => `^${assigner(recording, assigned)}`))], [])
   const results = recording.outputs.map(({ source }, index) =>
     node(`result${index}`, 'Identity', [reference(source), '^updated'], [typeAttribute('T', typeOf(recording, source))]),
   )
@@ -190,6 +212,39 @@ function tieNode(name: string, tie: RecordedNode, reference: (source: Source) =>
     return node(name, 'XlaOptimizationBarrier', [value, signal], [typeListAttribute('T', [type, DATA_TYPES.float32])])
   // An argument of the function is named as it is; a node's value is named node:argument:index.
   return node(name, 'Identity', [value, `^${signal.split(':')[0]}`], [typeAttribute('T', type)])
+}
+
+/** Inputs of ADAM where the weight does not decay. */
+const ADAM_INPUTS = 9
+
+/** An update in the words of TensorFlow: its Adam with a rate that is corrected already, and decay beside it. */
+function adamNodes(
+  name: string,
+  { inputs }: RecordedNode,
+  reference: (source: Source) => string,
+  afterRead: (variable: number) => readonly string[],
+  nodes: SharedNodes,
+): readonly GraphNode[] {
+  const [weight, first, second] = inputs.slice(0, 3).map(({ index }) => index) as [number, number, number]
+  const [gradient, scale, rate, beta1, beta2, epsilon, decay] = inputs.slice(3).map(reference) as [string, string, string, string, string, string, string?]
+  const type = typeAttribute('T', DATA_TYPES.float32)
+  const zero = `${shared(nodes, 'zero', (named) =>
+    node(named, 'Const', [], constantAttributes({ dtype: 'float32', shape: [], values: Float32Array.of(0) })),
+  )}:output:0`
+  const loss =
+    decay === undefined
+      ? []
+      : [
+          node(`${name}_loss`, 'Mul', [`read${weight}:value:0`, decay], [type]),
+          node(`${name}_decayed`, 'AssignSubVariableOp', [`v${weight}`, `${name}_loss:z:0`], [typeAttribute('dtype', DATA_TYPES.float32)]),
+        ]
+  const after = [...[weight, first, second].flatMap(afterRead), ...(decay === undefined ? [] : [`^${name}_decayed`])]
+  const handles = [weight, first, second].map((variable) => `v${variable}`)
+  return [
+    node(`${name}_scaled`, 'MulNoNan', [gradient, scale], [type]),
+    ...loss,
+    node(name, 'ResourceApplyAdam', [...handles, zero, zero, rate, beta1, beta2, epsilon, `${name}_scaled:z:0`, ...after], [type]),
+  ]
 }
 
 const PRODUCTS: ReadonlySet<string> = new Set(['BatchMatMulV2', 'MatMul'])

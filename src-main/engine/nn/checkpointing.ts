@@ -2,7 +2,7 @@
 // but computed again there. About half the memory for about a fifth more time.
 
 import * as tf from '@tensorflow/tfjs'
-import { tieTo } from '../compile/tie.ts'
+import { graphOperators } from '../compile/graph-operators.ts'
 import { isFrozen, type Weights } from '../shapes.ts'
 import { gradients } from './gradients.ts'
 import { withGradient } from './with-gradient.ts'
@@ -26,7 +26,8 @@ export function checkpointed(
     saved: [...inputs, ...constants],
     gradient: (dy, saved) => {
       const held = saved.slice(inputs.length)
-      const again = tieTo(saved.slice(0, inputs.length), dy)
+      const operators = graphOperators()
+      const again = saved.slice(0, inputs.length).map((tensor) => operators?.tie(tensor, dy) ?? tensor)
       return gradients(() => apply(held, again[0]!, again.slice(1)), again, dy).gradients
     },
   }))

@@ -3,6 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import type { Module } from '../../domain/model-spec.ts'
+import { graphOperators } from '../compile/graph-operators.ts'
 
 export interface AdamWSettings {
   readonly beta1: number
@@ -53,16 +54,25 @@ export function adamWUpdate(
   const epsilon = tf.mul(root2, settings.epsilon)
   // √(v/c₂) + ε = (√v + ε·√c₂)/√c₂: the corrections move onto the rate, one number in place of a tensor.
   const rates = mapModules(scalars.learningRates, (rate) => tf.div(tf.mul(tf.mul(rate, gate), root2), scalars.correction1))
-  const decays = mapModules(scalars.learningRates, (rate) => tf.sub(1, tf.mul(tf.mul(rate, gate), settings.weightDecay)))
-  trained.forEach(({ module, weight, first, second, decays: isDecayed }, i) =>
+  const decays = mapModules(scalars.learningRates, (rate) => tf.mul(tf.mul(rate, gate), settings.weightDecay))
+  const decayOf = ({ module, decays: isDecayed }: Trained) => (isDecayed && settings.weightDecay > 0 ? decays[module] : null)
+  const graph = graphOperators()
+  if (graph !== undefined) {
+    const numbers = { scale: tf.where(healthy, scale, tf.zerosLike(scale)), beta1: tf.sub(1, new1), beta2: tf.sub(1, new2), epsilon }
+    trained.forEach((each, i) => graph.updateByAdam({ ...each, ...numbers, gradient: gradients[i]!, rate: rates[each.module], decay: decayOf(each) }))
+    return
+  }
+  trained.forEach((each, i) =>
     tf.tidy(() => {
+      const { weight, first, second } = each
       const raw = gradients[i]!
       // Zero times NaN is NaN, so an unhealthy gradient is replaced, not scaled.
       const g = tf.where(healthy, tf.mul(raw, scale), tf.zerosLike(raw))
       const m = tf.add(first, tf.mul(tf.sub(g, first), new1))
       const v = tf.add(second, tf.mul(tf.sub(tf.square(g), second), new2))
-      const change = tf.mul(tf.div(m, tf.add(tf.sqrt(v), epsilon)), rates[module])
-      const kept = isDecayed && settings.weightDecay > 0 ? tf.mul(weight, decays[module]) : weight
+      const change = tf.mul(tf.div(m, tf.add(tf.sqrt(v), epsilon)), rates[each.module])
+      const decay = decayOf(each)
+      const kept = decay === null ? weight : tf.mul(weight, tf.sub(1, decay))
       weight.assign(tf.sub(kept, change))
       first.assign(m)
       second.assign(v)

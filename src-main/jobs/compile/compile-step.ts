@@ -1,13 +1,13 @@
 // A step as a program: recorded at its first call with given shapes, written as a TensorFlow graph, loaded, and run from then on.
 // Each combination of shapes is a program of its own; all share one state, also with an eager step beside them. What cannot be
 // compiled runs eagerly, with a warning that names the operator and the line. XLA first, plain graph next, eager last.
-// Recording is a real execution on copies of the inputs and leaves the state as it was, bit for bit: it counts as no step.
+// Recording computes nothing and leaves the state as it was: it counts as no step.
 
 import * as tf from '@tensorflow/tfjs'
 import type { ExecutionMode, Precision } from '../../domain/device.ts'
 import { LabError, toFailure, type ErrorCode } from '../../domain/errors.ts'
 import { hasNativeBackend } from '../../engine/compile/native-backend.ts'
-import { record, recordAgain, type NamedTensors } from '../../engine/compile/recorder.ts'
+import { record, type NamedTensors } from '../../engine/compile/recorder.ts'
 import { withoutUnusedVariables, type Recording } from '../../engine/compile/recording.ts'
 import { writeSavedModel } from '../../engine/compile/saved-model.ts'
 import type { SharedState } from '../../engine/compile/shared-state.ts'
@@ -29,8 +29,8 @@ export interface CompileOptions {
   readonly cacheFolder: string
   /**
    * Everything beside shapes that decides what the step computes: settings and version of the code. With it a later start takes
-   * the program from the cache without recording, which saves an eager step's time and memory. Without it the step is recorded
-   * at every start, and the cache is found by what was recorded; so it is too where the step captured a tensor from outside.
+   * the program from the cache without recording. Without it the step is recorded at every start, and the cache is found by
+   * what was recorded; so it is too where the step captured a tensor from outside.
    */
   readonly identity?: string
   /** Of matrix products; float32 unless given. bfloat16 exists in compiled steps alone: there nothing falls back to eager. */
@@ -67,7 +67,7 @@ export interface StepProgram {
 }
 
 /** Part of every cache key: a change in what is written for the same recording needs a new number. */
-const FORMAT = 'pivot-lab program 1'
+const FORMAT = 'pivot-lab program 2'
 
 export function compileStep(step: CompilableStep, options: CompileOptions): StepProgram {
   return new CompiledProgram(step, options)
@@ -197,7 +197,6 @@ class CompiledProgram implements StepProgram {
     const stored = identityKey === undefined ? undefined : cache.find(identityKey)
     if (stored !== undefined) return { ...stored, origin: 'cache' }
 
-    state.settle()
     const step = (given: NamedTensors): NamedTensors => this.#step(...parted(given))
     const recording = record(step, inputs, state.variables)
     const program = withoutUnusedVariables(recording)
@@ -207,7 +206,7 @@ class CompiledProgram implements StepProgram {
     // What is in the cache under the hash of a recording was recorded twice when it was put there.
     const known = cache.find(key)
     if (known !== undefined) return { ...known, origin: 'cache' }
-    recordAgain(step, inputs, state.variables, recording)
+    record(step, inputs, state.variables, recording)
     const layout = layoutOf(program)
     return { folder: cache.store(key, graph, layout), layout, origin: 'recorded' }
   }

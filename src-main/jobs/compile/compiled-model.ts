@@ -14,8 +14,8 @@ import { codeIdentity } from './code-identity.ts'
 import { compileStep, type StepProgram } from './compile-step.ts'
 
 /**
- * How often a shape runs eagerly before it is compiled. Recording costs two eager runs and loading about half a second, and the
- * graph saves about half of each later run; whoever compiles after as many runs as that is worth never pays twice what was best.
+ * How often a shape runs eagerly before it is compiled. Recording and loading take about half a second, and the graph saves about
+ * half of each later run; whoever compiles after as many runs as that is worth never pays twice what was best.
  */
 const EAGER_RUNS = 16
 

@@ -285,6 +285,24 @@ describe.skipIf(!native)('a recorded operator', () => {
       program.dispose()
     })
 
+  it('has the shape and type that it has eagerly, although recording computes nothing', () => {
+    const results = evaluate(inputs)
+    const { nodes, outputs } = record(evaluate, inputs, {})
+    const found = Object.fromEntries(
+      outputs.map(({ name, source }) => [name, source.kind === 'node' ? [nodes[source.index]!.outputShapes[source.output], nodes[source.index]!.outputTypes[source.output]] : null]),
+    )
+    const types = { float32: 1, int32: 3, bool: 10 } as Readonly<Record<string, number>>
+    expect(found).toEqual(Object.fromEntries(Object.entries(results).map(([name, { shape, dtype }]) => [name, [shape, types[dtype]]])))
+    tf.dispose(results)
+  })
+
+  it('may be larger than any memory while it is recorded', () => {
+    const rows = tf.zeros([1_000_000, 1])
+    const recording = record(({ x }) => ({ sum: tf.sum(tf.matMul(tf.square(x!), x!, false, true)) }), { x: rows }, {})
+    expect(recording.nodes.map(({ operator, outputShapes }) => [operator, outputShapes[0]])).toContainEqual(['BatchMatMulV2', [1_000_000, 1_000_000]])
+    rows.dispose()
+  })
+
   it('is one that the table names, for all cases above', () => {
     const used = new Set(record(evaluate, inputs, {}).nodes.map(({ operator }) => operator))
     expect([...used].filter((operator) => !isRecordable(operator))).toEqual([])
