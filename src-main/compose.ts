@@ -21,6 +21,7 @@ import { createPairHealthService } from './services/pair-health.ts'
 import { createModelService } from './services/models.ts'
 import { createParityService } from './services/parity.ts'
 import type { Announcement, Parts } from './services/parts.ts'
+import { createPatchMapService } from './services/patch-maps.ts'
 import { createPresetService } from './services/presets.ts'
 import { createRecipeService } from './services/recipes.ts'
 import { createReportService } from './services/reports.ts'
@@ -116,6 +117,7 @@ export function composeLab(given: LabParts) {
     pairHealth,
     parity: createParityService(parts),
     models: createModelService(parts, runs),
+    patchMaps: createPatchMapService(parts, curation, runs),
     zeroShot: createZeroShotService(parts),
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,

@@ -101,6 +101,8 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'exports.start': ({ datasetId }) => ({ filter: { datasetId }, format: 'archive' }),
   'maps.start': ({ runId }) => ({ runId }),
   'maps.points': ({ taskId }) => ({ taskId }),
+  'maps.of': ({ runId }) => ({ encoders: [runId], item: { kind: 'sample', row: 1 } }),
+  'maps.cancel': () => undefined,
   'runs.list': () => undefined,
   'runs.get': ({ runId }) => ({ runId }),
   'runs.start': () => ({ name: 'mine', dataset: 'preferences', training: { steps: 2 } }),
@@ -165,6 +167,7 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'datasets.import': 'invalid-input', // a path that no dialog has given
   'datasets.previewImport': 'invalid-input',
   'samples.similar': 'not-found',
+  'maps.of': 'invalid-input', // the first sample has no picture
   'tasks.pause': 'conflict',
   'tasks.resume': 'conflict',
   'tasks.cancel': 'conflict',

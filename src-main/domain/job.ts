@@ -10,6 +10,7 @@ import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { modelQuestionSchema, type ModelAnswer, type ModelInspection } from './model-view.ts'
 import type { ParityReport } from './parity.ts'
+import { mapItemSchema, mapSettingsSchema } from './patch-maps.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { imageRefSchema } from './sample.ts'
 import type { TrainingPlan } from './training-plan.ts'
@@ -241,6 +242,15 @@ const imageFeaturesJob = z.strictObject({
   images: z.array(imageRefSchema),
 })
 
+/** Maps of one picture under several encoders; answers `Maps`. */
+const mapsJob = z.strictObject({
+  kind: z.literal('maps'),
+  project: z.string(),
+  encoders: z.array(z.strictObject({ name: z.string(), checkpoint: z.string() })).min(1).max(8),
+  item: mapItemSchema,
+  settings: mapSettingsSchema,
+})
+
 export const jobSchema = z.discriminatedUnion('kind', [
   trainJob, planJob,
   evaluateJob,
@@ -257,6 +267,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   zeroShotJobSchema,
   benchmarkJob,
   imageFeaturesJob,
+  mapsJob,
   ...dataJobSchema.options,
 ])
 export type Job = z.output<typeof jobSchema>
@@ -274,6 +285,7 @@ export type ParityJob = Extract<Job, { kind: 'parity' }>
 export type InspectJob = Extract<Job, { kind: 'inspect' }>
 export type AskJob = Extract<Job, { kind: 'ask' }>
 export type ImageFeaturesJob = Extract<Job, { kind: 'image-features' }>
+export type MapsJob = Extract<Job, { kind: 'maps' }>
 export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
 export type AnswersJob = Extract<Job, { kind: 'answers' }>
 export type PairScoresJob = Extract<Job, { kind: 'pair-scores' }>

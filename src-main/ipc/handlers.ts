@@ -45,6 +45,12 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     if (imageRoot !== undefined) assertChosen(imageRoot)
   }
   const assertStartChosen = ({ start }: RunRequest) => foldersOf(start).forEach(assertChosen)
+  /** The window names encoders by runs; a path must have been chosen in a dialog. */
+  const withRunsOnly = <Request extends { readonly encoders: readonly string[] }>(request: Request): Request => {
+    const runs = new Set(lab.runs.list().map(({ id }) => id))
+    request.encoders.filter((each) => !runs.has(each)).forEach(assertChosen)
+    return request
+  }
   let planning: AbortController | null = null
   const toJsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>
 
@@ -118,6 +124,9 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     },
     'maps.start': ({ runId, ...request }) => lab.checks.startMap({ ...request, checkpoint: lab.runs.newestCheckpoint(runId) }),
     'maps.points': ({ taskId }) => lab.checks.points(taskId),
+
+    'maps.of': (request) => lab.patchMaps.of(withRunsOnly(request)),
+    'maps.cancel': () => lab.patchMaps.cancel(),
 
     'runs.list': () => [...lab.runs.list()],
     'runs.get': ({ runId }) => lab.runs.get(runId),

@@ -11,6 +11,7 @@ import { runInspectJob } from './inspect-job.ts'
 import { runAnswersJob } from './labelling/answers-job.ts'
 import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runParityJob } from './parity-job.ts'
+import { runMapsJob } from './maps/maps-job.ts'
 import { runImageFeaturesJob } from './image-features-job.ts'
 import { runDataJob } from './run-data-job.ts'
 import { runPlanJob } from './plan-job.ts'
@@ -54,6 +55,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runPairScoresJob(job, signal)
     case 'image-features':
       return runImageFeaturesJob(job, signal)
+    case 'maps':
+      return runMapsJob(job, signal)
     default:
       return runDataJob(job, signal)
   }

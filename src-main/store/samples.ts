@@ -54,6 +54,7 @@ export function createSampleStore(db: Db) {
   const byRow = db.prepare(`SELECT ${listed} FROM samples s JOIN sample_contents c ON c.row = s.row WHERE s.row = ?`)
   const inRows = db.prepare(`SELECT ${listed} FROM samples s JOIN sample_contents c ON c.row = s.row WHERE s.row IN (SELECT value FROM json_each(?))`)
   const rowOf = db.prepare('SELECT row FROM samples WHERE dataset_id = ? AND id = ?').pluck()
+  const rowOfItem = db.prepare("SELECT row FROM samples WHERE id = ? ORDER BY state = 'deleted', row LIMIT 1").pluck()
   const sameImage = db.prepare(`
     SELECT s.row, d.name AS dataset, s.kind, s.split FROM samples s JOIN datasets d ON d.id = s.dataset_id
     WHERE s.image_sha256 = (SELECT image_sha256 FROM samples WHERE row = @row) AND s.row <> @row AND s.state <> 'deleted'
@@ -159,6 +160,8 @@ export function createSampleStore(db: Db) {
       const found = byRow.get(row)
       return found === undefined ? null : { row: listedRow(found), content: contentOf(found) }
     },
+    /** Of the first dataset that holds a sample of this id. */
+    rowOfItem: (id: string): number | null => (rowOfItem.get(id) as number | undefined) ?? null,
     rowOf: (datasetId: string, id: string): number | null => (rowOf.get(datasetId, id) as number | undefined) ?? null,
     sameImage: (row: number) =>
       sameImage.all({ row }) as { readonly row: number; readonly dataset: string; readonly kind: DatasetKind; readonly split: Split }[],

@@ -40,6 +40,7 @@ import {
   upcomingSchema,
 } from '../../src-main/domain/labelling/queue.ts'
 import { trustReportSchema } from '../../src-main/domain/labelling/trust.ts'
+import { mapsRequestSchema, mapsSchema } from '../../src-main/domain/patch-maps.ts'
 import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
 import {
   artifactRowSchema,
@@ -174,6 +175,10 @@ export const operations = {
   'exports.start': { input: exportRequestSchema.omit({ kind: true }), output: ofTask },
   'maps.start': { input: mapRequestSchema.omit({ kind: true, checkpoint: true }).extend({ runId: z.string() }), output: ofTask },
   'maps.points': { input: ofTask, output: mapPointsSchema },
+
+  /** Where encoders look in one picture, patch by patch. A newer question takes the place of one that is still being answered. */
+  'maps.of': { input: mapsRequestSchema, output: mapsSchema },
+  'maps.cancel': { input: nothing, output: silence },
 
   'runs.list': { input: nothing, output: z.array(runRowSchema) },
   'runs.get': { input: ofRun, output: runViewSchema },

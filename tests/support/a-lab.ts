@@ -134,6 +134,8 @@ function eventsOf(job: Job): readonly JobEvent[] {
       ]
     case 'examine-images':
       return [{ kind: 'examined', images: [] }]
+    case 'maps':
+      return [device, { kind: 'answer', value: { encoders: [], layers: [], missing: [] } }]
     case 'image-features':
       return [device, { kind: 'artifact', name: 'features', path: '/features' }]
     case 'map-features':

@@ -72,6 +72,15 @@ export function visionHiddenStates(
   return states
 }
 
+/**
+ * Where the tokens of each block look.
+ * @param states  what `visionHiddenStates` gave, of images without padding   @returns (B, H, N, N) of each block that was run
+ */
+export function visionAttention(spec: VisionEncoderSpec, weights: Weights, states: readonly tf.Tensor[]): tf.Tensor[] {
+  const family = familyOf(spec)
+  return states.slice(0, -1).map((x, i) => family.attention(spec, subset(weights, family.blockPrefix(i)), x, null))
+}
+
 /** last_hidden_state. @param state the last block's output (B, N, D) */
 export function visionLastHiddenState(spec: VisionEncoderSpec, weights: Weights, state: tf.Tensor): tf.Tensor {
   return familyOf(spec).lastHiddenState(spec, weights, state)

@@ -5,7 +5,7 @@
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
 import type { ItemResult } from '../../domain/job.ts'
-import type { SampleOf } from '../../domain/sample.ts'
+import type { Box, ImageRef, SampleOf } from '../../domain/sample.ts'
 import type { ItemDetail, PatchMap } from '../../domain/study-results.ts'
 import { pairMaps, type AnswerLogProbs, type PairMaps } from '../../engine/evaluate/gradient-maps.ts'
 import { coverageOfBoxes, localisationScores, type LocalisationScores } from '../../engine/evaluate/measures/localisation.ts'
@@ -35,7 +35,7 @@ export const measureLocalisation: Measurement = async function* (bench) {
   const { model, tokenizer, numImageTokens } = measured
   const pairs = await samplesOfSplit(bench, 'preferences', 'preferences', 'test')
   const placed = pairs.flatMap((sample) => {
-    const coverage = regionCoverage(measured, sample)
+    const coverage = sample.image === null ? null : regionCoverage(measured, sample.image, sample.content.region)
     return coverage === null ? [] : [{ sample, coverage }]
   })
   if (placed.length === 0)
@@ -122,13 +122,13 @@ function atPatches(measured: MeasuredModel, pair: PairMaps): PairMaps {
   return { ...pair, sft, chosen, rejected, dpo }
 }
 
-/** Share of each patch that the pair's region covers, (P); null where there is no region in the picture that the encoder sees. */
-function regionCoverage(
-  { preprocess, grid, model }: MeasuredModel,
-  { image, content }: SampleOf<'preferences'>,
+/** Share of each patch that the boxes cover, (P); null where none of them lies in the picture that the encoder sees. */
+export function regionCoverage(
+  { preprocess, grid, model }: Pick<MeasuredModel, 'preprocess' | 'grid' | 'model'>,
+  image: ImageRef,
+  region: readonly Box[],
 ): Float64Array | null {
-  if (image === null) return null
-  const boxes = content.region.flatMap((box) => {
+  const boxes = region.flatMap((box) => {
     const mapped = mapBox(preprocess, image.width, image.height, box)
     return mapped === null ? [] : [{ x: mapped[0], y: mapped[1], width: mapped[2], height: mapped[3] }]
   })

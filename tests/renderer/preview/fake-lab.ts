@@ -178,6 +178,8 @@ function fakeLab(scene: string): Handlers {
     'exports.start': refuse,
     'maps.start': refuse,
     'maps.points': refuse,
+    'maps.of': refuse,
+    'maps.cancel': () => {},
     'datasets.createSightTest': refuse,
     'datasets.delete': refuse,
     'runs.list': () => (isEmpty ? [] : runs),

@@ -69,6 +69,20 @@ export function preNormBlock(names: BlockNames, sizes: BlockSizes, weights: Weig
   return addResidual(attended, mlp(names, sizes, weights, layerNorm(weights, names.norm2, attended, sizes.layerNormEps)))
 }
 
+/**
+ * The probabilities with which `selfAttention` mixes: what it computes on its way, for whoever wants to see it.
+ * @param x (B, N, D) @returns (B, H, N, N), every row sums to one
+ */
+export function attentionProbabilities(names: BlockNames, sizes: BlockSizes, weights: Weights, x: tf.Tensor, mask: tf.Tensor | null): tf.Tensor {
+  return tf.tidy(() => {
+    const normed = layerNorm(weights, names.norm1, x, sizes.layerNormEps)
+    const heads = (name: string) => splitHeads(linear(weights, name, normed), sizes.numAttentionHeads) // (B, H, N, d)
+    const queries = heads(names.query)
+    const scores = tf.matMul(tf.mul(queries, 1 / Math.sqrt(queries.shape[3]!)), heads(names.key), false, true) // (B, H, N, N)
+    return tf.softmax(mask === null ? scores : tf.add(scores, mask))
+  })
+}
+
 /** Attention over the normed x. @param x (B, N, D) @returns (B, N, D) */
 export function selfAttention(names: BlockNames, sizes: BlockSizes, weights: Weights, x: tf.Tensor, mask: tf.Tensor | null): tf.Tensor {
   const normed = layerNorm(weights, names.norm1, x, sizes.layerNormEps)

@@ -5,7 +5,7 @@ import { numPatches, type SpecOf } from '../../../domain/vision-encoder-spec.ts'
 import { layerNorm } from '../../nn/norm.ts'
 import { weightOf } from '../../shapes.ts'
 import { normLayout, type Layout } from '../../weights/layout.ts'
-import { blockLayout, classState, CLIP_NAMES, patchEmbedding, preNormBlock, withClassToken } from './blocks.ts'
+import { attentionProbabilities, blockLayout, classState, CLIP_NAMES, patchEmbedding, preNormBlock, withClassToken } from './blocks.ts'
 import type { VisionFamily } from './family.ts'
 
 export const CLIP: VisionFamily<SpecOf<'clip'>> = {
@@ -60,6 +60,7 @@ export const CLIP: VisionFamily<SpecOf<'clip'>> = {
   },
   blockPrefix: (i) => `encoder.layers.${i}.`,
   block: (spec, weights, x, mask) => preNormBlock(CLIP_NAMES, spec, weights, x, mask),
+  attention: (spec, weights, x, mask) => attentionProbabilities(CLIP_NAMES, spec, weights, x, mask),
   // The library's last_hidden_state has not been through the final norm; only the pooled class token has.
   lastHiddenState: (_spec, _weights, state) => state,
   pooled: (spec, weights, lastHiddenState) => layerNorm(weights, 'post_layernorm', classState(lastHiddenState), spec.layerNormEps),

@@ -10,7 +10,7 @@ import { linear } from '../../nn/linear.ts'
 import { layerNorm } from '../../nn/norm.ts'
 import { weightOf, type Weights } from '../../shapes.ts'
 import { linearLayout, normLayout, residualScale, type Layout } from '../../weights/layout.ts'
-import { blockLayout, classState, mlp, patchEmbedding, selfAttention, VIT_ATTENTION, VIT_ATTENTION_RENAMES, withClassToken, type BlockNames } from './blocks.ts'
+import { attentionProbabilities, blockLayout, classState, mlp, patchEmbedding, selfAttention, VIT_ATTENTION, VIT_ATTENTION_RENAMES, withClassToken, type BlockNames } from './blocks.ts'
 import type { Json, VisionFamily } from './family.ts'
 
 type Spec = SpecOf<'dinov2'> | SpecOf<'dinov2_with_registers'>
@@ -24,6 +24,7 @@ const shared = {
   joins: [{ parts: ['mlp.gate_proj', 'mlp.up_proj'], whole: 'mlp.weights_in' }],
   blockPrefix: (i: number) => `encoder.layer.${i}.`,
   block,
+  attention: (spec: Spec, weights: Weights, x: tf.Tensor, mask: tf.Tensor | null) => attentionProbabilities(NAMES, spec, weights, x, mask),
   lastHiddenState: (spec: Spec, weights: Weights, state: tf.Tensor) => layerNorm(weights, 'layernorm', state, spec.layerNormEps),
   pooled: (_spec: Spec, _weights: Weights, lastHiddenState: tf.Tensor) => classState(lastHiddenState),
 } as const

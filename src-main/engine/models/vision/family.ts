@@ -60,6 +60,8 @@ export interface VisionFamily<Spec extends VisionEncoderSpec = VisionEncoderSpec
   blockPrefix(i: number): string
   /** One transformer block. @param weights of this block @param x (B, N, D) @param mask added to the scores @returns (B, N, D) */
   block(spec: Spec, weights: Weights, x: tf.Tensor, mask: tf.Tensor | null): tf.Tensor
+  /** The attention inside that block. @returns (B, H, N, N), every row sums to one */
+  attention(spec: Spec, weights: Weights, x: tf.Tensor, mask: tf.Tensor | null): tf.Tensor
   /** last_hidden_state. @param state the last block's output (B, N, D) */
   lastHiddenState(spec: Spec, weights: Weights, state: tf.Tensor): tf.Tensor
   /** pooler_output (B, D); null: this checkpoint has none. @param lastHiddenState (B, N, D) */

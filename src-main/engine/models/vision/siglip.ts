@@ -8,7 +8,7 @@ import { linear } from '../../nn/linear.ts'
 import { layerNorm } from '../../nn/norm.ts'
 import { weightOf, type Weights } from '../../shapes.ts'
 import { linearLayout, normLayout, type Layout } from '../../weights/layout.ts'
-import { blockLayout, CLIP_NAMES, mlp, patchEmbedding, preNormBlock } from './blocks.ts'
+import { attentionProbabilities, blockLayout, CLIP_NAMES, mlp, patchEmbedding, preNormBlock } from './blocks.ts'
 import type { Json, VisionFamily } from './family.ts'
 import { resizedPositions } from './positions.ts'
 
@@ -38,6 +38,7 @@ export const SIGLIP: VisionFamily<SpecOf<'siglip'>> = {
   },
   blockPrefix: (i) => `encoder.layers.${i}.`,
   block: (spec, weights, x, mask) => preNormBlock(CLIP_NAMES, spec, weights, x, mask),
+  attention: (spec, weights, x, mask) => attentionProbabilities(CLIP_NAMES, spec, weights, x, mask),
   lastHiddenState: (spec, weights, state) => layerNorm(weights, 'post_layernorm', state, spec.layerNormEps),
   pooled: (spec, weights, lastHiddenState, mask) => (spec.visionUseHead ? attentionPooled(spec, weights, lastHiddenState, mask) : null),
 }

@@ -43,6 +43,7 @@ export const SIGLIP2: VisionFamily<Spec> = {
   },
   blockPrefix: (i) => SIGLIP.blockPrefix(i),
   block: (spec, weights, x, mask) => SIGLIP.block({ ...spec, family: 'siglip' }, weights, x, mask),
+  attention: (spec, weights, x, mask) => SIGLIP.attention({ ...spec, family: 'siglip' }, weights, x, mask),
   lastHiddenState: (spec, weights, state) => SIGLIP.lastHiddenState({ ...spec, family: 'siglip' }, weights, state),
   pooled: (spec, weights, lastHiddenState, mask) => (spec.visionUseHead ? attentionPooled(spec, weights, lastHiddenState, mask) : null),
 }

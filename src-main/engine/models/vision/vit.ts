@@ -8,7 +8,7 @@ import { linear } from '../../nn/linear.ts'
 import { layerNorm } from '../../nn/norm.ts'
 import { weightOf, type Weights } from '../../shapes.ts'
 import { linearLayout, normLayout, type Layout } from '../../weights/layout.ts'
-import { blockLayout, classState, patchEmbedding, preNormBlock, VIT_ATTENTION, VIT_ATTENTION_RENAMES, withClassToken, type BlockNames } from './blocks.ts'
+import { attentionProbabilities, blockLayout, classState, patchEmbedding, preNormBlock, VIT_ATTENTION, VIT_ATTENTION_RENAMES, withClassToken, type BlockNames } from './blocks.ts'
 import type { Json, VisionFamily, VisionInput } from './family.ts'
 
 type Spec = SpecOf<'vit'> | SpecOf<'vit_mae'>
@@ -34,6 +34,7 @@ const shared = {
   },
   blockPrefix: (i: number) => `encoder.layer.${i}.`,
   block: (spec: Spec, weights: Weights, x: tf.Tensor, mask: tf.Tensor | null) => preNormBlock(NAMES, spec, weights, x, mask),
+  attention: (spec: Spec, weights: Weights, x: tf.Tensor, mask: tf.Tensor | null) => attentionProbabilities(NAMES, spec, weights, x, mask),
   lastHiddenState: (spec: Spec, weights: Weights, state: tf.Tensor) => layerNorm(weights, 'layernorm', state, spec.layerNormEps),
 } as const
 

@@ -1,0 +1,223 @@
+// Maps of one picture, one number (or colour) a patch: where an encoder looks, what moves an answer, which patches are alike. Each
+// method is described once: what it shows, what it is worth as evidence, and what its numbers are. Nothing is normalised, and
+// artefacts at the border or of single tokens are kept: they are part of what the encoder does.
+
+import { z } from 'zod'
+import { boxSchema, imageRefSchema } from './sample.ts'
+
+export const MAP_METHODS = [
+  'gradient',
+  'grad-cam',
+  'integrated-gradients',
+  'occlusion',
+  'rollout',
+  'attention',
+  'components',
+  'similarity',
+  'patch-norm',
+] as const
+export type MapMethod = (typeof MAP_METHODS)[number]
+
+export interface MapMethodWords {
+  readonly label: string
+  /** One sentence. */
+  readonly shows: string
+  readonly evidence: 'strong' | 'moderate' | 'weak' | 'descriptive'
+  /** Why it is worth so much. */
+  readonly worth: string
+  /** What a number is, and its unit. */
+  readonly values: string
+  readonly range: 'magnitude' | 'signed' | 'share' | 'cosine' | 'colour'
+  readonly needs: 'an answer' | 'nothing' | 'a patch'
+}
+
+export const MAP_METHOD_WORDS: Readonly<Record<MapMethod, MapMethodWords>> = {
+  gradient: {
+    label: 'Gradient at the visual tokens',
+    shows: 'How strongly the loss pulls at each image token: Σ|∂/∂token| at the output of the projector, as in the paper.',
+    evidence: 'moderate',
+    worth: 'Exact, but local: it says what a small change would do, not what the token contributes.',
+    values: 'size of the gradient, nats per unit of the token; at least 0',
+    range: 'magnitude',
+    needs: 'an answer',
+  },
+  'grad-cam': {
+    label: 'Grad-CAM',
+    shows: "Patches whose features push the answer up, by the mean gradient of each channel of the encoder's output.",
+    evidence: 'moderate',
+    worth: 'One weight a channel for all patches: coarse, and what speaks against the answer is left out.',
+    values: 'weighted activation, at least 0; only the order of patches means something',
+    range: 'magnitude',
+    needs: 'an answer',
+  },
+  'integrated-gradients': {
+    label: 'Integrated gradients',
+    shows: "How much each patch's pixels add to the answer's log-probability, on the way from a grey picture to this one.",
+    evidence: 'strong',
+    worth: 'Complete: the numbers add up to what the picture adds. They depend on the grey picture that they start from.',
+    values: 'nats; negative where the patch speaks against the answer',
+    range: 'signed',
+    needs: 'an answer',
+  },
+  occlusion: {
+    label: 'Occlusion',
+    shows: "How far the answer's log-probability falls when the patch is covered in grey.",
+    evidence: 'strong',
+    worth: 'A real intervention on the whole model; covered pictures are unlike those that it was trained on.',
+    values: 'nats; negative where covering helps',
+    range: 'signed',
+    needs: 'an answer',
+  },
+  rollout: {
+    label: 'Attention rollout',
+    shows: "How much of each patch's input reaches the patches that go to the language model, if attention were all there is.",
+    evidence: 'weak',
+    worth: 'Knows nothing of the answer, and leaves values and MLPs out: attention is not what decides.',
+    values: 'share of the attention that goes to the patch',
+    range: 'share',
+    needs: 'nothing',
+  },
+  attention: {
+    label: 'Raw attention',
+    shows: "Where the patches of the last block look, mean over heads.",
+    evidence: 'weak',
+    worth: 'One block of many, and nothing of the answer: the weakest evidence here.',
+    values: 'share of the attention that goes to the patch',
+    range: 'share',
+    needs: 'nothing',
+  },
+  components: {
+    label: 'Principal components as colour',
+    shows: 'Patches of like colour have like features; the colours mean the same in all encoders that are compared.',
+    evidence: 'descriptive',
+    worth: 'Three components of many: it shows what is told apart, not what is used.',
+    values: 'red, green, blue: places along three components fitted to all encoders together',
+    range: 'colour',
+    needs: 'nothing',
+  },
+  similarity: {
+    label: 'Similarity to a patch',
+    shows: 'How alike the features of each patch are to those of the patch that was clicked.',
+    evidence: 'descriptive',
+    worth: 'Shows which patches the encoder groups; a high value everywhere means it tells little apart.',
+    values: 'cosine, −1 to 1',
+    range: 'cosine',
+    needs: 'a patch',
+  },
+  'patch-norm': {
+    label: 'Length of patch features',
+    shows: 'Patches whose features are unusually long: artefacts that hold no place of the picture (arXiv 2309.16588).',
+    evidence: 'descriptive',
+    worth: 'A check of the encoder, not of the answer.',
+    values: "Euclidean norm of the patch's feature",
+    range: 'magnitude',
+    needs: 'nothing',
+  },
+}
+
+/** Which answer's log-probability a map is of. */
+export const MAP_TARGETS = ['sft', 'chosen', 'rejected', 'contrast', 'token'] as const
+export type MapTarget = (typeof MAP_TARGETS)[number]
+export const MAP_TARGET_WORDS: Readonly<Record<MapTarget, { readonly label: string; readonly meaning: string }>> = {
+  sft: { label: 'SFT', meaning: 'Mean log-probability of a token of the chosen answer: what SFT raises.' },
+  chosen: { label: 'Chosen', meaning: 'Log-probability of the whole chosen answer.' },
+  rejected: { label: 'Rejected', meaning: 'Log-probability of the whole rejected answer.' },
+  contrast: {
+    label: 'Contrast',
+    meaning: "log π(chosen) − log π(rejected) with features shared by both: what DPO raises, up to its positive factor β·σ(−margin).",
+  },
+  token: { label: 'One token', meaning: 'Log-probability of one token of the chosen answer.' },
+}
+
+/** What is looked at: a picture of the project, and what was asked and answered about it. */
+export const mapItemSchema = z.strictObject({
+  image: imageRefSchema,
+  /** null: only maps that need no answer can be made. */
+  prompt: z.string().nullable().default(null),
+  chosen: z.string().min(1).nullable().default(null),
+  rejected: z.string().min(1).nullable().default(null),
+  /** Boxes of the region that decides; maps are scored against it. */
+  region: z.array(boxSchema).default([]),
+})
+export type MapItem = z.output<typeof mapItemSchema>
+
+/** A place in the picture that the encoders see: 0, 0 is its upper left corner, 1, 1 the lower right one. */
+const placeSchema = z.strictObject({ x: z.number().min(0).max(1), y: z.number().min(0).max(1) })
+
+export const mapSettingsSchema = z.strictObject({
+  methods: z
+    .array(z.enum(MAP_METHODS))
+    .min(1)
+    .default(['gradient', 'grad-cam', 'integrated-gradients', 'occlusion', 'rollout', 'attention', 'components', 'patch-norm']),
+  /** What Grad-CAM, integrated gradients and occlusion are of; null: the contrast of a pair, else the answer. */
+  target: z.enum(MAP_TARGETS).nullable().default(null),
+  /** Which token of the chosen answer the target 'token' means, from 0. */
+  token: z.int().min(0).default(0),
+  /** Gradient maps of every token of the chosen answer too. */
+  everyToken: z.boolean().default(false),
+  /** The patch that 'similarity' compares with. */
+  at: placeSchema.nullable().default(null),
+})
+export type MapSettings = z.output<typeof mapSettingsSchema>
+
+/** What is asked of the lab: items by their row in the project, or a picture of it with words of one's own. */
+export const mapsRequestSchema = z.strictObject({
+  /** Runs of the project; from the command line model folders too. */
+  encoders: z
+    .array(z.string())
+    .min(1)
+    .max(8)
+    .refine((all) => new Set(all).size === all.length, 'expected every encoder once'),
+  item: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('sample'), row: z.int() }),
+    /** An item behind a measured number, by its id. */
+    z.strictObject({ kind: z.literal('item'), itemId: z.string() }),
+    mapItemSchema.omit({ image: true }).extend({ kind: z.literal('image'), sha256: z.string() }),
+  ]),
+  settings: mapSettingsSchema.prefault({}),
+})
+export type MapsRequest = z.output<typeof mapsRequestSchema>
+
+export const patchLayerSchema = z.strictObject({
+  encoder: z.string(),
+  method: z.enum(MAP_METHODS),
+  /** null: the method knows nothing of an answer. */
+  target: z.enum(MAP_TARGETS).nullable(),
+  token: z.strictObject({ index: z.int(), text: z.string() }).nullable(),
+  rows: z.int().min(1),
+  columns: z.int().min(1),
+  /** Numbers a patch: 3 for a colour, else 1. */
+  channels: z.union([z.literal(1), z.literal(3)]),
+  /** Row by row, a patch's channels together. */
+  values: z.array(z.number()),
+  /** Of the values; of a colour: what is shown as 0 and as 1, the same for all encoders. */
+  low: z.number(),
+  high: z.number(),
+  /** What should be known of this very map. */
+  note: z.string().nullable(),
+  /** Against the item's region, where there is one and the map has a size a patch; AUROC is null where no patch lies outside. */
+  scores: z
+    .strictObject({ energyRatio: z.number(), pointing: z.number(), auroc: z.number().nullable(), entropy: z.number() })
+    .nullable(),
+})
+export type PatchLayer = z.output<typeof patchLayerSchema>
+
+export const mapsSchema = z.strictObject({
+  encoders: z.array(
+    z.strictObject({
+      encoder: z.string(),
+      rows: z.int(),
+      columns: z.int(),
+      /** The part of the stored picture that the patches cover, pixels: preprocessing may crop. */
+      frame: boxSchema,
+      /** Tokens of the chosen answer as this model reads them. */
+      tokens: z.array(z.string()),
+      /** In nats; null where there is no such answer. */
+      logProbs: z.strictObject({ chosen: z.number().nullable(), rejected: z.number().nullable() }),
+    }),
+  ),
+  layers: z.array(patchLayerSchema),
+  /** Maps that were asked for and cannot be had, and why. */
+  missing: z.array(z.strictObject({ encoder: z.string(), method: z.enum(MAP_METHODS), reason: z.string() })),
+})
+export type Maps = z.output<typeof mapsSchema>

@@ -1,0 +1,137 @@
+// Maps of one picture under several encoders, one encoder in memory at a time. What was computed is kept on disk by everything that
+// decides it, encoder by encoder: a further encoder, or another look, costs only what is new.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { LabError } from '../../domain/errors.ts'
+import type { AbortSignalLike, JobEvent, MapsJob } from '../../domain/job.ts'
+import { parse } from '../../domain/parse.ts'
+import { mapsSchema, patchLayerSchema, type Maps, type PatchLayer } from '../../domain/patch-maps.ts'
+import { onGrid, sharedComponents } from '../../engine/evaluate/maps/shared-components.ts'
+import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
+import { codeIdentity } from '../compile/code-identity.ts'
+import { openMeasuredModel } from '../evaluate/measured-model.ts'
+import { readJson, sha256, sha256OfFile, writeWhole } from '../files.ts'
+import { itemMaps, lookAt, patchFeatures } from './item-maps.ts'
+
+/** What is shown of a colour between black and full: the rest, outliers, is cut off by whoever draws. */
+const SHOWN = [0.02, 0.98] as const
+
+const keptSchema = z.strictObject({
+  encoder: mapsSchema.shape.encoders.element,
+  layers: z.array(patchLayerSchema),
+  missing: mapsSchema.shape.missing,
+  /** Of the patches, for colours; null where they were not asked for. */
+  features: z.strictObject({ columns: z.int(), base64: z.base64() }).nullable(),
+})
+type Kept = z.output<typeof keptSchema>
+
+/** Answers `Maps`. @throws LabError 'cancelled' between methods, 'invalid-input', 'not-found', 'corrupt-artifact' */
+export async function* runMapsJob(job: MapsJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  const { project, item, settings, encoders } = job
+  const of = encoders.length
+  const assertWanted = () => {
+    if (signal.aborted) throw new LabError('cancelled', 'stopped between maps')
+  }
+  yield { kind: 'part', name: 'maps', of }
+  const kept: Kept[] = []
+  for (const [i, { name, checkpoint }] of encoders.entries()) {
+    assertWanted()
+    const file = join(project, 'cache', 'maps', `${sha256(JSON.stringify([codeIdentity(), await folderIdentity(checkpoint), item, settings]))}.json`)
+    const known = await keptIn(file)
+    if (known !== null) kept.push(renamed(known, name))
+    else {
+      const measured = await openMeasuredModel(project, checkpoint)
+      try {
+        const looked = await lookAt(measured, item)
+        try {
+          const maps = itemMaps(looked, name, settings, assertWanted)
+          const features = settings.methods.includes('components') ? patchFeatures(looked) : null
+          const made: Kept = { ...maps, layers: [...maps.layers], features: features && { columns: features.columns, base64: toBase64(Float32Array.from(features.values)) } }
+          await writeWhole(file, JSON.stringify(made))
+          kept.push(made)
+        } finally {
+          looked.dispose()
+        }
+      } finally {
+        measured.dispose()
+      }
+    }
+    yield { kind: 'progress', done: i + 1, of }
+  }
+  const value: Maps = {
+    encoders: kept.map(({ encoder }) => encoder),
+    layers: [...kept.flatMap(({ layers }) => layers), ...(settings.methods.includes('components') ? colours(kept) : [])],
+    missing: kept.flatMap(({ missing }) => missing),
+  }
+  yield { kind: 'answer', value }
+}
+
+/** One colour layer an encoder, fitted on the grid of the first. */
+function colours(kept: readonly Kept[]): readonly PatchLayer[] {
+  const [first] = kept
+  const features = kept.map(({ encoder, features }): Matrix => ({
+    rows: encoder.rows * encoder.columns,
+    columns: features!.columns,
+    values: fromBase64(features!.base64),
+  }))
+  const { scores, explained } = sharedComponents(features.map((each, i) => onGrid(each, kept[i]!.encoder, first!.encoder)))
+  const all = Float64Array.from(scores.flatMap(({ values }) => Array.from(values))).sort()
+  const at = (share: number) => all[Math.min(all.length - 1, Math.floor(share * all.length))]!
+  const [low, high] = [at(SHOWN[0]), at(SHOWN[1])]
+  const share = (100 * explained.reduce((a, b) => a + b, 0)).toFixed(0)
+  return scores.map(({ values }, i) => ({
+    encoder: kept[i]!.encoder.encoder,
+    method: 'components',
+    target: null,
+    token: null,
+    rows: first!.encoder.rows,
+    columns: first!.encoder.columns,
+    channels: 3,
+    values: Array.from(values, (value) => Number(value.toPrecision(6))),
+    low,
+    high: high > low ? high : low + 1,
+    note: `three components hold ${share} % of the variance of ${kept.length === 1 ? 'the patches' : `the patches of ${kept.length} encoders`}`,
+    scores: null,
+  }))
+}
+
+function toBase64(values: Float32Array): string {
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64')
+}
+
+function fromBase64(text: string): Float32Array {
+  const bytes = Buffer.from(text, 'base64')
+  return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))
+}
+
+async function keptIn(file: string): Promise<Kept | null> {
+  if (!existsSync(file)) return null
+  try {
+    return parse(keptSchema, await readJson(file), 'corrupt-artifact', file)
+  } catch {
+    // A cache that cannot be read is as good as none.
+    return null
+  }
+}
+
+function renamed({ encoder, layers, missing, features }: Kept, name: string): Kept {
+  return {
+    encoder: { ...encoder, encoder: name },
+    layers: layers.map((each) => ({ ...each, encoder: name })),
+    missing: missing.map((each) => ({ ...each, encoder: name })),
+    features,
+  }
+}
+
+/** Names what decides a model's maps without loading it: weights by the hash that lies beside them, the small files by their bytes. */
+export async function folderIdentity(folder: string): Promise<string> {
+  const record = join(folder, 'lab.json')
+  const weights = existsSync(record)
+    ? parse(z.object({ sha256: z.string() }), await readJson(record), 'corrupt-artifact', record).sha256
+    : await sha256OfFile(join(folder, 'model.safetensors')).catch(() => sha256OfFile(join(folder, 'model.safetensors.index.json')))
+  const small = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json']
+  const hashes = await Promise.all(small.map((name) => sha256OfFile(join(folder, name)).catch(() => 'none')))
+  return [weights, ...hashes].join('-')
+}
