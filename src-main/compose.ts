@@ -7,11 +7,13 @@ import type { DoctorCheck, DoctorReport } from './domain/doctor-report.ts'
 import type { Runner } from './domain/job.ts'
 import { thumbnailPath } from './domain/data-check.ts'
 import { createBenchmarkService } from './services/benchmarks.ts'
+import { createComparisonService } from './services/comparisons.ts'
 import { createCurationService } from './services/curation.ts'
 import { createDataCheckService } from './services/data-checks.ts'
 import { createDataExportService } from './services/data-exports.ts'
 import { createDataTaskService } from './services/data-tasks.ts'
 import { createDatasetService } from './services/datasets.ts'
+import { createEncoderService } from './services/encoders.ts'
 import { createEvaluationService } from './services/evaluations.ts'
 import { createExportService } from './services/exports.ts'
 import { createLabelExportService } from './services/label-export.ts'
@@ -78,7 +80,10 @@ export function composeLab(given: LabParts) {
   const studies = createStudyService(parts, { datasets, presets, runs, sightTest })
   const results = createResultService(parts)
   const reports = createReportService(parts, { runs, studies, results, presets })
-  const evaluations = createEvaluationService(parts, datasets, runs)
+  const encoders = createEncoderService(parts)
+  const comparisons = createComparisonService(parts, encoders)
+  const evaluations = createEvaluationService(parts, datasets, runs, encoders)
+  const benchmarks = createBenchmarkService(parts, { datasets, runs, encoders, tasks })
   const recipes = createRecipeService(parts, studies)
   const exports = createExportService(parts, { runs, results })
   const labelling = createLabellingService(parts)
@@ -108,7 +113,9 @@ export function composeLab(given: LabParts) {
     results,
     reports,
     evaluations,
-    benchmarks: createBenchmarkService(parts, datasets, runs),
+    benchmarks,
+    encoders,
+    comparisons,
     exports,
     recipes,
     labelling,

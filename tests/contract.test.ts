@@ -126,6 +126,17 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'studies.results': ({ studyId }) => ({ studyId }),
   'studies.examples': ({ studyId }) => ({ studyId, seed: 0, evaluator: 'questions' }),
   'studies.report': ({ studyId }) => ({ studyId }),
+  'encoders.list': () => undefined,
+  'encoders.add': () => ({ folder: '/elsewhere' }),
+  'encoders.rename': ({ studyId }) => ({ encoder: `${studyId}/dpo`, name: 'mine' }),
+  'encoders.remove': () => ({ encoder: 'nothing' }),
+  'compare.table': ({ studyId }) => ({ encoders: [`${studyId}/sft`, `${studyId}/dpo`] }),
+  'compare.items': ({ studyId }) => ({ encoders: [`${studyId}/sft`, `${studyId}/dpo`], row: 'vqa/all#nothing' }),
+  'compare.export': ({ studyId }) => ({ encoders: [`${studyId}/sft`, `${studyId}/dpo`], format: 'html' }),
+  'benchmarks.list': () => undefined,
+  'benchmarks.import': () => ({ path: '/elsewhere', benchmark: 'mmvp' }),
+  'benchmarks.run': ({ studyId }) => ({ encoders: [`${studyId}/dpo`], datasets: ['questions'] }),
+  'schema.benchmark': () => undefined,
   'labelling.queues': () => undefined,
   'labelling.queue': ({ queueId }) => ({ queueId }),
   'labelling.create': () => ({ name: 'another queue', source: { kind: 'pairs', dataset: 'preferences' } }),
@@ -181,6 +192,12 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'studies.resume': 'conflict',
   'studies.cancel': 'conflict',
   'studies.delete': 'not-found',
+  'encoders.add': 'invalid-input', // a path that no dialog has given
+  'encoders.rename': 'conflict', // an arm is named after its study
+  'encoders.remove': 'not-found',
+  'compare.items': 'not-found',
+  'benchmarks.import': 'invalid-input', // a path that no dialog has given
+  'benchmarks.run': 'invalid-input', // the questions are of no benchmark
   'labelling.cancel': 'conflict',
   'labelling.delete': 'not-found',
   'labelling.mergeLabels': 'invalid-input', // a path that no dialog has given

@@ -69,6 +69,21 @@ export type BenchmarkSettings = z.output<typeof benchmarkSettingsSchema>
 export const benchmarkAnswerSchema = z.strictObject({ itemId: z.string(), prompt: z.string(), answer: z.string() })
 export type BenchmarkAnswer = z.output<typeof benchmarkAnswerSchema>
 
+/** A dataset that holds a benchmark, and who has answered it. */
+export const benchmarkRowSchema = z.strictObject({
+  datasetId: z.string(),
+  dataset: z.string(),
+  benchmark: z.enum(BENCHMARKS),
+  title: z.string(),
+  /** The paper's; null: outside of its sixteen. */
+  group: z.string().nullable(),
+  questions: z.int(),
+  images: z.int(),
+  /** Headline scores; `encoder` is one set of weights, as encoders.list has it. Newest last. */
+  results: z.array(z.strictObject({ encoder: z.string(), metric: z.string(), value: z.number(), n: z.int(), low: z.number().nullable(), high: z.number().nullable() })),
+})
+export type BenchmarkRow = z.output<typeof benchmarkRowSchema>
+
 /** The paper's four groups of four (arXiv 2510.16333, table T), by the score that enters. */
 export const PAPER_GROUPS: Readonly<Record<'General' | 'OCR & Chart' | 'Vision-Centric' | 'Knowledge', readonly string[]>> = {
   General: ['benchmark/mme/perception', 'benchmark/mmbench/circular-accuracy', 'benchmark/seed/accuracy', 'benchmark/gqa/accuracy'],

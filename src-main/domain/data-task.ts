@@ -1,7 +1,8 @@
-// Long work on datasets that a person starts and may cancel: imports, checks, exports, maps. Each is one row that tells
+// Long work on datasets that a person starts and may cancel: imports, checks, exports, maps, benchmarks. Each is one row that tells
 // how far it is and what came of it; the window shows nothing else.
 
 import { z } from 'zod'
+import { benchmarkSettingsSchema } from './benchmark.ts'
 import { DATA_CHECKS, dataCheckSettingsSchema } from './data-check.ts'
 import { EXPORT_FORMATS } from './data-export.ts'
 import { datasetRowSchema } from './dataset-view.ts'
@@ -52,11 +53,22 @@ export const mapRequestSchema = z.strictObject({
   neighbours: z.int().min(2).max(200).default(15),
 })
 
+/** Asks the models of encoders the questions of benchmarks. */
+export const benchmarkRequestSchema = z.strictObject({
+  kind: z.literal('benchmark'),
+  /** Ids of encoders.list: an arm stands for its checkpoints. */
+  encoders: z.array(z.string()).min(1),
+  /** Names of datasets, each of one benchmark. */
+  datasets: z.array(z.string()).min(1),
+  settings: benchmarkSettingsSchema.prefault({}),
+})
+
 export const dataTaskRequestSchema = z.discriminatedUnion('kind', [
   importRequestSchema,
   checkRequestSchema,
   exportRequestSchema,
   mapRequestSchema,
+  benchmarkRequestSchema,
 ])
 export type DataTaskRequest = z.output<typeof dataTaskRequestSchema>
 export type DataTaskKind = DataTaskRequest['kind']
@@ -81,6 +93,14 @@ export const dataTaskResultSchema = z.discriminatedUnion('kind', [
     images: z.int(),
     /** Share of the variance that the first two principal components carry. */
     explained: z.number(),
+  }),
+  z.strictObject({
+    kind: z.literal('benchmark'),
+    /** Benchmarks answered now, by encoder; and those answered before under the same conditions. */
+    evaluations: z.int(),
+    reused: z.int(),
+    /** What could not be asked, and why; the rest was. */
+    failures: z.array(z.strictObject({ encoder: z.string(), dataset: z.string(), message: z.string() })),
   }),
 ])
 export type DataTaskResult = z.output<typeof dataTaskResultSchema>

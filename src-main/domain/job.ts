@@ -225,6 +225,9 @@ const parityJob = z.strictObject({ kind: z.literal('parity'), folder: z.string()
 /** Looks into a model folder without loading it. */
 const inspectJob = z.strictObject({ kind: z.literal('inspect'), folder: z.string() })
 
+/** Names the weights of a folder's vision encoder, and says whether the lab can compute it. */
+const encoderFactsJob = z.strictObject({ kind: z.literal('encoder-facts'), folder: z.string() })
+
 /** Asks a model one question. */
 const askJob = z.strictObject({
   kind: z.literal('ask'),
@@ -263,6 +266,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   pairScoresJob,
   parityJob,
   inspectJob,
+  encoderFactsJob,
   askJob,
   zeroShotJobSchema,
   benchmarkJob,
@@ -283,6 +287,7 @@ export type BenchmarkJob = Extract<Job, { kind: 'benchmark' }>
 export type ZeroShotJob = Extract<Job, { kind: 'zero-shot' }>
 export type ParityJob = Extract<Job, { kind: 'parity' }>
 export type InspectJob = Extract<Job, { kind: 'inspect' }>
+export type EncoderFactsJob = Extract<Job, { kind: 'encoder-facts' }>
 export type AskJob = Extract<Job, { kind: 'ask' }>
 export type ImageFeaturesJob = Extract<Job, { kind: 'image-features' }>
 export type MapsJob = Extract<Job, { kind: 'maps' }>

@@ -136,3 +136,42 @@ export function metricNamed(name: string): Metric {
   const all: readonly Metric[] = [...TRAINING_METRICS, ...MEMORY_METRICS, ...EVALUATION_METRICS]
   return all.find((each) => each.name === name) ?? benchmarkMetric(name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
 }
+
+/** What measured a metric, as tables group it. */
+const FAMILIES: readonly (readonly [prefix: string, family: string])[] = [
+  ['benchmark/', 'Benchmarks'],
+  ['vqa/', 'Questions'],
+  ['transplant/', 'Transplant'],
+  ['probe/', 'Probes'],
+  ['zero-shot/', 'Probes'],
+  ['segmentation/', 'Segmentation'],
+  ['localisation/', 'Where it looks'],
+  ['preference/', 'Preferences'],
+  ['alignment/', 'Alignment with language'],
+  ['change/', 'What training moved'],
+]
+
+export function familyOf(metric: string): string {
+  return FAMILIES.find(([prefix]) => metric.startsWith(prefix))?.[1] ?? 'Other measurements'
+}
+
+/** Scores of a benchmark that stand for the whole; the others are sides of it. */
+const HEADLINE_SCORES = ['accuracy', 'pair-accuracy', 'unit-accuracy', 'circular-accuracy', 'perception', 'cognition', '2d', '3d', 'overall', 'anls', 'f1', 'points']
+
+/** Whether a metric stands for its measurement; the others are its parts, sides and categories. */
+export function isHeadline(metric: string): boolean {
+  const [family, ...rest] = metric.split('/')
+  switch (family) {
+    case 'benchmark':
+      return rest.length === 2 && HEADLINE_SCORES.includes(rest[1]!)
+    case 'localisation':
+      return metric === 'localisation/dpo/energy' || metric === 'localisation/dpo/pointing'
+    case 'change':
+      return false
+    case 'probe':
+    case 'segmentation':
+      return rest.length === 1
+    default:
+      return true
+  }
+}

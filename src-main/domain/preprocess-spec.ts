@@ -46,6 +46,11 @@ export type PreprocessOp = z.output<typeof preprocessOpSchema>
 export const preprocessSpecSchema = z.array(preprocessOpSchema)
 export type PreprocessSpec = z.output<typeof preprocessSpecSchema>
 
+/** Each operation with its settings, for a person to read. */
+export function preprocessWords(spec: PreprocessSpec): string[] {
+  return spec.map((op) => Object.values(op).map(String).join(' '))
+}
+
 /** How files are to be read under `spec`. */
 export function decodingOf(spec: PreprocessSpec): Decoding {
   const op = spec.find((each) => each.op === 'decode')

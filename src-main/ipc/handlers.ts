@@ -4,6 +4,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Lab } from '../compose.ts'
+import { benchmarkSettingsSchema } from '../domain/benchmark.ts'
 import { EXPORT_FORMAT_TABLE } from '../domain/data-export.ts'
 import { LabError } from '../domain/errors.ts'
 import { auditRequestSchema } from '../domain/labelling/pair-audit.ts'
@@ -173,6 +174,33 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
       return report
     },
 
+    'encoders.list': () => [...lab.encoders.list()],
+    'encoders.add': ({ folder, name }) => {
+      assertChosen(folder)
+      return lab.encoders.add(folder, name, { aborted: false })
+    },
+    'encoders.rename': ({ encoder, name }) => lab.encoders.rename(encoder, name),
+    'encoders.remove': ({ encoder }) => lab.encoders.remove(encoder),
+    'compare.table': (request) => lab.comparisons.table(request),
+    'compare.items': (request) => lab.comparisons.items(request),
+    'compare.export': async ({ format, open, ...request }) => {
+      const artifact = await lab.comparisons.export(request, format)
+      if (open) await desktop.openFile(artifact.path)
+      return artifact
+    },
+    'benchmarks.list': () => [...lab.benchmarks.list()],
+    'benchmarks.import': ({ path, benchmark, measure, name, imageRoot }) => {
+      assertMayRead(path, imageRoot ?? undefined)
+      return lab.datasets.startImport({
+        path,
+        name,
+        images: 'copy',
+        examine: false,
+        options: { benchmark, ...(measure === null ? {} : { measure }), ...(imageRoot === null ? {} : { imageRoot }) },
+      })
+    },
+    'benchmarks.run': (request) => lab.benchmarks.run(request),
+
     'labelling.queues': () => [...lab.labelling.list()],
     'labelling.queue': ({ queueId }) => lab.labelling.found(queueId),
     'labelling.create': (request) => lab.labelQueues.create(request),
@@ -206,6 +234,7 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'schema.run': () => toJsonSchema(runRequestSchema),
     'schema.queue': () => toJsonSchema(queueRequestSchema),
     'schema.audit': () => toJsonSchema(auditRequestSchema),
+    'schema.benchmark': () => toJsonSchema(benchmarkSettingsSchema),
     'schema.study': () => toJsonSchema(studyConfigSchema),
 
     'doctor.run': () => lab.doctor(),

@@ -8,6 +8,7 @@ import { LabError } from '../domain/errors.ts'
 import type { Module } from '../domain/model-spec.ts'
 import type { ModelInspection, ModuleInspection } from '../domain/model-view.ts'
 import { languageModelSpec, languageModelWeights } from '../engine/models/language/families.ts'
+import { preprocessWords } from '../domain/preprocess-spec.ts'
 import { specFromHuggingFace } from '../engine/preprocess/hugging-face.ts'
 import { createChatTokenizer, withImageToken } from '../engine/text/tokenizer.ts'
 import { imageTokenIdOf, multimodalLmSpec, visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
@@ -64,7 +65,7 @@ export async function inspectFolder(folder: string): Promise<ModelInspection> {
   const preprocess =
     expected.visionEncoder === undefined
       ? null
-      : await attempt(async () => specFromHuggingFace(await readJson(path), path).map((op) => Object.values(op).map(String).join(' ')))
+      : await attempt(async () => preprocessWords(specFromHuggingFace(await readJson(path), path)))
   return {
     folder,
     kind: existsSync(join(folder, 'lab.json')) ? 'checkpoint' : kind,

@@ -4,6 +4,7 @@ import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
 import { runAskJob } from './ask-job.ts'
 import { runBenchmarkJob } from './benchmark-job.ts'
 import { runEvaluateJob } from './evaluate-job.ts'
+import { runEncoderFactsJob } from './encoder-facts-job.ts'
 import { runExportJob } from './export-job.ts'
 import { runExportRecipeJob } from './export-recipe-job.ts'
 import { runImportRunJob } from './import-run-job.ts'
@@ -41,6 +42,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runTokenizerJob(job, signal)
     case 'inspect':
       return runInspectJob(job)
+    case 'encoder-facts':
+      return runEncoderFactsJob(job)
     case 'ask':
       return runAskJob(job, signal)
     case 'zero-shot':

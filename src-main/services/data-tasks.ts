@@ -18,6 +18,8 @@ export interface TaskWork {
 
 export interface TaskPlan {
   readonly title: string
+  /** Waits its turn with trainings, in place of imports. */
+  readonly needsEngine?: boolean
   readonly work: (work: TaskWork) => Promise<DataTaskResult>
   /** Takes back what a cancelled task has done. */
   readonly undo?: (taskId: string) => Promise<void>
@@ -28,7 +30,7 @@ const MIN_MS_BETWEEN_PROGRESS = 100
 
 export type DataTaskService = ReturnType<typeof createDataTaskService>
 
-export function createDataTaskService({ store, now, newId, announce }: Parts) {
+export function createDataTaskService({ store, queue: engineQueue, now, newId, announce }: Parts) {
   const queue = createWorkQueue()
   const underWay = new Map<string, { readonly stop: StopRequest; readonly ended: Promise<void> }>()
   /** How a kind of request is carried out: given by the service whose work it is. */
@@ -46,7 +48,7 @@ export function createDataTaskService({ store, now, newId, announce }: Parts) {
     return (plans.get(request.kind) as (request: DataTaskRequest) => TaskPlan)(request)
   }
 
-  function run(taskId: string, { work, undo = async () => {} }: TaskPlan): void {
+  function run(taskId: string, { work, needsEngine = false, undo = async () => {} }: TaskPlan): void {
     const stop = createStopRequest()
     let lastMs = -Infinity
     let lastPart = ''
@@ -60,7 +62,7 @@ export function createDataTaskService({ store, now, newId, announce }: Parts) {
         changed(taskId)
       },
     }
-    const ended = queue.add(async () => {
+    const ended = (needsEngine ? engineQueue : queue).add(async () => {
       try {
         if (stop.signal.aborted) throw new LabError('cancelled', 'stopped before it began')
         store.dataTasks.begin(taskId, now())

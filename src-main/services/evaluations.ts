@@ -9,6 +9,7 @@ import {
   type JobEvent,
 } from '../domain/job.ts'
 import type { DatasetService } from './datasets.ts'
+import type { EncoderService } from './encoders.ts'
 import type { Parts } from './parts.ts'
 import type { RunService } from './runs.ts'
 import { inTurn } from './work-queue.ts'
@@ -30,7 +31,7 @@ export interface EvaluationResult {
 
 export type EvaluationService = ReturnType<typeof createEvaluationService>
 
-export function createEvaluationService(parts: Parts, datasets: DatasetService, runs: RunService) {
+export function createEvaluationService(parts: Parts, datasets: DatasetService, runs: RunService, encoders: EncoderService) {
   const { store, project, runner, queue, now, newId } = parts
 
   return {
@@ -61,6 +62,8 @@ export function createEvaluationService(parts: Parts, datasets: DatasetService, 
           phaseId: null,
           encoder: null,
           seed: null,
+          encoderId: encoders.idOf(request.checkpoint),
+          protocol: null,
           job,
           createdAtMs: now(),
         })

@@ -1,10 +1,11 @@
 // Writes a study's report: gathers what the document needs, then one file, whole or not at all.
 
-import { readFile, mkdir, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, extname, isAbsolute, join } from 'node:path'
+import { readFile } from 'node:fs/promises'
+import { extname, isAbsolute, join } from 'node:path'
 import type { ArtifactRow } from '../domain/run-view.ts'
 import type { Parts } from './parts.ts'
 import { CURVES, reportDocument, type ReportInput } from './report/report.ts'
+import { writeTextWhole } from './report/write-text.ts'
 import type { PresetService } from './presets.ts'
 import type { ResultService } from './results.ts'
 import type { RunService } from './runs.ts'
@@ -67,14 +68,7 @@ export function createReportService(parts: Parts, { runs, studies, results, pres
         writtenAtMs: now(),
       })
       const path = join(project, 'studies', studyId, 'report.html')
-      const temporary = `${path}.partial`
-      await mkdir(dirname(path), { recursive: true })
-      try {
-        await writeFile(temporary, text)
-        await rename(temporary, path)
-      } finally {
-        await rm(temporary, { force: true })
-      }
+      await writeTextWhole(path, text)
       return store.artifacts.insert({
         id: newId('artifact'),
         studyId,

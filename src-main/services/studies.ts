@@ -3,6 +3,7 @@
 
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { checkpointId } from '../domain/encoder.ts'
 import { fromFailure, LabError } from '../domain/errors.ts'
 import type { Job, JobEvent, SightTest } from '../domain/job.ts'
 import type { Preset } from '../domain/preset.ts'
@@ -170,6 +171,9 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
         phaseId: phase.id,
         encoder: phase.encoder,
         seed: phase.seed,
+        encoderId: measuredEncoder(study.id, phase),
+        // How it was trained is the study's.
+        protocol: prefix === null ? null : study.id,
         job,
         createdAtMs: now(),
       })
@@ -190,6 +194,14 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
         path: job.folder,
         createdAtMs: now(),
       })
+  }
+
+  /** Whose number a measurement is: the arm's checkpoint, also where its transplant was measured. */
+  function measuredEncoder(studyId: string, { seed, encoder }: StoredPhase): string | null {
+    const stage = encoder === 'stage-1' ? 'instruction' : encoder
+    const runId = store.studyPhases.ofStudy(studyId).find(({ id }) => id === `seed-${seed}/${stage}`)?.runId ?? null
+    const newest = runId === null ? null : store.checkpoints.newest(runId)
+    return newest === null ? null : checkpointId(runId!, newest.step)
   }
 
   /** The data a study began with are the data it ends with, whatever is imported in between. */

@@ -15,6 +15,7 @@ import { labellingMigration } from './migrations/0060-labelling.ts'
 import { pairAuditsMigration } from './migrations/0061-pair-audits.ts'
 import { labellingPaceMigration } from './migrations/0062-labelling-pace.ts'
 import { benchmarksMigration } from './migrations/0070-benchmarks.ts'
+import { encodersMigration } from './migrations/0071-encoders.ts'
 import type { Migration } from './migrations/migration.ts'
 
 export type Db = Database.Database
@@ -30,6 +31,7 @@ export const MIGRATIONS: readonly Migration[] = [
   pairAuditsMigration,
   labellingPaceMigration,
   benchmarksMigration,
+  encodersMigration,
 ]
 
 /** Indexes by content hash are read in no order: what does not fit in here comes from the disk page by page. */

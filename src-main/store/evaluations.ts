@@ -1,11 +1,13 @@
-// Tables evaluations, results and item_results: what was measured on a checkpoint, as a whole and item by item.
+// Tables evaluations, results, item_results and item_details: what was measured on a checkpoint, as a whole and item by item.
+// Scores and what a person looks at are apart, so that many scores are read at once.
 
+import { z } from 'zod'
 import type { BenchmarkJob, EvaluateJob, ItemResult } from '../domain/job.ts'
 import { LabError } from '../domain/errors.ts'
 import { itemDetailSchema, type ItemDetail } from '../domain/study-results.ts'
 import type { EncoderName } from '../domain/study.ts'
 import type { Db } from './database.ts'
-import { readNullableJson } from './json-column.ts'
+import { readJson, readNullableJson } from './json-column.ts'
 
 export interface NewEvaluation {
   readonly id: string
@@ -13,7 +15,23 @@ export interface NewEvaluation {
   readonly phaseId: string | null
   readonly encoder: EncoderName | null
   readonly seed: number | null
+  /** Whose number it is, as encoders.list names it; null: nobody's that is listed. */
+  readonly encoderId: string | null
+  /** What decides the numbers beside data and settings of the job: how a transplant was trained. null: nothing. */
+  readonly protocol: string | null
   readonly job: EvaluateJob | BenchmarkJob
+  readonly createdAtMs: number
+}
+
+/** An evaluation as a comparison finds it. `job` is what was written when it ran: it may be of an older version. */
+export interface EvaluationHead {
+  readonly id: string
+  readonly studyId: string | null
+  readonly encoder: EncoderName | null
+  readonly seed: number | null
+  readonly encoderId: string | null
+  readonly protocol: string | null
+  readonly job: Readonly<Record<string, unknown>>
   readonly createdAtMs: number
 }
 
@@ -44,6 +62,12 @@ export interface ItemRow {
   readonly value: number
 }
 
+export interface ItemPlace {
+  readonly itemId: string
+  readonly cluster: string
+  readonly group: string | null
+}
+
 export interface DetailedItem extends ItemRow {
   readonly detail: ItemDetail | null
 }
@@ -53,15 +77,19 @@ export type EvaluationStore = ReturnType<typeof createEvaluationStore>
 export function createEvaluationStore(db: Db) {
   const removePhase = db.prepare('DELETE FROM evaluations WHERE study_id = ? AND phase_id = ?')
   const insert = db.prepare(`
-    INSERT INTO evaluations (id, study_id, phase_id, encoder, seed, checkpoint, job, created_at_ms)
-    VALUES (@id, @studyId, @phaseId, @encoder, @seed, @checkpoint, @job, @createdAtMs)`)
+    INSERT INTO evaluations (id, study_id, phase_id, encoder, seed, encoder_id, protocol, checkpoint, job, created_at_ms)
+    VALUES (@id, @studyId, @phaseId, @encoder, @seed, @encoderId, @protocol, @checkpoint, @job, @createdAtMs)`)
+  const remove = db.prepare('DELETE FROM evaluations WHERE id = ?')
   const insertResult = db.prepare(`
     INSERT INTO results (evaluation_id, metric, value, n, low, high) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET value = excluded.value, n = excluded.n, low = excluded.low, high = excluded.high`)
   const insertItem = db.prepare(`
-    INSERT INTO item_results (evaluation_id, metric, item_id, cluster, question_group, value, detail)
-    VALUES (@evaluationId, @metric, @itemId, @cluster, @group, @value, @detail)
-    ON CONFLICT DO UPDATE SET value = excluded.value, detail = excluded.detail`)
+    INSERT INTO item_results (evaluation_id, metric, item_id, cluster, question_group, value)
+    VALUES (@evaluationId, @metric, @itemId, @cluster, @group, @value)
+    ON CONFLICT DO UPDATE SET value = excluded.value`)
+  const insertDetail = db.prepare(`
+    INSERT INTO item_details (evaluation_id, metric, item_id, detail) VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET detail = excluded.detail`)
   const results = db.prepare(`
     SELECT e.encoder, e.seed, r.metric, r.value, r.n FROM results r JOIN evaluations e ON e.id = r.evaluation_id
     WHERE e.study_id = ? ORDER BY e.seed, e.encoder, r.metric`)
@@ -79,9 +107,24 @@ export function createEvaluationStore(db: Db) {
     SELECT ${columns} FROM item_results i JOIN evaluations e ON e.id = i.evaluation_id
     WHERE e.study_id = ? ORDER BY i.metric, e.seed, i.item_id`)
   const detailed = db.prepare(`
-    SELECT ${columns}, i.detail FROM item_results i JOIN evaluations e ON e.id = i.evaluation_id
-    WHERE e.study_id = @studyId AND e.seed = @seed AND i.metric LIKE @metric AND i.detail IS NOT NULL
+    SELECT ${columns}, d.detail FROM evaluations e JOIN item_details d ON d.evaluation_id = e.id
+      JOIN item_results i ON i.evaluation_id = d.evaluation_id AND i.metric = d.metric AND i.item_id = d.item_id
+    WHERE e.study_id = @studyId AND e.seed = @seed AND d.metric LIKE @metric
     ORDER BY i.metric, i.item_id`)
+  const heads = db.prepare(`
+    SELECT id, study_id AS studyId, encoder, seed, encoder_id AS encoderId, protocol, job, created_at_ms AS createdAtMs FROM evaluations
+    WHERE encoder_id IN (SELECT value FROM json_each(?)) ORDER BY created_at_ms, id`)
+  const counts = db.prepare(`
+    SELECT e.encoder_id AS encoderId, COUNT(*) AS results FROM evaluations e JOIN results r ON r.evaluation_id = e.id
+    WHERE e.encoder_id IS NOT NULL GROUP BY e.encoder_id`)
+  const scores = db.prepare('SELECT item_id, value FROM item_results WHERE evaluation_id = ? AND metric = ? ORDER BY item_id').raw()
+  const places = db.prepare(
+    'SELECT item_id AS itemId, cluster, question_group AS "group" FROM item_results WHERE evaluation_id = ? AND metric = ? ORDER BY item_id',
+  )
+  const details = db.prepare(`
+    SELECT item_id AS itemId, detail FROM item_details
+    WHERE evaluation_id = ? AND metric = ? AND item_id IN (SELECT value FROM json_each(?))`)
+  const hasItems = db.prepare('SELECT EXISTS (SELECT 1 FROM item_results WHERE evaluation_id = ? AND metric = ?)').pluck()
 
   return {
     /** Begins an evaluation; an earlier one of the same phase, whole or not, is forgotten. */
@@ -106,11 +149,35 @@ export function createEvaluationStore(db: Db) {
             cluster: item.cluster,
             group: item.group,
             value: item.value,
-            detail: item.detail === null || item.detail === undefined ? null : JSON.stringify(item.detail),
           })
+          if (item.detail !== null && item.detail !== undefined) insertDetail.run(evaluationId, metric, item.itemId, JSON.stringify(item.detail))
         }
       })()
     },
+    /** Forgets one that was broken off. */
+    delete: (evaluationId: string): void => void remove.run(evaluationId),
+    /** Of these encoders, oldest first. */
+    headsOf: (encoderIds: readonly string[]): readonly EvaluationHead[] =>
+      (heads.all(JSON.stringify(encoderIds)) as (EvaluationHead & { readonly job: unknown })[]).map((each) => ({
+        ...each,
+        job: readJson(z.record(z.string(), z.unknown()), each.job as unknown as string, 'evaluations.job'),
+      })),
+    /** How many numbers each encoder has. */
+    resultCounts: (): ReadonlyMap<string, number> =>
+      new Map((counts.all() as { encoderId: string; results: number }[]).map(({ encoderId, results: each }) => [encoderId, each])),
+    hasItems: (evaluationId: string, metric: string): boolean => hasItems.get(evaluationId, metric) === 1,
+    /** [item, value] in the order of the items' ids. */
+    scoresOf: (evaluationId: string, metric: string): readonly (readonly [string, number])[] =>
+      scores.all(evaluationId, metric) as [string, number][],
+    /** Items with their image and group, in the order of their ids. */
+    placesOf: (evaluationId: string, metric: string): readonly ItemPlace[] => places.all(evaluationId, metric) as ItemPlace[],
+    detailsOf: (evaluationId: string, metric: string, itemIds: readonly string[]): ReadonlyMap<string, ItemDetail | null> =>
+      new Map(
+        (details.all(evaluationId, metric, JSON.stringify(itemIds)) as { itemId: string; detail: string }[]).map(({ itemId, detail }) => [
+          itemId,
+          readNullableJson(itemDetailSchema, detail, 'item_details.detail'),
+        ]),
+      ),
     resultsOfStudy: (studyId: string): readonly ResultRow[] => results.all(studyId) as ResultRow[],
     resultsOf: (evaluationId: string): readonly ResultWithInterval[] => ofEvaluation.all(evaluationId) as ResultWithInterval[],
     /** Text that changes whenever something has been measured. */
@@ -120,7 +187,7 @@ export function createEvaluationStore(db: Db) {
     detailedItems: (studyId: string, seed: number, metricPrefix: string): readonly DetailedItem[] =>
       (detailed.all({ studyId, seed, metric: `${metricPrefix}%` }) as (ItemRow & { detail: string })[]).map((each) => ({
         ...each,
-        detail: readNullableJson(itemDetailSchema, each.detail, 'item_results.detail'),
+        detail: readNullableJson(itemDetailSchema, each.detail, 'item_details.detail'),
       })),
   }
 }

@@ -7,7 +7,9 @@ import type { OpenDatabase } from './database.ts'
 import { createCurationStore, type CurationStore } from './curation.ts'
 import { createDataTaskStore, type DataTaskStore } from './data-tasks.ts'
 import { createDatasetStore, type DatasetStore } from './datasets.ts'
+import { createEncoderStore, type EncoderStore } from './encoders.ts'
 import { createEvaluationStore, type EvaluationStore } from './evaluations.ts'
+import { createItemFactStore, type ItemFactStore } from './item-facts.ts'
 import { createJudgementStore, type JudgementStore } from './judgements.ts'
 import { createLabelQueueStore, type LabelQueueStore } from './label-queues.ts'
 import { createPairAuditStore, type PairAuditStore } from './pair-audits.ts'
@@ -36,7 +38,9 @@ export interface Store {
   readonly checkpoints: CheckpointStore
   readonly studies: StudyStore
   readonly studyPhases: StudyPhaseStore
+  readonly encoders: EncoderStore
   readonly evaluations: EvaluationStore
+  readonly itemFacts: ItemFactStore
   readonly benchmarkAnswers: BenchmarkAnswerStore
   readonly artifacts: ArtifactStore
   readonly labelQueues: LabelQueueStore
@@ -66,7 +70,9 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     checkpoints: createCheckpointStore(db),
     studies: createStudyStore(db),
     studyPhases: createStudyPhaseStore(db),
+    encoders: createEncoderStore(db),
     evaluations: createEvaluationStore(db),
+    itemFacts: createItemFactStore(db),
     benchmarkAnswers: createBenchmarkAnswerStore(db),
     artifacts: createArtifactStore(db),
     labelQueues: createLabelQueueStore(db),

@@ -3,11 +3,15 @@
 // be one that main's own file dialog has given it.
 
 import { z } from 'zod'
+import { BENCHMARKS, benchmarkRowSchema, MEASURES } from '../../src-main/domain/benchmark.ts'
+import { COMPARISON_FORMATS, comparedItemsRequestSchema, comparedItemsSchema, comparisonRequestSchema, comparisonSchema } from '../../src-main/domain/comparison.ts'
+import { encoderRowSchema } from '../../src-main/domain/encoder.ts'
 import { exportSettingsSchema } from '../../src-main/domain/export.ts'
 import { curationChangeSchema, journalEntrySchema, selectionSchema, splitTableSchema } from '../../src-main/domain/curation.ts'
 import { findingRowSchema } from '../../src-main/domain/data-check.ts'
 import { formatChoiceSchema } from '../../src-main/domain/data-export.ts'
 import {
+  benchmarkRequestSchema,
   checkRequestSchema,
   dataTaskRowSchema,
   exportRequestSchema,
@@ -253,6 +257,38 @@ export const operations = {
     output: artifactRowSchema,
   },
 
+  /** Arms of studies, checkpoints of runs, folders that were brought in; each with its own colour. */
+  'encoders.list': { input: nothing, output: z.array(encoderRowSchema) },
+  /** Brings in a Hugging Face folder with a vision encoder. `folder` comes from files.chooseFolder; name null: the folder's. */
+  'encoders.add': { input: z.strictObject({ folder: z.string(), name: z.string().min(1).max(120).nullable().default(null) }), output: encoderRowSchema },
+  'encoders.rename': { input: z.strictObject({ encoder: z.string(), name: z.string().min(1).max(120) }), output: silence },
+  /** Takes a folder out of the list; what was measured on it stays. */
+  'encoders.remove': { input: z.strictObject({ encoder: z.string() }), output: silence },
+  /** Two to eight encoders over everything that was measured on them. */
+  'compare.table': { input: comparisonRequestSchema, output: comparisonSchema },
+  /** The items behind one row, ordered by the second encoder's gain over the first, with slices. */
+  'compare.items': { input: comparedItemsRequestSchema, output: comparedItemsSchema },
+  /** Writes the table into the project's exports: CSV, LaTeX, or a report that opens offline; `open` shows it. */
+  'compare.export': {
+    input: comparisonRequestSchema.extend({ format: z.enum(COMPARISON_FORMATS), open: z.boolean().default(false) }),
+    output: artifactRowSchema,
+  },
+  'benchmarks.list': { input: nothing, output: z.array(benchmarkRowSchema) },
+  /** Begins an import of a benchmark's own records; the task tells how it goes. Paths come from a dialog of files.*. */
+  'benchmarks.import': {
+    input: z.strictObject({
+      path: z.string(),
+      benchmark: z.enum(BENCHMARKS),
+      /** How answers of one's own benchmark are judged; null: options by letter, anything else by exact match. */
+      measure: z.enum(MEASURES).nullable().default(null),
+      name: z.string().min(1).max(120).nullable().default(null),
+      imageRoot: z.string().nullable().default(null),
+    }),
+    output: ofTask,
+  },
+  /** Begins a task: every benchmark on every encoder. tasks.* pauses, resumes and cancels it; answers are never computed twice. */
+  'benchmarks.run': { input: benchmarkRequestSchema.omit({ kind: true }), output: ofTask },
+
   'labelling.queues': { input: nothing, output: z.array(queueRowSchema) },
   'labelling.queue': { input: ofQueue, output: queueRowSchema },
   /** Answers at once; the queue's row tells when it is ready. */
@@ -307,6 +343,7 @@ export const operations = {
   'schema.run': { input: nothing, output: jsonSchema },
   'schema.queue': { input: nothing, output: jsonSchema },
   'schema.audit': { input: nothing, output: jsonSchema },
+  'schema.benchmark': { input: nothing, output: jsonSchema },
   'schema.study': { input: nothing, output: jsonSchema },
 
   'doctor.run': { input: nothing, output: doctorReportSchema },

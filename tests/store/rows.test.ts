@@ -131,6 +131,8 @@ describe('evaluations', () => {
         phaseId: 'seed-0/sft/evaluate',
         encoder: 'sft',
         seed: 0,
+        encoderId: null,
+        protocol: null,
         job: { ...job, evaluators: ['questions'] },
         createdAtMs: 1,
       })

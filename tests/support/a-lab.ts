@@ -155,6 +155,7 @@ function eventsOf(job: Job): readonly JobEvent[] {
     case 'sight-test':
     case 'parity':
     case 'inspect':
+    case 'encoder-facts':
     case 'ask':
     case 'zero-shot':
     case 'import':

@@ -9,7 +9,7 @@
 import { LabError } from '../errors.ts'
 import type { Random } from '../random.ts'
 import { requireInteger } from './checks.ts'
-import { quantileOfSorted, tailsOf } from './description.ts'
+import { mean, quantileOfSorted, tailsOf, variance } from './description.ts'
 import { studentInterval, type Interval, type PairedT } from './intervals.ts'
 
 export interface SeedsAndItems extends PairedT {
@@ -97,6 +97,38 @@ export function crossedBootstrap(
     interval: { low: quantileOfSorted(draws, low), high: quantileOfSorted(draws, high), level },
     resamples,
   }
+}
+
+/**
+ * Difference b − a where each arm has seeds of its own (two studies, two imported families) and both answered the same items.
+ *
+ *   Var(d̄) = s²(seed means of a)/S_a + s²(seed means of b)/S_b + s²(item means of b − a)/I
+ *
+ * What seeds and items share, the residual, is in two of the three terms, so the interval errs on the wide side. Degrees of
+ * freedom are Satterthwaite's over the three.
+ * @param a (S_a, I), b (S_b, I): the same items in the same order in every row; images in place of items as above
+ * @throws LabError 'invalid-input' for fewer than 2 seeds an arm or 2 items, or rows of unequal length
+ */
+export function unpairedSeedsAndItems(a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[], level = 0.95): PairedT {
+  const I = a[0]?.length ?? 0
+  if (a.length < 2 || b.length < 2 || I < 2 || [...a, ...b].some((row) => row.length !== I))
+    throw new LabError('invalid-input', `a, b: expected 2 or more seeds each of the same 2 or more items, got ${a.length} and ${b.length} seeds of ${I} items`)
+  const ofItems = Float64Array.from({ length: I }, (_, i) => mean(b.map((row) => row[i]!)) - mean(a.map((row) => row[i]!)))
+  const terms = [
+    { variance: variance(a.map(mean)) / a.length, degrees: a.length - 1 },
+    { variance: variance(b.map(mean)) / b.length, degrees: b.length - 1 },
+    { variance: variance(ofItems) / I, degrees: I - 1 },
+  ]
+  const total = terms.reduce((sum, each) => sum + each.variance, 0)
+  const spread = terms.reduce((sum, each) => sum + each.variance ** 2 / each.degrees, 0)
+  return studentInterval(mean(ofItems), Math.sqrt(total), spread === 0 ? I - 1 : total ** 2 / spread, level)
+}
+
+/** Welch's t of two arms' seeds: for a number without items. @throws LabError 'invalid-input' below 2 seeds an arm */
+export function unpairedSeeds(a: ArrayLike<number>, b: ArrayLike<number>, level = 0.95): PairedT {
+  const [ofA, ofB] = [variance(a) / a.length, variance(b) / b.length]
+  const spread = ofA ** 2 / (a.length - 1) + ofB ** 2 / (b.length - 1)
+  return studentInterval(mean(b) - mean(a), Math.sqrt(ofA + ofB), spread === 0 ? a.length + b.length - 2 : (ofA + ofB) ** 2 / spread, level)
 }
 
 function differenceTable(a: readonly ArrayLike<number>[], b: readonly ArrayLike<number>[]) {

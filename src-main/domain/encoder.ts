@@ -1,0 +1,47 @@
+// Vision encoders as things of their own: an arm of a study over its seeds, one checkpoint of a run, or a folder that was
+// brought in. Each has an id that never changes and a colour of its own, so that it is the same thing on every page.
+
+import { z } from 'zod'
+import { ENCODERS, STAGES, type EncoderName } from './study.ts'
+
+export const ENCODER_KINDS = ['arm', 'checkpoint', 'folder'] as const
+
+export const encoderRowSchema = z.strictObject({
+  /** `<study>/<arm>`, `<run>@<step>`, or `folder-<hash of the weights>`. */
+  id: z.string(),
+  kind: z.enum(ENCODER_KINDS),
+  /** Unique in the list: "DPO · Demo study", "DPO, seed 0, step 200 · Demo study". */
+  name: z.string(),
+  /** Without what it belongs to: "DPO, seed 0, step 200". */
+  shortName: z.string(),
+  studyId: z.string().nullable(),
+  /** The study's name. */
+  study: z.string().nullable(),
+  arm: z.enum(ENCODERS).nullable(),
+  stage: z.enum(STAGES).nullable(),
+  /** Those that it stands for: of an arm all that have its checkpoint. */
+  seeds: z.array(z.int()),
+  runId: z.string().nullable(),
+  step: z.int().nullable(),
+  /** Where its weights lie; null: an arm, which has a checkpoint a seed. */
+  folder: z.string().nullable(),
+  /** SHA-256 of the weights; null: an arm. */
+  sha256: z.string().nullable(),
+  /** In words, op by op; null: not known without its files. */
+  preprocessing: z.array(z.string()).nullable(),
+  /** Ids of the checkpoints or folders that are measured when it is: itself, or one a seed. */
+  members: z.array(z.string()),
+  /** Place in the palette; never given twice, never changed. */
+  colour: z.int().min(0),
+  /** Whether its weights are still there: what was measured stays when they are gone. */
+  isAvailable: z.boolean(),
+  /** How many numbers it has been measured by. */
+  results: z.int(),
+  createdAtMs: z.number(),
+})
+export type EncoderRow = z.output<typeof encoderRowSchema>
+
+export const ENCODER_LABELS: Readonly<Record<EncoderName, string>> = { 'stage-1': 'Stage 1', sft: 'SFT', dpo: 'DPO' }
+
+export const armId = (studyId: string, encoder: EncoderName): string => `${studyId}/${encoder}`
+export const checkpointId = (runId: string, step: number): string => `${runId}@${step}`
