@@ -15,6 +15,7 @@ import { createDataTaskService } from './services/data-tasks.ts'
 import { createDatasetService } from './services/datasets.ts'
 import { createEncoderService } from './services/encoders.ts'
 import { createEvaluationService } from './services/evaluations.ts'
+import { createExperimentService } from './services/experiments/experiments.ts'
 import { createExportService } from './services/exports.ts'
 import { createLabelExportService } from './services/label-export.ts'
 import { createLabelQueueService } from './services/label-queues.ts'
@@ -90,6 +91,7 @@ export function composeLab(given: LabParts) {
   const labelQueues = createLabelQueueService(parts, { datasets, runs, labelling })
   const labelExport = createLabelExportService(parts, labelling, datasets)
   const pairHealth = createPairHealthService(parts, datasets, runs)
+  const experiments = createExperimentService(parts, { tasks, datasets, runs, encoders })
   if (given.access === 'write') {
     tasks.recover()
     runs.recover()
@@ -124,7 +126,8 @@ export function composeLab(given: LabParts) {
     pairHealth,
     parity: createParityService(parts),
     models: createModelService(parts, runs),
-    patchMaps: createPatchMapService(parts, curation, runs),
+    experiments,
+    patchMaps: createPatchMapService(parts, { curation, encoders, runs }),
     zeroShot: createZeroShotService(parts),
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,

@@ -103,6 +103,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'maps.points': ({ taskId }) => ({ taskId }),
   'maps.of': ({ runId }) => ({ encoders: [runId], item: { kind: 'sample', row: 1 } }),
   'maps.cancel': () => undefined,
+  'experiments.start': ({ runId }) => ({ kind: 'map-scores', encoders: [runId], dataset: 'preferences' }),
   'runs.list': () => undefined,
   'runs.get': ({ runId }) => ({ runId }),
   'runs.start': () => ({ name: 'mine', dataset: 'preferences', training: { steps: 2 } }),

@@ -8,7 +8,7 @@ import { addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.
 import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
-import { addMapsCommand } from './commands/maps.ts'
+import { addMapsCommand, addMapScoresCommand } from './commands/maps.ts'
 import { addModelCommands } from './commands/model.ts'
 import { addParityCommand } from './commands/parity.ts'
 import { addLabelCommand } from './commands/label.ts'
@@ -42,6 +42,7 @@ export function createProgram(parts: CliParts): Command {
   addCurationCommands(program, parts)
   addModelCommands(program, parts)
   addMapsCommand(program, parts)
+  addMapScoresCommand(program, parts)
   addParityCommand(program, parts)
   addZeroShotCommand(program, parts)
   addDoctorCommand(program, parts)

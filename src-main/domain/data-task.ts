@@ -1,11 +1,12 @@
-// Long work on datasets that a person starts and may cancel: imports, checks, exports, maps, benchmarks. Each is one row that tells
-// how far it is and what came of it; the window shows nothing else.
+// Long work that a person starts and may cancel: imports, checks, exports, maps, benchmarks, and experiments on encoders. Each is one
+// row that tells how far it is and what came of it; the window shows nothing else.
 
 import { z } from 'zod'
 import { benchmarkSettingsSchema } from './benchmark.ts'
 import { DATA_CHECKS, dataCheckSettingsSchema } from './data-check.ts'
 import { EXPORT_FORMATS } from './data-export.ts'
 import { datasetRowSchema } from './dataset-view.ts'
+import { experimentRequestSchema, experimentResultSchema } from './experiment.ts'
 import { importOptionsSchema } from './import-event.ts'
 import { partProgressSchema, failureSchema } from './run-view.ts'
 import { RUN_STATUSES } from './run.ts'
@@ -69,6 +70,7 @@ export const dataTaskRequestSchema = z.discriminatedUnion('kind', [
   exportRequestSchema,
   mapRequestSchema,
   benchmarkRequestSchema,
+  ...experimentRequestSchema.options,
 ])
 export type DataTaskRequest = z.output<typeof dataTaskRequestSchema>
 export type DataTaskKind = DataTaskRequest['kind']
@@ -102,6 +104,7 @@ export const dataTaskResultSchema = z.discriminatedUnion('kind', [
     /** What could not be asked, and why; the rest was. */
     failures: z.array(z.strictObject({ encoder: z.string(), dataset: z.string(), message: z.string() })),
   }),
+  ...experimentResultSchema.options,
 ])
 export type DataTaskResult = z.output<typeof dataTaskResultSchema>
 

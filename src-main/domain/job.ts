@@ -10,7 +10,7 @@ import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { modelQuestionSchema, type ModelAnswer, type ModelInspection } from './model-view.ts'
 import type { ParityReport } from './parity.ts'
-import { mapItemSchema, mapSettingsSchema } from './patch-maps.ts'
+import { mapItemSchema, mapScoreSettingsSchema, mapSettingsSchema } from './patch-maps.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { imageRefSchema } from './sample.ts'
 import type { TrainingPlan } from './training-plan.ts'
@@ -254,6 +254,15 @@ const mapsJob = z.strictObject({
   settings: mapSettingsSchema,
 })
 
+/** Scores one encoder's maps of a snapshot's items against their regions; yields results and the items behind them. */
+const mapScoresJob = z.strictObject({
+  kind: z.literal('map-scores'),
+  project: z.string(),
+  checkpoint: z.string(),
+  snapshot: z.string(),
+  settings: mapScoreSettingsSchema,
+})
+
 export const jobSchema = z.discriminatedUnion('kind', [
   trainJob, planJob,
   evaluateJob,
@@ -272,6 +281,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   benchmarkJob,
   imageFeaturesJob,
   mapsJob,
+  mapScoresJob,
   ...dataJobSchema.options,
 ])
 export type Job = z.output<typeof jobSchema>
@@ -290,6 +300,7 @@ export type InspectJob = Extract<Job, { kind: 'inspect' }>
 export type EncoderFactsJob = Extract<Job, { kind: 'encoder-facts' }>
 export type AskJob = Extract<Job, { kind: 'ask' }>
 export type ImageFeaturesJob = Extract<Job, { kind: 'image-features' }>
+export type MapScoresJob = Extract<Job, { kind: 'map-scores' }>
 export type MapsJob = Extract<Job, { kind: 'maps' }>
 export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
 export type AnswersJob = Extract<Job, { kind: 'answers' }>

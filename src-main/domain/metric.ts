@@ -2,6 +2,7 @@
 // Training metrics carry TRL's names, so that a curve can be laid beside a published one.
 
 import { BENCHMARK_TITLES, type BenchmarkName } from './benchmark.ts'
+import { MAP_METHOD_WORDS, MAP_TARGET_WORDS, SCORED_MAP_METHODS, type MapMethod } from './patch-maps.ts'
 
 export interface Metric {
   readonly name: string
@@ -132,9 +133,23 @@ function benchmarkMetric(name: string): Metric | null {
   return { name, ...about, label: [BENCHMARK_TITLES[benchmark as BenchmarkName], about.label, ...category].join(', ') }
 }
 
+/** Scores of maps over a set, by names such as maps/gradient-contrast/energy and maps/occlusion/auroc. */
+const MAP_SCORE_METRICS: ReadonlyMap<string, Metric> = new Map(
+  SCORED_MAP_METHODS.flatMap((method): readonly (readonly [string, MapMethod, string])[] =>
+    method === 'gradient'
+      ? (['sft', 'chosen', 'rejected', 'contrast'] as const).map((target) => [`gradient-${target}`, method, `Gradient (${MAP_TARGET_WORDS[target].label.toLowerCase()})`])
+      : [[method, method, MAP_METHOD_WORDS[method].label]],
+  ).flatMap(([name, method, of]) =>
+    LOCALISATION_SCORES.map(([score, title, unit, better, meaning]): [string, Metric] => {
+      const words = meaning.replace('share of the gradient', 'share of the map')
+      return [`maps/${name}/${score}`, metric(`maps/${name}/${score}`, `${of}, ${title}`, unit, better, `${of}: ${words} ${MAP_METHOD_WORDS[method].worth}`)]
+    }),
+  ),
+)
+
 export function metricNamed(name: string): Metric {
   const all: readonly Metric[] = [...TRAINING_METRICS, ...MEMORY_METRICS, ...EVALUATION_METRICS]
-  return all.find((each) => each.name === name) ?? benchmarkMetric(name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
+  return all.find((each) => each.name === name) ?? benchmarkMetric(name) ?? MAP_SCORE_METRICS.get(name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
 }
 
 /** What measured a metric, as tables group it. */

@@ -3,7 +3,7 @@
 // artefacts at the border or of single tokens are kept: they are part of what the encoder does.
 
 import { z } from 'zod'
-import { boxSchema, imageRefSchema } from './sample.ts'
+import { boxSchema, imageRefSchema, SPLITS } from './sample.ts'
 
 export const MAP_METHODS = [
   'gradient',
@@ -221,3 +221,24 @@ export const mapsSchema = z.strictObject({
   missing: z.array(z.strictObject({ encoder: z.string(), method: z.enum(MAP_METHODS), reason: z.string() })),
 })
 export type Maps = z.output<typeof mapsSchema>
+
+/** Methods with a size a patch that does not hang on a click: they can be scored against regions. */
+export const SCORED_MAP_METHODS = ['gradient', 'grad-cam', 'integrated-gradients', 'occlusion', 'rollout', 'attention', 'patch-norm'] as const satisfies readonly MapMethod[]
+export const MAP_SCORES = ['energy', 'pointing', 'auroc', 'entropy'] as const
+
+/** Whether the maps of a whole set lie on the regions that decide. */
+export const mapScoreSettingsSchema = z.strictObject({
+  methods: z.array(z.enum(SCORED_MAP_METHODS)).min(1).default([...SCORED_MAP_METHODS]),
+  /** As of `mapSettingsSchema`; gradients are scored for every target. */
+  target: z.enum(['sft', 'chosen', 'rejected', 'contrast']).nullable().default(null),
+  split: z.enum(SPLITS).default('test'),
+  /** Drawn from the items that have a region, the same for every encoder. */
+  limit: z.int().min(1).default(64),
+  seed: z.int().min(0).default(0),
+})
+export type MapScoreSettings = z.output<typeof mapScoreSettingsSchema>
+
+/** A metric's name: maps/gradient-contrast/energy. */
+export function mapMetric(method: MapMethod, target: MapTarget | null, score: (typeof MAP_SCORES)[number]): string {
+  return `maps/${method === 'gradient' ? `gradient-${target}` : method}/${score}`
+}

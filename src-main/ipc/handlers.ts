@@ -46,10 +46,10 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     if (imageRoot !== undefined) assertChosen(imageRoot)
   }
   const assertStartChosen = ({ start }: RunRequest) => foldersOf(start).forEach(assertChosen)
-  /** The window names encoders by runs; a path must have been chosen in a dialog. */
-  const withRunsOnly = <Request extends { readonly encoders: readonly string[] }>(request: Request): Request => {
-    const runs = new Set(lab.runs.list().map(({ id }) => id))
-    request.encoders.filter((each) => !runs.has(each)).forEach(assertChosen)
+  /** The window names encoders by runs or as they are listed; a path must have been chosen in a dialog. */
+  const withKnownEncoders = <Request extends { readonly encoders: readonly string[] }>(request: Request): Request => {
+    const known = new Set([...lab.runs.list(), ...lab.encoders.list()].map(({ id }) => id))
+    request.encoders.filter((each) => !known.has(each)).forEach(assertChosen)
     return request
   }
   let planning: AbortController | null = null
@@ -126,8 +126,9 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'maps.start': ({ runId, ...request }) => lab.checks.startMap({ ...request, checkpoint: lab.runs.newestCheckpoint(runId) }),
     'maps.points': ({ taskId }) => lab.checks.points(taskId),
 
-    'maps.of': (request) => lab.patchMaps.of(withRunsOnly(request)),
+    'maps.of': (request) => lab.patchMaps.of(withKnownEncoders(request)),
     'maps.cancel': () => lab.patchMaps.cancel(),
+    'experiments.start': (request) => lab.experiments.start(withKnownEncoders(request)),
 
     'runs.list': () => [...lab.runs.list()],
     'runs.get': ({ runId }) => lab.runs.get(runId),

@@ -12,6 +12,7 @@ import { runInspectJob } from './inspect-job.ts'
 import { runAnswersJob } from './labelling/answers-job.ts'
 import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runParityJob } from './parity-job.ts'
+import { runMapScoresJob } from './maps/map-scores-job.ts'
 import { runMapsJob } from './maps/maps-job.ts'
 import { runImageFeaturesJob } from './image-features-job.ts'
 import { runDataJob } from './run-data-job.ts'
@@ -58,6 +59,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runPairScoresJob(job, signal)
     case 'image-features':
       return runImageFeaturesJob(job, signal)
+    case 'map-scores':
+      return runMapScoresJob(job, signal)
     case 'maps':
       return runMapsJob(job, signal)
     default:

@@ -62,7 +62,7 @@ export function createBenchmarkService(parts: Parts, { datasets, runs, encoders,
 
   tasks.define('benchmark', (request) => ({
     title: `${request.datasets.length === 1 ? request.datasets[0]! : `${request.datasets.length} benchmarks`} on ${request.encoders.length === 1 ? '1 encoder' : `${request.encoders.length} encoders`}`,
-    needsEngine: true,
+    lane: 'engine',
     work: (work) => runAll(request, work),
   }))
 

@@ -18,8 +18,8 @@ export interface TaskWork {
 
 export interface TaskPlan {
   readonly title: string
-  /** Waits its turn with trainings, in place of imports. */
-  readonly needsEngine?: boolean
+  /** What it waits behind: imports and their like (unless said), trainings ('engine'), or other experiments, which train in turn. */
+  readonly lane?: 'data' | 'engine' | 'experiments'
   readonly work: (work: TaskWork) => Promise<DataTaskResult>
   /** Takes back what a cancelled task has done. */
   readonly undo?: (taskId: string) => Promise<void>
@@ -30,8 +30,9 @@ const MIN_MS_BETWEEN_PROGRESS = 100
 
 export type DataTaskService = ReturnType<typeof createDataTaskService>
 
-export function createDataTaskService({ store, queue: engineQueue, now, newId, announce }: Parts) {
-  const queue = createWorkQueue()
+export function createDataTaskService({ store, queue: engine, now, newId, announce }: Parts) {
+  /** An experiment may take hours: imports need not wait for it. */
+  const lanes = { data: createWorkQueue(), engine, experiments: createWorkQueue() }
   const underWay = new Map<string, { readonly stop: StopRequest; readonly ended: Promise<void> }>()
   /** How a kind of request is carried out: given by the service whose work it is. */
   const plans = new Map<DataTaskRequest['kind'], (request: never) => TaskPlan>()
@@ -48,7 +49,7 @@ export function createDataTaskService({ store, queue: engineQueue, now, newId, a
     return (plans.get(request.kind) as (request: DataTaskRequest) => TaskPlan)(request)
   }
 
-  function run(taskId: string, { work, needsEngine = false, undo = async () => {} }: TaskPlan): void {
+  function run(taskId: string, { work, lane = 'data', undo = async () => {} }: TaskPlan): void {
     const stop = createStopRequest()
     let lastMs = -Infinity
     let lastPart = ''
@@ -62,7 +63,7 @@ export function createDataTaskService({ store, queue: engineQueue, now, newId, a
         changed(taskId)
       },
     }
-    const ended = (needsEngine ? engineQueue : queue).add(async () => {
+    const ended = lanes[lane].add(async () => {
       try {
         if (stop.signal.aborted) throw new LabError('cancelled', 'stopped before it began')
         store.dataTasks.begin(taskId, now())
@@ -153,7 +154,10 @@ export function createDataTaskService({ store, queue: engineQueue, now, newId, a
     stopAll(what: 'pause' | 'cancel'): void {
       for (const { stop } of underWay.values()) stop.ask(what)
     },
-    idle: (): Promise<void> => queue.idle(),
+    async idle(): Promise<void> {
+      await lanes.experiments.idle()
+      await lanes.data.idle()
+    },
     /** Tasks that a process left behind when it died: failed, resumable. For the only writer, at its start. */
     recover(): void {
       for (const { id } of store.dataTasks.underWay())

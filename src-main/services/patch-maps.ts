@@ -6,13 +6,21 @@ import type { AbortSignalLike, JobEvent, MapsJob } from '../domain/job.ts'
 import { mapsSchema, type MapItem, type Maps, type MapsRequest } from '../domain/patch-maps.ts'
 import { answerOf } from './answer-of.ts'
 import type { CurationService } from './curation.ts'
+import type { EncoderService } from './encoders.ts'
+import { encodersNamed } from './experiments/experiments.ts'
 import type { Parts } from './parts.ts'
 import type { RunService } from './runs.ts'
 import { createWorkQueue, inTurn } from './work-queue.ts'
 
 export type PatchMapService = ReturnType<typeof createPatchMapService>
 
-export function createPatchMapService({ store, project, runner }: Parts, curation: Pick<CurationService, 'get'>, runs: Pick<RunService, 'modelFolder'>) {
+interface PatchMapServices {
+  readonly curation: Pick<CurationService, 'get'>
+  readonly encoders: EncoderService
+  readonly runs: RunService
+}
+
+export function createPatchMapService({ store, project, runner }: Parts, { curation, ...named }: PatchMapServices) {
   const looks = createWorkQueue()
   let newest: AbortController | null = null
 
@@ -49,7 +57,8 @@ export function createPatchMapService({ store, project, runner }: Parts, curatio
       const job: MapsJob = {
         kind: 'maps',
         project,
-        encoders: request.encoders.map((name) => ({ name, checkpoint: runs.modelFolder(name) })),
+        // Of an arm, the first seed's.
+        encoders: request.encoders.map((name) => ({ name, checkpoint: encodersNamed(named, [name])[0]!.folder })),
         item: itemOf(request),
         settings: request.settings,
       }

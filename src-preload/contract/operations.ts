@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { BENCHMARKS, benchmarkRowSchema, MEASURES } from '../../src-main/domain/benchmark.ts'
 import { COMPARISON_FORMATS, comparedItemsRequestSchema, comparedItemsSchema, comparisonRequestSchema, comparisonSchema } from '../../src-main/domain/comparison.ts'
 import { encoderRowSchema } from '../../src-main/domain/encoder.ts'
+import { experimentRequestSchema } from '../../src-main/domain/experiment.ts'
 import { exportSettingsSchema } from '../../src-main/domain/export.ts'
 import { curationChangeSchema, journalEntrySchema, selectionSchema, splitTableSchema } from '../../src-main/domain/curation.ts'
 import { findingRowSchema } from '../../src-main/domain/data-check.ts'
@@ -183,6 +184,8 @@ export const operations = {
   /** Where encoders look in one picture, patch by patch. A newer question takes the place of one that is still being answered. */
   'maps.of': { input: mapsRequestSchema, output: mapsSchema },
   'maps.cancel': { input: nothing, output: silence },
+  /** A longer look at several encoders: a task, whose row holds what it found. */
+  'experiments.start': { input: experimentRequestSchema, output: ofTask },
 
   'runs.list': { input: nothing, output: z.array(runRowSchema) },
   'runs.get': { input: ofRun, output: runViewSchema },

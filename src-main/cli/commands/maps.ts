@@ -1,15 +1,18 @@
-// `lab maps`: where encoders look in one picture, as numbers a patch.
+// `lab maps`, `lab map-scores`: where encoders look in one picture, and whether that is where it is decided over a set.
 
 import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { LabError } from '../../domain/errors.ts'
+import { metricNamed } from '../../domain/metric.ts'
 import { parse } from '../../domain/parse.ts'
 import { MAP_METHOD_WORDS, MAP_METHODS, MAP_TARGETS, mapsRequestSchema, type Maps, type MapMethod, type MapTarget } from '../../domain/patch-maps.ts'
+import { formatInterval, formatValue } from '../../services/number-text.ts'
 import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
+import { collectSetting, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
-import { asModel } from './checkpoint.ts'
 import { progressOfJob } from './data.ts'
+import { asEncoder, experiment } from './experiment.ts'
 
 interface MapsOptions extends GlobalOptions {
   readonly sample?: number
@@ -28,8 +31,8 @@ interface MapsOptions extends GlobalOptions {
 
 export function addMapsCommand(program: Command, parts: CliParts): void {
   program
-    .command('maps <models...>')
-    .description('Where up to eight models look in one picture, and what moves their answer: one number a patch, method by method')
+    .command('maps <encoders...>')
+    .description('Where up to eight encoders look in one picture, and what moves their answer: one number a patch, method by method')
     .option('--sample <row>', 'a sample of the project, by its row', Number)
     .option('--item <id>', 'an item behind a measured number')
     .option('--image <sha256>', 'a picture of the project, with --question, --answer and --rejected')
@@ -44,13 +47,49 @@ export function addMapsCommand(program: Command, parts: CliParts): void {
     .option('--output <file>', 'write all numbers as JSON')
     .action(async (models: readonly string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<MapsOptions>()
-      await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
-        const request = parse(mapsRequestSchema, { encoders: models.map((each) => asModel(lab, each)), item: itemOf(options), settings: settingsOf(options) }, 'invalid-input', 'maps')
+      await withLab(parts, options, 'write', async (session) => {
+        const { lab, terminal, signal } = session
+        const request = parse(mapsRequestSchema, { encoders: models.map((each) => asEncoder(session, each)), item: itemOf(options), settings: settingsOf(options) }, 'invalid-input', 'maps')
         const maps = await lab.patchMaps.of(request, signal, progressOfJob(terminal, 'mapping'))
         terminal.json({ event: 'maps', ...maps })
         if (options.output !== undefined) await writeFile(resolve(options.output), JSON.stringify(maps))
         terminal.out(mapTable(maps))
         for (const { encoder, method, reason } of maps.missing) terminal.note(`${encoder}: no ${MAP_METHOD_WORDS[method].label}: ${reason}`)
+      })
+    })
+}
+
+interface MapScoresOptions extends GlobalOptions {
+  readonly dataset: string
+  readonly set?: readonly string[]
+}
+
+export function addMapScoresCommand(program: Command, parts: CliParts): void {
+  program
+    .command('map-scores <encoders...>')
+    .description('Whether the maps of up to eight encoders lie on the regions that decide, over a whole dataset, with intervals')
+    .requiredOption('--dataset <name>', 'preferences or questions with regions, or objects with masks or boxes')
+    .option('--set <key=value>', 'methods, target, split, limit or seed, e.g. --set limit=200 (repeatable)', collectSetting)
+    .action(async (models: readonly string[], _: unknown, command: Command) => {
+      const options = command.optsWithGlobals<MapScoresOptions>()
+      await withLab(parts, options, 'write', async (session) => {
+        const { terminal } = session
+        const request = { kind: 'map-scores', encoders: models.map((each) => asEncoder(session, each)), dataset: options.dataset, settings: withSettings({}, options.set ?? []) }
+        const result = await experiment(session, 'map-scores', request)
+        const metrics = [...new Set(result.encoders.flatMap(({ scores }) => scores.map(({ metric }) => metric)))]
+        terminal.out(
+          table(
+            [{ title: 'Measure', align: 'left' }, ...result.encoders.map(({ encoder, seed }) => ({ title: `${encoder.slice(-24)}${seed === null ? '' : ` (${seed})`}`, align: 'right' }) as const)],
+            metrics.map((metric) => [
+              metricNamed(metric).label,
+              ...result.encoders.map(({ scores }) => {
+                const found = scores.find((each) => each.metric === metric)
+                const { unit } = metricNamed(metric)
+                return found === undefined ? '–' : `${formatValue(found.value, unit)} ${formatInterval(found.low, found.high, unit)}`
+              }),
+            ]),
+          ),
+        )
       })
     })
 }

@@ -57,8 +57,11 @@ export interface LookedAt {
   dispose(): void
 }
 
-/** @throws LabError 'invalid-input' for an answer that is longer than the model reads */
-export async function lookAt(measured: MeasuredModel, item: MapItem): Promise<LookedAt> {
+/**
+ * @param coverage  share of each patch that the region covers, (P), where it is known already; null: from the item's boxes
+ * @throws LabError 'invalid-input' for an answer that is longer than the model reads
+ */
+export async function lookAt(measured: MeasuredModel, item: MapItem, coverage: Float64Array | null = null): Promise<LookedAt> {
   const { model, numPatches, patchWidth } = measured
   const { spec, weights } = model
   const answers = encodedAnswers(item, measured)
@@ -76,7 +79,7 @@ export async function lookAt(measured: MeasuredModel, item: MapItem): Promise<Lo
     answers,
     tokenIds,
     rows: answers?.rows.length ?? 0,
-    coverage: item.region.length === 0 ? null : regionCoverage(measured, item.image, item.region),
+    coverage: coverage ?? (item.region.length === 0 ? null : regionCoverage(measured, item.image, item.region)),
     held,
     dispose: () => tf.dispose([patches, features, ...states, ...[...held.values()].flatMap(({ rows, weights }) => [...Object.values(rows), weights] as tf.Tensor[])]),
   }

@@ -30,7 +30,8 @@ export function conditionsOf({ job, protocol }: Pick<EvaluationHead, 'job' | 'pr
     const snapshot = recordOf(job['snapshots'])[part.data]
     return { snapshot: typeof snapshot === 'string' ? snapshot : null, settings: { ...recordOf(settings[part.settings]), seed: settings['seed'] }, protocol }
   }
-  const { batchSize: _, ...deciding } = settings
+  // Which other maps were scored beside this one decides nothing.
+  const { batchSize: _, methods: __, ...deciding } = settings
   const snapshot = job['snapshot']
   return { snapshot: typeof snapshot === 'string' ? snapshot : null, settings: deciding, protocol }
 }

@@ -180,6 +180,7 @@ function fakeLab(scene: string): Handlers {
     'maps.points': refuse,
     'maps.of': refuse,
     'maps.cancel': () => {},
+    'experiments.start': refuse,
     'datasets.createSightTest': refuse,
     'datasets.delete': refuse,
     'runs.list': () => (isEmpty ? [] : runs),

@@ -39,8 +39,8 @@ export interface Attribution {
   readonly points: number
 }
 
-/** The sum may miss to − from by this share of it, or the points are doubled. */
-const TOLERANCE = 0.02
+/** The sum may miss to − from by this share of it, or by that share of the sizes that it adds up; else the points are doubled. */
+const TOLERANCE = { ofDifference: 0.02, ofSizes: 0.01 }
 const POINTS = { first: 8, most: 128 }
 
 /**
@@ -69,8 +69,9 @@ export function integratedGradients(score: Score, input: tf.Tensor, baseline: tf
     })
     const map = Float64Array.from(sum.dataSync())
     sum.dispose()
-    const reached = map.reduce((a, b) => a + b, 0)
-    if (points >= POINTS.most || Math.abs(reached - (to - from)) <= TOLERANCE * Math.abs(to - from)) return { map, from, to, points }
+    const missed = Math.abs(map.reduce((a, b) => a + b, 0) - (to - from))
+    const sizes = map.reduce((a, b) => a + Math.abs(b), 0)
+    if (points >= POINTS.most || missed <= TOLERANCE.ofDifference * Math.abs(to - from) || missed <= TOLERANCE.ofSizes * sizes) return { map, from, to, points }
   }
 }
 
