@@ -86,6 +86,7 @@ export function composeLab(given: LabParts) {
   const evaluations = createEvaluationService(parts, datasets, runs, encoders)
   const benchmarks = createBenchmarkService(parts, { datasets, runs, encoders, tasks })
   const recipes = createRecipeService(parts, studies)
+  const models = createModelService(parts, runs)
   const exports = createExportService(parts, { runs, results })
   const labelling = createLabellingService(parts)
   const labelQueues = createLabelQueueService(parts, { datasets, runs, labelling })
@@ -98,6 +99,7 @@ export function composeLab(given: LabParts) {
     studies.recover()
     labelQueues.recover()
     pairHealth.recover()
+    models.recover()
   }
 
   return {
@@ -125,17 +127,16 @@ export function composeLab(given: LabParts) {
     labelExport,
     pairHealth,
     parity: createParityService(parts),
-    models: createModelService(parts, runs),
     experiments,
     patchMaps: createPatchMapService(parts, { curation, encoders, runs }),
+    models,
     zeroShot: createZeroShotService(parts),
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,
     /** Absolute path of an image; of its small copy where one is asked for and was made. null: no image of the project. */
     imageFile(sha256: string, size: 'full' | 'thumbnail' = 'full'): string | null {
       if (size === 'thumbnail' && checks.hasThumbnail(sha256)) return join(project, thumbnailPath(sha256))
-      const image = store.datasets.findImage(sha256)
-      return image && resolve(project, image.path)
+      return models.pictureFile(sha256)
     },
     settings: store.settings,
     doctor: (): Promise<DoctorReport> =>
@@ -146,6 +147,7 @@ export function composeLab(given: LabParts) {
       studies.stopAll('pause')
       labelQueues.stopAll()
       pairHealth.stopAll()
+      models.stopAll()
       tasks.stopAll('pause')
       await queue.idle()
       await tasks.idle()

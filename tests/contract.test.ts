@@ -9,6 +9,7 @@ import type { z } from 'zod'
 import type { Lab } from '../src-main/compose.ts'
 import { toFailure } from '../src-main/domain/errors.ts'
 import { queueRequestSchema } from '../src-main/domain/labelling/queue.ts'
+import { modelQuestionSchema } from '../src-main/domain/model-view.ts'
 import { answer } from '../src-main/ipc/answer.ts'
 import { createHandlers, type Desktop } from '../src-main/ipc/handlers.ts'
 import { events } from '../src-preload/contract/events.ts'
@@ -21,7 +22,7 @@ let folder: string
 let made: LabForTests
 let lab: Lab
 let handlers: Handlers
-let ids: { runId: string; studyId: string; datasetId: string; artifactId: string; queueId: string; taskId: string }
+let ids: { runId: string; studyId: string; datasetId: string; artifactId: string; queueId: string; taskId: string; answerId: string }
 const opened: string[] = []
 
 const desktop: Desktop = {
@@ -52,7 +53,10 @@ beforeAll(async () => {
   const { id: artifactId } = await lab.reports.write(studyId)
   const { queueId } = lab.labelQueues.create(queueRequestSchema.parse({ name: 'a queue', source: { kind: 'pairs', dataset: 'preferences' } }))
   await lab.labelQueues.ended(queueId)
-  ids = { runId: lab.studies.get(studyId).runs[0]!.id, studyId, datasetId: lab.datasets.list()[0]!.id, artifactId, queueId, taskId: lab.tasks.list()[0]!.id }
+  const runId = lab.studies.get(studyId).runs[0]!.id
+  const answerId = lab.models.start({ model: runId, image: null, question: modelQuestionSchema.parse({ question: 'Is it?' }) })
+  await lab.models.answerEnded(answerId)
+  ids = { runId, answerId, studyId, datasetId: lab.datasets.list()[0]!.id, artifactId, queueId, taskId: lab.tasks.list()[0]!.id }
 })
 afterAll(async () => {
   await lab.close()
@@ -113,8 +117,18 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'runs.cancel': ({ runId }) => ({ runId }),
   'runs.delete': ({ runId }) => ({ runId }),
   'runs.log': ({ runId }) => ({ runId }),
-  'runs.export': ({ runId }) => ({ runId }),
-  'runs.cancelExport': ({ runId }) => ({ runId }),
+  'models.folders': () => undefined,
+  'models.forget': () => ({ folder: '/nowhere' }),
+  'models.inspect': ({ runId }) => ({ model: runId }),
+  'models.keepPicture': () => ({ kind: 'bytes', name: 'a.png', bytes: new Uint8Array([1, 2]) }),
+  'models.ask': ({ runId }) => ({ model: runId, question: { question: 'What is this?' } }),
+  'models.answer': ({ answerId }) => ({ answerId }),
+  'models.answers': () => ({}),
+  'models.stopAnswer': ({ answerId }) => ({ answerId }),
+  'models.deleteAnswer': () => ({ answerId: 'nothing' }),
+  'models.export': ({ runId }) => ({ model: runId }),
+  'models.cancelExport': ({ runId }) => ({ model: runId }),
+  'models.checkExport': ({ artifactId }) => ({ artifactId }),
   'metrics.series': ({ runId }) => ({ runId }),
   'studies.list': () => undefined,
   'studies.get': ({ studyId }) => ({ studyId }),
@@ -138,6 +152,9 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'benchmarks.import': () => ({ path: '/elsewhere', benchmark: 'mmvp' }),
   'benchmarks.run': ({ studyId }) => ({ encoders: [`${studyId}/dpo`], datasets: ['questions'] }),
   'schema.benchmark': () => undefined,
+  'studies.exportRecipe': ({ studyId }) => ({ studyId }),
+  'studies.cancelRecipe': ({ studyId }) => ({ studyId }),
+  'studies.importRun': () => ({ folder: '/data/out' }),
   'labelling.queues': () => undefined,
   'labelling.queue': ({ queueId }) => ({ queueId }),
   'labelling.create': () => ({ name: 'another queue', source: { kind: 'pairs', dataset: 'preferences' } }),
@@ -164,6 +181,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'presets.get': () => ({ name: 'small' }),
   'schema.run': () => undefined,
   'schema.study': () => undefined,
+  'schema.question': () => undefined,
   'schema.queue': () => undefined,
   'schema.audit': () => undefined,
   'doctor.run': () => undefined,
@@ -189,6 +207,8 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'runs.resume': 'conflict',
   'runs.cancel': 'conflict',
   'runs.delete': 'conflict',
+  'models.stopAnswer': 'conflict', // it has ended
+  'studies.importRun': 'invalid-input', // a path that no dialog has given
   'studies.pause': 'conflict',
   'studies.resume': 'conflict',
   'studies.cancel': 'conflict',

@@ -4,7 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { toFailure } from '../domain/errors.ts'
 import { addCurationCommands } from './commands/curate.ts'
-import { addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.ts'
+import { addCheckExportCommand, addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.ts'
 import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
@@ -36,6 +36,7 @@ export function createProgram(parts: CliParts): Command {
   addStudyCommand(program, parts)
   addRunCommands(program, parts)
   addCheckpointCommands(program, parts)
+  addCheckExportCommand(program, parts)
   addRecipeCommands(program, parts)
   addDataCommands(program, parts)
   addLabelCommand(program, parts)

@@ -105,6 +105,18 @@ export function verificationWords({ by, batches, difference, tolerance }: Verifi
   return `verified by ${by} on batches of ${batches.join(' and ')}: features differ by ${difference!.toExponential(1)} (relative; ${tolerance} is let through)`
 }
 
+/** An export as it lies on the disk, after every file was compared with the manifest. */
+export const exportCheckSchema = z.strictObject({
+  folder: z.string(),
+  kind: z.enum(EXPORT_PARTS),
+  settings: exportSettingsSchema,
+  files: z.int(),
+  bytes: z.number(),
+  /** Of the manifest, which holds the hash of every other file: the export's identity. */
+  sha256: z.string(),
+})
+export type ExportCheck = z.output<typeof exportCheckSchema>
+
 /** From the run's record, for the model card: what the checkpoint itself does not know. */
 export const exportRecordSchema = z.strictObject({
   run: z.string(),

@@ -8,7 +8,7 @@ import { exportRecordSchema, exportSettingsSchema } from './export.ts'
 import { dataJobSchema, type DataJobEvent } from './data-job.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
-import { modelQuestionSchema, type ModelAnswer, type ModelInspection } from './model-view.ts'
+import { modelQuestionSchema, type AnswerToken, type ModelAnswer, type ModelInspection } from './model-view.ts'
 import type { ParityReport } from './parity.ts'
 import { mapItemSchema, mapScoreSettingsSchema, mapSettingsSchema } from './patch-maps.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
@@ -98,6 +98,9 @@ const exportJob = z.strictObject({
   /** From the run's record, for the model card; null: the checkpoint alone is known. */
   record: exportRecordSchema.nullable().default(null),
 })
+
+/** Reads an export back: every file against the manifest's hashes. Answers with an ExportCheck. */
+const checkExportJob = z.strictObject({ kind: z.literal('check-export'), folder: z.string() })
 
 /** Writes a study's two arms as a folder for TRL and Accelerate. */
 const exportRecipeJob = z.strictObject({
@@ -267,6 +270,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   trainJob, planJob,
   evaluateJob,
   exportJob,
+  checkExportJob,
   exportRecipeJob,
   importRunJob,
   sightTestJob,
@@ -292,6 +296,7 @@ export type EvaluateJob = Extract<Job, { kind: 'evaluate' }>
 export type ExportRecipeJob = Extract<Job, { kind: 'export-recipe' }>
 export type ImportRunJob = Extract<Job, { kind: 'import-run' }>
 export type ExportJob = Extract<Job, { kind: 'export' }>
+export type CheckExportJob = Extract<Job, { kind: 'check-export' }>
 export type SightTestJob = Extract<Job, { kind: 'sight-test' }>
 export type BenchmarkJob = Extract<Job, { kind: 'benchmark' }>
 export type ZeroShotJob = Extract<Job, { kind: 'zero-shot' }>
@@ -336,8 +341,11 @@ export type JobEvent =
   | { readonly kind: 'inspection'; readonly inspection: ModelInspection }
   /** The next piece of an answer. */
   | { readonly kind: 'text'; readonly piece: string }
+  /** A token was chosen; its text may hold half a character, which `text` events never do. */
+  | { readonly kind: 'token'; readonly token: AnswerToken }
   | { readonly kind: 'answered'; readonly answer: ModelAnswer }
-  | { readonly kind: 'artifact'; readonly name: string; readonly path: string }
+  /** `sha256`: of an export's manifest, which holds the hash of every other file. */
+  | { readonly kind: 'artifact'; readonly name: string; readonly path: string; readonly sha256?: string }
   | DataJobEvent
   /** What a dry run found. */
   | { readonly kind: 'plan'; readonly plan: TrainingPlan }

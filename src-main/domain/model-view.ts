@@ -2,9 +2,10 @@
 
 import { z } from 'zod'
 import { MODULES } from './model-spec.ts'
+import { failureSchema } from './run-view.ts'
 
-/** What a folder holds. */
-export const FOLDER_KINDS = ['checkpoint', 'multimodal model', 'vision encoder', 'language model'] as const
+/** What a folder holds. An adapter is no model: it is merged into the one that it was trained on. */
+export const FOLDER_KINDS = ['checkpoint', 'multimodal model', 'vision encoder', 'language model', 'adapter'] as const
 
 export const moduleInspectionSchema = z.strictObject({
   module: z.enum(MODULES),
@@ -50,10 +51,58 @@ export const modelQuestionSchema = z.strictObject({
 })
 export type ModelQuestion = z.output<typeof modelQuestionSchema>
 
+/** Why an answer ended: the model's end token, a stop string, or the limit. */
+export const ANSWER_ENDS = ['end', 'stop', 'limit'] as const
+
 /** What the answer was, once it has ended. */
 export interface ModelAnswer {
   readonly text: string
   readonly tokens: number
-  /** Why it ended: the model's end token, a stop string, or the limit. */
-  readonly ended: 'end' | 'stop' | 'limit'
+  readonly ended: (typeof ANSWER_ENDS)[number]
 }
+
+const tokenChoiceSchema = z.strictObject({ text: z.string(), probability: z.number() })
+
+/** One token of an answer as the model weighed it: at temperature 1, before top-p, whatever it was drawn with. */
+export const answerTokenSchema = tokenChoiceSchema.extend({
+  /** The most likely tokens at this place, most likely first; the chosen one may be among them. */
+  alternatives: z.array(tokenChoiceSchema),
+})
+export type AnswerToken = z.output<typeof answerTokenSchema>
+
+export const ANSWER_STATUSES = ['waiting', 'answering', 'finished', 'stopped', 'failed'] as const
+
+/** One question to a model and its answer, as far as it has come. */
+export const answerViewSchema = z.strictObject({
+  id: z.string(),
+  /** A run's id, or a model's folder. */
+  model: z.string(),
+  /** SHA-256 of the picture; null: a question without one. */
+  image: z.string().nullable(),
+  question: modelQuestionSchema,
+  status: z.enum(ANSWER_STATUSES),
+  /** Of an answer cut by a stop string, without it: the tokens may hold more. */
+  text: z.string(),
+  tokens: z.array(answerTokenSchema),
+  ended: z.enum(ANSWER_ENDS).nullable(),
+  failure: failureSchema.nullable(),
+  createdAtMs: z.number(),
+})
+export type AnswerView = z.output<typeof answerViewSchema>
+
+/** A model folder that was looked into before: it may be named again without a dialog. */
+export const modelFolderSchema = z.strictObject({
+  folder: z.string(),
+  kind: z.enum(FOLDER_KINDS),
+  modelType: z.string(),
+  parameters: z.number(),
+  bytes: z.number(),
+  /** When it was last looked into. */
+  usedAtMs: z.number(),
+  /** False: it was moved or removed since. */
+  isThere: z.boolean(),
+})
+export type ModelFolder = z.output<typeof modelFolderSchema>
+
+/** Pictures that may be asked about, by the end of their file's name. */
+export const PICTURE_EXTENSIONS = ['png', 'jpg', 'jpeg', 'webp', 'gif', 'tif', 'tiff', 'bmp', 'avif'] as const

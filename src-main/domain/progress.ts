@@ -2,6 +2,10 @@
 
 import { z } from 'zod'
 
+/** Titles by which whoever asked for a piece of work knows its progress. */
+export const recipeTitle = (study: string): string => `Writing the recipe of ${study}`
+export const exportTitle = (model: string): string => `Exporting ${model}`
+
 export const jobProgressSchema = z.strictObject({
   studyId: z.string().nullable(),
   runId: z.string().nullable(),

@@ -66,7 +66,13 @@ export const artifactRowSchema = z.strictObject({
 export type ArtifactRow = z.output<typeof artifactRowSchema>
 
 /** What an export came to: where it lies, how it was checked, the lines that load it. */
-export const exportResultSchema = z.strictObject({ artifact: artifactRowSchema, verification: z.string(), loading: z.array(z.string()) })
+export const exportResultSchema = z.strictObject({
+  artifact: artifactRowSchema,
+  /** Of the manifest, which holds the hash of every other file. */
+  sha256: z.string(),
+  verification: z.string(),
+  loading: z.array(z.string()),
+})
 export type ExportResult = z.output<typeof exportResultSchema>
 
 /** One run with all that does not fit a list. */
@@ -97,6 +103,11 @@ export type LogLine = z.output<typeof logLineSchema>
 export const seriesSchema = z.strictObject({ name: z.string(), points: z.array(z.tuple([z.number(), z.number()])) })
 export type Series = z.output<typeof seriesSchema>
 
+const adapter = z.string().min(1).nullable().default(null).meta({
+  label: 'Adapter',
+  help: 'a LoRA folder in PEFT’s layout, merged into the weights before anything else; empty: none',
+})
+
 /** What a person asks for; the run service turns it into a RunConfig (snapshot, tokenizer and folders filled in). */
 export const runRequestSchema = z.strictObject({
   name: z.string().min(1).max(120).meta({ label: 'Name' }),
@@ -110,12 +121,14 @@ export const runRequestSchema = z.strictObject({
         .strictObject({
           kind: z.literal('run'),
           runId: z.string().meta({ label: 'Run', help: 'continue from the last checkpoint of this run' }),
+          adapter,
         })
         .meta({ label: 'An earlier run' }),
       z
         .strictObject({
           kind: z.literal('folder'),
           folder: z.string().meta({ label: 'Folder', help: 'a model folder that the lab wrote, or a LLaVA-type Hugging Face folder' }),
+          adapter,
         })
         .meta({ label: 'A model folder' }),
       modelPartsSchema.meta({ label: 'An encoder and a language model' }),

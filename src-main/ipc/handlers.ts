@@ -9,6 +9,7 @@ import { EXPORT_FORMAT_TABLE } from '../domain/data-export.ts'
 import { LabError } from '../domain/errors.ts'
 import { auditRequestSchema } from '../domain/labelling/pair-audit.ts'
 import { queueRequestSchema } from '../domain/labelling/queue.ts'
+import { modelQuestionSchema } from '../domain/model-view.ts'
 import { runRequestSchema, type RunRequest } from '../domain/run-view.ts'
 import type { Theme } from '../domain/settings.ts'
 import { studyConfigSchema, type StudyConfig } from '../domain/study.ts'
@@ -26,13 +27,15 @@ export interface Desktop {
 
 /** The folders that a start names. */
 function foldersOf(start: RunRequest['start'] | StudyConfig['start']): readonly string[] {
-  if (start.kind === 'folder') return [start.folder]
+  const adapters = 'adapter' in start && start.adapter !== null ? [start.adapter] : []
+  if (start.kind === 'folder') return [start.folder, ...adapters]
+  if (start.kind === 'run') return adapters
   return start.kind === 'parts' ? [start.visionEncoderFolder, start.languageModelFolder] : []
 }
 
 export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
-  /** What the person has chosen in main's own dialogs: the only paths that the window may name. */
-  const chosen = new Set<string>()
+  /** What the person has chosen in main's own dialogs, in this session or for a model before: the only paths that the window may name. */
+  const chosen = new Set<string>(lab.models.folders().map(({ folder }) => folder))
   const remember = (path: string | null) => {
     if (path !== null) chosen.add(path)
     return path === null ? null : { path }
@@ -51,6 +54,15 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     const known = new Set([...lab.runs.list(), ...lab.encoders.list()].map(({ id }) => id))
     request.encoders.filter((each) => !known.has(each)).forEach(assertChosen)
     return request
+  }
+  /** A run of the project, or a folder that may be named. */
+  const assertModel = (model: string) => {
+    if (!lab.runs.list().some(({ id }) => id === model)) assertChosen(model)
+  }
+  const artifactOf = (artifactId: string) => {
+    const artifact = lab.artifacts.find(artifactId)
+    if (artifact === null) throw new LabError('not-found', `there is no artifact "${artifactId}"`, { artifactId })
+    return artifact
   }
   let planning: AbortController | null = null
   const toJsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input' }) as Record<string, unknown>
@@ -148,11 +160,33 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'runs.cancel': ({ runId }) => lab.runs.cancel(runId),
     'runs.delete': ({ runId }) => lab.runs.delete(runId),
     'runs.log': ({ runId, afterId, limit }) => [...lab.runs.log(runId, afterId, limit)],
-    'runs.cancelExport': ({ runId }) => lab.exports.cancel(runId),
-    'runs.export': ({ runId, settings, parent }) => {
-      if (parent !== null) assertChosen(parent)
-      return lab.exports.export({ checkpoint: runId, settings, parent, folder: null })
+
+    'models.folders': () => [...lab.models.folders()],
+    'models.forget': ({ folder }) => lab.models.forget(folder),
+    'models.inspect': ({ model }) => {
+      assertModel(model)
+      return lab.models.inspect(model)
     },
+    'models.keepPicture': async (picture) => {
+      if (picture.kind === 'bytes') return { sha256: await lab.models.keepPicture(picture.name, picture.bytes) }
+      assertChosen(picture.path)
+      return { sha256: await lab.models.keepPictureFile(picture.path) }
+    },
+    'models.ask': (question) => {
+      assertModel(question.model)
+      return { answerId: lab.models.start(question) }
+    },
+    'models.answer': ({ answerId }) => lab.models.answer(answerId),
+    'models.answers': ({ model, limit }) => [...lab.models.answers(model, limit)],
+    'models.stopAnswer': ({ answerId }) => lab.models.stopAnswer(answerId),
+    'models.deleteAnswer': ({ answerId }) => lab.models.deleteAnswer(answerId),
+    'models.export': ({ model, settings, parent }) => {
+      assertModel(model)
+      if (parent !== null) assertChosen(parent)
+      return lab.exports.export({ checkpoint: model, settings, parent, folder: null })
+    },
+    'models.cancelExport': ({ model }) => lab.exports.cancel(model),
+    'models.checkExport': ({ artifactId }) => lab.exports.check(artifactOf(artifactId).path),
 
     'metrics.series': ({ runId, names, points }) => [...lab.runs.series(runId, names, points)],
 
@@ -202,6 +236,16 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     },
     'benchmarks.run': (request) => lab.benchmarks.run(request),
 
+    'studies.exportRecipe': ({ studyId, parent }) => {
+      if (parent !== null) assertChosen(parent)
+      return lab.recipes.export(studyId, join(parent ?? join(lab.project, 'exports'), `${studyId}-recipe`))
+    },
+    'studies.cancelRecipe': ({ studyId }) => lab.recipes.cancelExport(studyId),
+    'studies.importRun': ({ folder }) => {
+      assertChosen(folder)
+      return lab.recipes.import(folder)
+    },
+
     'labelling.queues': () => [...lab.labelling.list()],
     'labelling.queue': ({ queueId }) => lab.labelling.found(queueId),
     'labelling.create': (request) => lab.labelQueues.create(request),
@@ -233,6 +277,7 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'presets.get': ({ name }) => lab.presets.get(name),
 
     'schema.run': () => toJsonSchema(runRequestSchema),
+    'schema.question': () => toJsonSchema(modelQuestionSchema),
     'schema.queue': () => toJsonSchema(queueRequestSchema),
     'schema.audit': () => toJsonSchema(auditRequestSchema),
     'schema.benchmark': () => toJsonSchema(benchmarkSettingsSchema),
@@ -242,11 +287,7 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
 
     'files.chooseFolder': async ({ title }) => remember(await desktop.chooseFolder(title)),
     'files.chooseFile': async ({ title, extensions }) => remember(await desktop.chooseFile(title, extensions)),
-    'files.showArtifact': ({ artifactId }) => {
-      const artifact = lab.artifacts.find(artifactId)
-      if (artifact === null) throw new LabError('not-found', `there is no artifact "${artifactId}"`, { artifactId })
-      desktop.showInFolder(artifact.path)
-    },
+    'files.showArtifact': ({ artifactId }) => desktop.showInFolder(artifactOf(artifactId).path),
 
     'settings.get': () => lab.settings.get(),
     'settings.set': (change) => {

@@ -47,6 +47,8 @@ function keyOf(announcement: Announcement): string {
       return `${announcement.name} ${announcement.value.datasetId}`
     case 'labelling.changed':
       return `${announcement.name} ${announcement.value.queueId}`
+    case 'answer.changed':
+      return `${announcement.name} ${announcement.value.answerId}`
     case 'task.changed':
       return `${announcement.name} ${announcement.value.taskId}`
     case 'job.progress':

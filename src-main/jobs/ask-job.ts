@@ -7,17 +7,21 @@ import type { AbortSignalLike, AskJob, JobEvent } from '../domain/job.ts'
 import { numImageTokens } from '../domain/model-spec.ts'
 import type { ModelAnswer } from '../domain/model-view.ts'
 import { patchWidth } from '../domain/vision-encoder-spec.ts'
-import { eagerDecoder, generateTokens, promptEmbeddings } from '../engine/generate.ts'
+import { eagerDecoder, generateTokens, promptEmbeddings, type Decoder } from '../engine/generate.ts'
 import { embedTokens } from '../engine/models/language-model.ts'
 import { imageFeatures, imageTokens } from '../engine/models/multimodal-lm.ts'
 import { preprocessImage } from '../engine/preprocess/pipeline.ts'
 import { expandImage } from '../engine/text/collate.ts'
+import { tokenProbabilities } from '../engine/token-probabilities.ts'
 import { createStreamDecoder } from '../engine/text/stream-decoder.ts'
 import { withImage } from './batches.ts'
 import { readCheckpoint } from './checkpoint.ts'
 import { heldModel } from './held-model.ts'
 import { readImage } from './images/codec.ts'
 import { patchesOf } from './samples.ts'
+
+/** Tokens told beside the chosen one. */
+const ALTERNATIVES = 5
 
 /** @throws LabError 'not-found', 'corrupt-artifact', 'invalid-input' for a prompt that is longer than the model reads, 'cancelled' */
 export async function* runAskJob({ checkpoint: folder, image, question }: AskJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
@@ -42,8 +46,12 @@ export async function* runAskJob({ checkpoint: folder, image, question }: AskJob
     const limits = { endIds: [tokenizer.endId], maxNewTokens: question.maxNewTokens }
     yield { kind: 'part', name: 'answering', of: question.maxNewTokens }
     let [text, tokens] = ['', 0]
-    for (const [id] of generateTokens(eagerDecoder(spec.languageModel, held.model.weights.languageModel), embeddings, [ids.length], limits, question)) {
+    const watched = watchLogits(eagerDecoder(spec.languageModel, held.model.weights.languageModel))
+    for (const [id] of generateTokens(watched.decoder, embeddings, [ids.length], limits, question)) {
       if (signal.aborted) throw new LabError('cancelled', `cancelled after ${tokens} tokens`)
+      const { chosen, likeliest } = tokenProbabilities(watched.logits(), id!, ALTERNATIVES)
+      const named = (each: typeof chosen) => ({ text: tokenizer.decode([each.id]), probability: each.probability })
+      yield { kind: 'token', token: { ...named(chosen), alternatives: likeliest.map(named) } }
       const piece = decoder.push(id!)
       tokens += 1
       text += piece
@@ -59,5 +67,18 @@ export async function* runAskJob({ checkpoint: folder, image, question }: AskJob
   } finally {
     embeddings?.dispose()
     held.dispose()
+  }
+}
+
+/** The same decoder; `logits` are those (V) that the token just chosen came from, of its only row. */
+function watchLogits(decoder: Decoder): { readonly decoder: Decoder; readonly logits: () => Float32Array } {
+  let last: tf.Tensor2D | null = null
+  const watch = (step: ReturnType<Decoder['readToken']>) => {
+    last = step.logits
+    return step
+  }
+  return {
+    decoder: { readPrompts: (...given) => watch(decoder.readPrompts(...given)), readToken: (...given) => watch(decoder.readToken(...given)) },
+    logits: () => last!.dataSync() as Float32Array,
   }
 }

@@ -62,7 +62,7 @@ export async function* runExportJob(job: ExportJob, signal: AbortSignalLike): As
   })
   yield { kind: 'progress', done: 3, of: 3 }
   yield { kind: 'log', level: verification!.by === null ? 'warning' : 'info', message: verificationWords(verification!) }
-  yield { kind: 'artifact', name: job.part, path: job.folder }
+  yield { kind: 'artifact', name: job.part, path: job.folder, sha256: await sha256OfFile(join(job.folder, MANIFEST)) }
 }
 
 function settingsOf({ part, format, dtype, projectorLayers }: ExportJob): ExportSettings {

@@ -1,7 +1,7 @@
 // A dry look into a model folder: what it is, which tensors there are and which of them are missing or over, tokenizer and
 // preprocessing. Only headers and configs are read, so that it takes a moment however large the model is.
 
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { InspectJob, JobEvent } from '../domain/job.ts'
 import { LabError } from '../domain/errors.ts'
@@ -18,10 +18,13 @@ import { splitByModule, visionEncoderTensors } from '../engine/weights/names.ts'
 import { readJson } from './files.ts'
 import { assertTokens, readConfig } from './model-folder.ts'
 import { readTokenizerFiles } from './tokenizer-files.ts'
-import { readWeights, type FileTensor } from './weight-files.ts'
+import { readTensors, readWeights, type FileTensor } from './weight-files.ts'
 
 type Shapes = Parameters<typeof weightDifferences>[0]
 type Expected = Readonly<Partial<Record<Module, { readonly spec: object; readonly weights: Shapes }>>>
+
+/** What PEFT names the description of an adapter. */
+const ADAPTER_CONFIG = 'adapter_config.json'
 
 export async function* runInspectJob({ folder }: InspectJob): AsyncGenerator<JobEvent> {
   yield { kind: 'inspection', inspection: await inspectFolder(folder) }
@@ -29,6 +32,7 @@ export async function* runInspectJob({ folder }: InspectJob): AsyncGenerator<Job
 
 /** @throws LabError when there is no config.json, or nothing that the lab knows in it, or no weights; all else is told as a fault */
 export async function inspectFolder(folder: string): Promise<ModelInspection> {
+  if (existsSync(join(folder, ADAPTER_CONFIG)) && !existsSync(join(folder, 'config.json'))) return inspectAdapter(folder)
   const config = await readConfig(folder)
   const { kind, expected } = expectedOf(config)
   const tensors = await readWeights(folder)
@@ -117,4 +121,27 @@ function inspectModule(module: Module, { spec, weights }: { readonly spec: objec
   const { missing, extra, misshapen } = weightDifferences(weights, renamed)
   const parameters = Object.values(weights).reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0)
   return { module, spec: { ...spec }, tensors: Object.keys(weights).length, parameters, dtypes, missing: [...missing], extra: [...extra], misshapen: [...misshapen] }
+}
+
+/** A folder in PEFT's layout: which kind of adapter, of which rank, and how large. Whether it fits a model, the model decides. */
+async function inspectAdapter(folder: string): Promise<ModelInspection> {
+  const path = join(folder, ADAPTER_CONFIG)
+  const { peft_type: type, r: rank } = (await readJson(path)) as { readonly peft_type?: unknown; readonly r?: unknown }
+  const weights = join(folder, 'adapter_model.safetensors')
+  const tensors = existsSync(weights) ? readTensors(weights) : {}
+  return {
+    folder,
+    kind: 'adapter',
+    modelType: `${String(type)}, rank ${String(rank)}, ${Object.keys(tensors).length} tensors`,
+    files: existsSync(weights) ? [weights] : [],
+    bytes: existsSync(weights) ? statSync(weights).size : 0,
+    modules: [],
+    unknown: [],
+    tokenizer: null,
+    preprocess: null,
+    faults: [
+      ...(type === 'LORA' ? [] : [`${path}: peft_type: expected LORA, found ${String(type)}; merge it with PEFT first`]),
+      ...(existsSync(weights) ? [] : [`${weights} does not exist: save the adapter with safe_serialization=True`]),
+    ],
+  }
 }

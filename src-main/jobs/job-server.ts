@@ -24,7 +24,7 @@ export interface JobServer {
 }
 
 /** Jobs that compute nothing on tensors: no engine is opened for them. */
-const WITHOUT_ENGINE: readonly string[] = ['sight-test', 'tokenizer', 'inspect', ...DATA_JOB_KINDS]
+const WITHOUT_ENGINE: readonly string[] = ['sight-test', 'tokenizer', 'inspect', 'check-export', ...DATA_JOB_KINDS]
 
 /** Serves the process that forked this one until that one goes or says close. */
 export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer): void {

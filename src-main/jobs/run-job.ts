@@ -3,6 +3,7 @@
 import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
 import { runAskJob } from './ask-job.ts'
 import { runBenchmarkJob } from './benchmark-job.ts'
+import { runCheckExportJob } from './check-export-job.ts'
 import { runEvaluateJob } from './evaluate-job.ts'
 import { runEncoderFactsJob } from './encoder-facts-job.ts'
 import { runExportJob } from './export-job.ts'
@@ -35,6 +36,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runBenchmarkJob(job, signal)
     case 'export':
       return runExportJob(job, signal)
+    case 'check-export':
+      return runCheckExportJob(job)
     case 'export-recipe':
       return runExportRecipeJob(job, signal)
     case 'import-run':

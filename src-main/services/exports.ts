@@ -3,11 +3,13 @@
 
 import { join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
-import { exportFault, loadingLines, type ExportRecord, type ExportSettings } from '../domain/export.ts'
+import { exportCheckSchema, exportFault, loadingLines, type ExportCheck, type ExportRecord, type ExportSettings } from '../domain/export.ts'
 import type { AbortSignalLike, ExportJob, JobEvent } from '../domain/job.ts'
+import { exportTitle } from '../domain/progress.ts'
 import type { ExportResult } from '../domain/run-view.ts'
 import { ENCODERS, type EncoderName } from '../domain/study.ts'
 import type { StoredRun } from '../store/runs.ts'
+import { answerOf } from './answer-of.ts'
 import { formatInterval, formatValue } from './number-text.ts'
 import type { Parts } from './parts.ts'
 import type { ResultService } from './results.ts'
@@ -94,7 +96,7 @@ export function createExportService(parts: Parts, { runs, results }: { readonly 
             studyId: null,
             runId: run?.row.id ?? null,
             phaseId: null,
-            title: `Exporting ${run?.row.name ?? checkpoint}`,
+            title: exportTitle(run?.row.name ?? checkpoint),
             part,
             done,
             of,
@@ -107,12 +109,15 @@ export function createExportService(parts: Parts, { runs, results }: { readonly 
       return inTurn(queue, async () => {
         let verification = ''
         let part = ''
+        let sha256: string | undefined
         for await (const event of runner(job, signal ?? stop.signal, { backend: store.settings.get().backend })) {
           if (event.kind === 'log') verification = event.message
+          if (event.kind === 'artifact') sha256 = event.sha256
           if (event.kind === 'part') tell((part = event.name), 0, event.of)
           if (event.kind === 'progress') tell(part, event.done, event.of)
           observe(event)
         }
+        if (sha256 === undefined) throw new LabError('internal', 'the export ended without a manifest')
         const artifact = store.artifacts.insert({
           id: newId('artifact'),
           studyId: null,
@@ -122,9 +127,16 @@ export function createExportService(parts: Parts, { runs, results }: { readonly 
           path: job.folder,
           createdAtMs: now(),
         })
-        return { artifact, verification, loading: [...loadingLines(settings, job.folder)] }
+        return { artifact, sha256, verification, loading: [...loadingLines(settings, job.folder)] }
       }).finally(() => underWay.delete(checkpoint))
     },
+    /**
+     * Reads an export back and compares every file with its manifest.
+     * @param of  an artifact of the project, or the export's folder
+     * @throws LabError 'not-found', 'corrupt-artifact' naming the file that is not what was exported
+     */
+    check: (of: string, signal: AbortSignalLike = { aborted: false }): Promise<ExportCheck> =>
+      answerOf(runner({ kind: 'check-export', folder: store.artifacts.find(of)?.path ?? of }, signal), exportCheckSchema, 'the check of the export'),
     /** Stops the export of this model, if one is under way or waiting; nothing of it is left. */
     cancel: (checkpoint: string): void => underWay.get(checkpoint)?.abort(),
   }

@@ -76,6 +76,7 @@ export async function followRun(
       case 'parity':
       case 'inspection':
       case 'text':
+      case 'token':
       case 'answered':
         return
     }

@@ -12,6 +12,7 @@ export type Announcement =
   | { readonly name: 'study.changed'; readonly value: { readonly studyId: string } }
   | { readonly name: 'dataset.changed'; readonly value: { readonly datasetId: string | null } }
   | { readonly name: 'labelling.changed'; readonly value: { readonly queueId: string | null } }
+  | { readonly name: 'answer.changed'; readonly value: { readonly answerId: string } }
   | { readonly name: 'task.changed'; readonly value: { readonly taskId: string } }
   | { readonly name: 'job.progress'; readonly value: JobProgress }
 
@@ -26,6 +27,6 @@ export interface Parts {
   readonly dataRunner: Runner
   readonly queue: WorkQueue
   readonly now: () => number
-  readonly newId: (kind: 'run' | 'study' | 'dataset' | 'evaluation' | 'artifact' | 'queue' | 'judgement' | 'audit' | 'task' | 'view') => string
+  readonly newId: (kind: 'run' | 'study' | 'dataset' | 'evaluation' | 'artifact' | 'queue' | 'judgement' | 'audit' | 'task' | 'view' | 'answer') => string
   readonly announce: (announcement: Announcement) => void
 }

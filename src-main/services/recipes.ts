@@ -6,7 +6,8 @@ import { fromFailure, LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, ExportRecipeJob, ImportRunJob, JobEvent } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
 import { recipeRunSchema } from '../domain/recipe.ts'
-import type { RunRow } from '../domain/run-view.ts'
+import { recipeTitle } from '../domain/progress.ts'
+import type { ArtifactRow, RunRow } from '../domain/run-view.ts'
 import { studyPlan } from '../domain/study.ts'
 import { followRun } from './follow-run.ts'
 import type { Parts } from './parts.ts'
@@ -19,6 +20,8 @@ export type RecipeService = ReturnType<typeof createRecipeService>
 
 export function createRecipeService(parts: Parts, studies: StudyService) {
   const { store, project, runner, queue, now, newId, announce } = parts
+  /** Recipes being written, by study. */
+  const underWay = new Map<string, AbortController>()
   const how = () => ({ backend: store.settings.get().backend })
 
   return {
@@ -26,7 +29,7 @@ export function createRecipeService(parts: Parts, studies: StudyService) {
      * Writes the recipe of a study whose stage 1 is trained.
      * @throws LabError 'not-found', 'conflict' while a seed's start is not there yet, and what the job throws
      */
-    async export(studyId: string, folder: string, signal: AbortSignalLike = { aborted: false }, observe: (event: JobEvent) => void = () => {}): Promise<{ readonly path: string }> {
+    async export(studyId: string, folder: string, signal?: AbortSignalLike, observe: (event: JobEvent) => void = () => {}): Promise<ArtifactRow> {
       const { study, places } = studies.placesOf(studyId)
       const { config, snapshots } = study
       const starts = store.studyPhases.ofStudy(studyId).filter(({ stage }) => stage === 'instruction')
@@ -46,11 +49,28 @@ export function createRecipeService(parts: Parts, studies: StudyService) {
         seeds: starts.map(({ id, seed }) => ({ seed: seed!, checkpoint: places.checkpointOf(id) })),
         arms: { sft: config.stages.sft, dpo: config.stages.dpo },
       }
+      if (underWay.has(studyId)) throw new LabError('conflict', `the recipe of study "${config.name}" is being written; wait for it, or stop it`, { studyId })
+      const stop = new AbortController()
+      underWay.set(studyId, stop)
+      const startedAtMs = now()
+      const title = recipeTitle(config.name)
+      let [part, of] = ['', 0]
       return inTurn(queue, async () => {
-        for await (const event of runner(job, signal, how())) observe(event)
-        return { path: folder }
-      })
+        for await (const event of runner(job, signal ?? stop.signal, how())) {
+          observe(event)
+          if (event.kind === 'part') [part, of] = [event.name, event.of]
+          if (event.kind !== 'progress') continue
+          const place = { studyId, runId: null, phaseId: null, title, part, done: event.done, of }
+          const time = { elapsedMs: now() - startedAtMs, leftMs: null, share: of === 0 ? 0 : event.done / of, totalLeftMs: null }
+          announce({ name: 'job.progress', value: { ...place, ...time } })
+        }
+        const artifact = store.artifacts.insert({ id: newId('artifact'), studyId, phaseId: null, runId: null, name: 'recipe for TRL and Accelerate', path: folder, createdAtMs: now() })
+        announce({ name: 'study.changed', value: { studyId } })
+        return artifact
+      }).finally(() => underWay.delete(studyId))
     },
+    /** Stops the writing of this study's recipe, if it is under way or waiting; nothing of it is left. */
+    cancelExport: (studyId: string): void => underWay.get(studyId)?.abort(),
 
     /**
      * Takes in what train.py wrote, as a run of its study. Where the study has not trained that arm, the run is its phase's, and

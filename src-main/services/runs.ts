@@ -103,17 +103,27 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
       })
   }
 
+  /** @throws LabError 'not-found' for a folder that is not in PEFT's layout */
+  function adapterOf({ adapter }: { readonly adapter: string | null }): { readonly adapter?: string } {
+    if (adapter === null) return {}
+    if (!existsSync(join(adapter, 'adapter_config.json')))
+      throw new LabError('not-found', `start.adapter: ${adapter} holds no adapter: adapter_config.json is missing; choose a folder that PEFT wrote`, {
+        path: ['start', 'adapter'],
+      })
+    return { adapter }
+  }
+
   async function resolveStart(request: RunRequest, folder: string): Promise<Start> {
     const { start, training } = request
     switch (start.kind) {
       case 'scratch':
         return { kind: 'scratch', model: start.model, tokenizerFolder: join(folder, 'tokenizer'), seed: training.seed }
       case 'run':
-        return { kind: 'checkpoint', folder: newestCheckpoint(start.runId) }
+        return { kind: 'checkpoint', folder: newestCheckpoint(start.runId), ...adapterOf(start) }
       case 'folder':
         if (!existsSync(join(start.folder, 'config.json')))
           throw new LabError('not-found', `${start.folder} holds no model: config.json is missing`, { folder: start.folder })
-        return { kind: 'checkpoint', folder: start.folder }
+        return { kind: 'checkpoint', folder: start.folder, ...adapterOf(start) }
       case 'parts':
         return { ...start, seed: training.seed }
       case 'transplant':

@@ -16,6 +16,7 @@ import { pairAuditsMigration } from './migrations/0061-pair-audits.ts'
 import { labellingPaceMigration } from './migrations/0062-labelling-pace.ts'
 import { benchmarksMigration } from './migrations/0070-benchmarks.ts'
 import { encodersMigration } from './migrations/0071-encoders.ts'
+import { modelsMigration } from './migrations/0075-models.ts'
 import type { Migration } from './migrations/migration.ts'
 
 export type Db = Database.Database
@@ -32,6 +33,7 @@ export const MIGRATIONS: readonly Migration[] = [
   labellingPaceMigration,
   benchmarksMigration,
   encodersMigration,
+  modelsMigration,
 ]
 
 /** Indexes by content hash are read in no order: what does not fit in here comes from the disk page by page. */

@@ -12,6 +12,8 @@ import { createEvaluationStore, type EvaluationStore } from './evaluations.ts'
 import { createItemFactStore, type ItemFactStore } from './item-facts.ts'
 import { createJudgementStore, type JudgementStore } from './judgements.ts'
 import { createLabelQueueStore, type LabelQueueStore } from './label-queues.ts'
+import { createModelAnswerStore, type ModelAnswerStore } from './model-answers.ts'
+import { createModelFolderStore, type ModelFolderStore } from './model-folders.ts'
 import { createPairAuditStore, type PairAuditStore } from './pair-audits.ts'
 import { createFindingStore, type FindingStore } from './findings.ts'
 import { createRunLogStore, type RunLogStore } from './run-log.ts'
@@ -43,6 +45,8 @@ export interface Store {
   readonly itemFacts: ItemFactStore
   readonly benchmarkAnswers: BenchmarkAnswerStore
   readonly artifacts: ArtifactStore
+  readonly modelFolders: ModelFolderStore
+  readonly modelAnswers: ModelAnswerStore
   readonly labelQueues: LabelQueueStore
   readonly judgements: JudgementStore
   readonly pairAudits: PairAuditStore
@@ -75,6 +79,8 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     itemFacts: createItemFactStore(db),
     benchmarkAnswers: createBenchmarkAnswerStore(db),
     artifacts: createArtifactStore(db),
+    modelFolders: createModelFolderStore(db),
+    modelAnswers: createModelAnswerStore(db),
     labelQueues: createLabelQueueStore(db),
     judgements: createJudgementStore(db),
     pairAudits: createPairAuditStore(db),

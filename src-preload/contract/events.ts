@@ -10,6 +10,8 @@ export const events = {
   'dataset.changed': z.strictObject({ datasetId: z.string().nullable() }),
   /** A queue of pairs to judge, or an audit of pairs; null: the list of them. */
   'labelling.changed': z.strictObject({ queueId: z.string().nullable() }),
+  /** A question to a model: another piece of its answer, or its end. */
+  'answer.changed': z.strictObject({ answerId: z.string() }),
   'task.changed': z.strictObject({ taskId: z.string() }),
   'job.progress': jobProgressSchema,
 } satisfies Record<string, z.ZodType>

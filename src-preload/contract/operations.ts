@@ -7,7 +7,7 @@ import { BENCHMARKS, benchmarkRowSchema, MEASURES } from '../../src-main/domain/
 import { COMPARISON_FORMATS, comparedItemsRequestSchema, comparedItemsSchema, comparisonRequestSchema, comparisonSchema } from '../../src-main/domain/comparison.ts'
 import { encoderRowSchema } from '../../src-main/domain/encoder.ts'
 import { experimentRequestSchema } from '../../src-main/domain/experiment.ts'
-import { exportSettingsSchema } from '../../src-main/domain/export.ts'
+import { exportCheckSchema, exportSettingsSchema } from '../../src-main/domain/export.ts'
 import { curationChangeSchema, journalEntrySchema, selectionSchema, splitTableSchema } from '../../src-main/domain/curation.ts'
 import { findingRowSchema } from '../../src-main/domain/data-check.ts'
 import { formatChoiceSchema } from '../../src-main/domain/data-export.ts'
@@ -46,6 +46,7 @@ import {
 } from '../../src-main/domain/labelling/queue.ts'
 import { trustReportSchema } from '../../src-main/domain/labelling/trust.ts'
 import { mapsRequestSchema, mapsSchema } from '../../src-main/domain/patch-maps.ts'
+import { answerViewSchema, modelFolderSchema, modelInspectionSchema, modelQuestionSchema } from '../../src-main/domain/model-view.ts'
 import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
 import {
   artifactRowSchema,
@@ -82,6 +83,10 @@ interface Operation {
 const nothing = z.undefined()
 const silence = z.void()
 const ofRun = z.strictObject({ runId: z.string() })
+/** A run's id, or a model folder that a dialog has given or that was looked into before. */
+const ofModel = z.strictObject({ model: z.string() })
+const ofAnswer = z.strictObject({ answerId: z.string() })
+const MAX_PICTURE_BYTES = 64e6
 const ofDataset = z.strictObject({ datasetId: z.string() })
 const ofTask = z.strictObject({ taskId: z.string() })
 const ofFilter = z.strictObject({ filter: sampleFilterSchema.prefault({}) })
@@ -205,15 +210,45 @@ export const operations = {
     }),
     output: z.array(logLineSchema),
   },
+
+  /** Folders that were looked into before, the newest first; they may be named without a dialog. */
+  'models.folders': { input: nothing, output: z.array(modelFolderSchema) },
+  'models.forget': { input: z.strictObject({ folder: z.string() }), output: silence },
+  /** What is in a model: family, sizes, what is missing. Nothing is loaded. */
+  'models.inspect': { input: ofModel, output: modelInspectionSchema },
+  /** Keeps a picture to ask about, of a file chosen in a dialog or of bytes that were dropped or pasted. */
+  'models.keepPicture': {
+    input: z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('file'), path: z.string() }),
+      z.strictObject({ kind: z.literal('bytes'), name: z.string().max(400), bytes: z.instanceof(Uint8Array).refine(({ length }) => length <= MAX_PICTURE_BYTES, 'expected at most 64 MB') }),
+    ]),
+    output: z.strictObject({ sha256: z.string() }),
+  },
+  /** Answers at once; 'models.answer' tells what has come, and 'answer.changed' when to ask. `image`: a SHA-256 of the project's images. */
+  'models.ask': {
+    input: z.strictObject({ model: z.string(), image: z.string().nullable().default(null), question: modelQuestionSchema }),
+    output: ofAnswer,
+  },
+  'models.answer': { input: ofAnswer, output: answerViewSchema },
+  /** Newest first. */
+  'models.answers': {
+    input: z.strictObject({ model: z.string().nullable().default(null), limit: z.int().min(1).max(200).default(20) }),
+    output: z.array(answerViewSchema),
+  },
+  /** What has come is kept. */
+  'models.stopAnswer': { input: ofAnswer, output: silence },
+  'models.deleteAnswer': { input: ofAnswer, output: silence },
   /**
-   * Writes the encoder (or the whole model) of the run's newest checkpoint. `parent` comes from files.chooseFolder and gets a
-   * folder of the export's own; null: the project's exports.
+   * Writes the encoder (or the whole model) of a run's newest checkpoint or of a folder. `parent` comes from files.chooseFolder and
+   * gets a folder of the export's own; null: the project's exports.
    */
-  'runs.export': {
-    input: z.strictObject({ runId: z.string(), settings: exportSettingsSchema.prefault({}), parent: z.string().nullable().default(null) }),
+  'models.export': {
+    input: ofModel.extend({ settings: exportSettingsSchema.prefault({}), parent: z.string().nullable().default(null) }),
     output: exportResultSchema,
   },
-  'runs.cancelExport': { input: ofRun, output: silence },
+  'models.cancelExport': { input: ofModel, output: silence },
+  /** Reads an export back and compares every file with its manifest. */
+  'models.checkExport': { input: z.strictObject({ artifactId: z.string() }), output: exportCheckSchema },
 
   /** Thinned in SQL to at most `points` a metric (first, last and every k-th step). Empty `names`: all. */
   'metrics.series': {
@@ -292,6 +327,15 @@ export const operations = {
   /** Begins a task: every benchmark on every encoder. tasks.* pauses, resumes and cancels it; answers are never computed twice. */
   'benchmarks.run': { input: benchmarkRequestSchema.omit({ kind: true }), output: ofTask },
 
+  /**
+   * Writes both arms as a folder for TRL and Accelerate, into a new folder of the one that a dialog has given; null: the project's
+   * exports.
+   */
+  'studies.exportRecipe': { input: ofStudy.extend({ parent: z.string().nullable().default(null) }), output: artifactRowSchema },
+  'studies.cancelRecipe': { input: ofStudy, output: silence },
+  /** Takes in what the script of a recipe wrote; `folder` comes from files.chooseFolder. */
+  'studies.importRun': { input: z.strictObject({ folder: z.string() }), output: runRowSchema },
+
   'labelling.queues': { input: nothing, output: z.array(queueRowSchema) },
   'labelling.queue': { input: ofQueue, output: queueRowSchema },
   /** Answers at once; the queue's row tells when it is ready. */
@@ -344,6 +388,7 @@ export const operations = {
   'presets.get': { input: z.strictObject({ name: z.string() }), output: presetSchema },
 
   'schema.run': { input: nothing, output: jsonSchema },
+  'schema.question': { input: nothing, output: jsonSchema },
   'schema.queue': { input: nothing, output: jsonSchema },
   'schema.audit': { input: nothing, output: jsonSchema },
   'schema.benchmark': { input: nothing, output: jsonSchema },

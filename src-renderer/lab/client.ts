@@ -40,6 +40,6 @@ export function subscribe<Name extends EventName>(name: Name, listener: (value: 
 function cloneable(value: unknown): unknown {
   const raw = toRaw(value)
   if (Array.isArray(raw)) return raw.map(cloneable)
-  if (typeof raw !== 'object' || raw === null) return raw
+  if (typeof raw !== 'object' || raw === null || ArrayBuffer.isView(raw)) return raw
   return Object.fromEntries(Object.entries(raw).map(([key, each]) => [key, cloneable(each)]))
 }

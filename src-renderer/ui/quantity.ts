@@ -75,3 +75,15 @@ export function percent(share: number): string {
 function signed(text: string): string {
   return text.replace('-', '−')
 }
+
+/** 1330000 → "1.33 M": three digits and the size's letter. */
+export function parametersText(parameters: number): string {
+  const [size, letter] = parameters >= 1e9 ? [1e9, ' B'] : parameters >= 1e6 ? [1e6, ' M'] : parameters >= 1e3 ? [1e3, ' k'] : [1, '']
+  return `${Number((parameters / size).toPrecision(3))}${letter}`
+}
+
+/** 12400000 → "12.4 MB". */
+export function bytesText(bytes: number): string {
+  const [size, unit] = bytes >= 1e9 ? [1e9, 'GB'] : bytes >= 1e6 ? [1e6, 'MB'] : [1e3, 'kB']
+  return `${Number((bytes / size).toPrecision(3))} ${unit}`
+}

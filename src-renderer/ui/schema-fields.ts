@@ -2,6 +2,7 @@
 // 'schema.study'). Nothing is decided here: ranges and defaults are the schema's, faults are named by main.
 // A union of objects told apart by `kind` or `family` becomes a choice, and the fields of the chosen one follow it.
 
+import type { Component } from 'vue'
 import { objectiveLabels } from './objective-labels.ts'
 import { count } from './quantity.ts'
 
@@ -26,6 +27,12 @@ export interface SchemaField {
   readonly default: unknown
   readonly nullable: boolean
   readonly required: boolean
+}
+
+/** Another control for a field, where the schema only says "text"; it takes and gives its value as v-model. */
+export interface Picker {
+  readonly component: Component
+  readonly props?: Readonly<Record<string, unknown>>
 }
 
 export interface FieldGroup {

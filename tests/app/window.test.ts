@@ -29,9 +29,10 @@ it('goes to every room by its key', async () => {
   const { page } = lab
   for (const [key, room] of [
     ['2', 'Runs'],
-    ['3', 'Data'],
-    ['4', 'Labelling'],
-    ['5', 'Doctor'],
+    ['3', 'Models'],
+    ['4', 'Data'],
+    ['5', 'Labelling'],
+    ['6', 'Doctor'],
     ['1', 'Study'],
   ] as const) {
     await page.keyboard.press(`Control+${key}`)

@@ -1,6 +1,6 @@
 // A question to a model, whose answer comes in pieces, and a dry look into a folder that says what is wrong with it.
 
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
@@ -56,6 +56,10 @@ describe('a question', () => {
     expect(first.pieces.join('')).toBe(first.answer.text)
     expect(first.answer).toEqual(again.answer)
     expect(first.answer.tokens).toBeGreaterThan(0)
+    // Greedy: the chosen token is the likeliest of those told, and is told with its probability.
+    const tokens = first.events.flatMap((event) => (event.kind === 'token' ? [event.token] : []))
+    expect(tokens).toHaveLength(first.answer.tokens)
+    for (const { text, probability, alternatives } of tokens) expect(alternatives[0]).toEqual({ text, probability })
     expect(tf.memory().numTensors).toBe(before)
   })
 
@@ -125,6 +129,15 @@ describe('a dry look into a folder', () => {
     expect(unknown).toEqual(['strange'])
     expect(tokenizer).toBeNull()
     expect(faults.join('\n')).toMatch(/model\.norm\.weight[\s\S]*chat_template|chat_template[\s\S]*model\.norm\.weight/)
+  })
+
+  it('knows an adapter in PEFT’s layout, and what keeps it from being used', async () => {
+    const adapter = join(folder, '..', 'adapter')
+    mkdirSync(adapter)
+    writeFileSync(join(adapter, 'adapter_config.json'), JSON.stringify({ peft_type: 'IA3', r: 4 }))
+    const { kind, modules, faults } = await inspectFolder(adapter)
+    expect([kind, modules]).toEqual(['adapter', []])
+    expect(faults.join()).toMatch(/expected LORA, found IA3.*adapter_model\.safetensors does not exist/)
   })
 
   it('of an unknown architecture lists those that are known', async () => {

@@ -8,6 +8,7 @@ import { jobSchema, type ExportJob, type JobEvent } from '../../src-main/domain/
 import { imageFeatures } from '../../src-main/engine/models/multimodal-lm.ts'
 import { readSafetensors } from '../../src-main/engine/weights/safetensors.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
+import { runCheckExportJob } from '../../src-main/jobs/check-export-job.ts'
 import { readCheckpoint, writeCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { openMeasuredModel } from '../../src-main/jobs/evaluate/measured-model.ts'
 import { runExportJob } from '../../src-main/jobs/export-job.ts'
@@ -105,6 +106,21 @@ it('a changed, lost or foreign file is found when the export is read', async () 
   expect((await faultOfPromise(readExportedEncoder(folder))).code).toBe('not-found')
 })
 
+it('is told by its manifest’s hash, and can be checked from the disk alone: one file changed is named', async () => {
+  const { tiny, folder } = aProject()
+  const events = await runExport({ checkpoint: await tiny.checkpoint(1), folder })
+  const sha256 = await sha256OfFile(join(folder, 'manifest.json'))
+  expect(events.at(-1)).toMatchObject({ kind: 'artifact', path: folder, sha256 })
+  const check = async () => {
+    const events: JobEvent[] = []
+    for await (const event of runCheckExportJob({ kind: 'check-export', folder })) events.push(event)
+    return events
+  }
+  expect(await check()).toMatchObject([{ value: { folder, sha256, kind: 'vision-encoder', files: readdirSync(folder).length } }])
+  writeFileSync(join(folder, 'README.md'), 'another card')
+  expect((await faultOfPromise(check())).message).toContain('README.md: expected SHA-256')
+})
+
 it('never replaces a folder that is no export, and refuses a checkpoint whose weights are not its own', async () => {
   const { tiny, folder } = aProject()
   const checkpoint = await tiny.checkpoint(1)
@@ -145,7 +161,7 @@ it('the whole model is copied without the optimiser’s moments and is a checkpo
   const checkpoint = await tiny.checkpoint(4)
   writeFileSync(join(checkpoint, 'optimizer.safetensors'), 'moments')
   const events = await runExport({ checkpoint, folder, part: 'multimodal-lm' })
-  expect(events.at(-1)).toEqual({ kind: 'artifact', name: 'multimodal-lm', path: folder })
+  expect(events.at(-1)).toMatchObject({ kind: 'artifact', name: 'multimodal-lm', path: folder })
   expect(readdirSync(folder)).not.toContain('optimizer.safetensors')
   const [copy, original] = [await readCheckpoint(folder), await readCheckpoint(checkpoint)]
   expect(plainModules(copy.weights)).toEqual(plainModules(original.weights))

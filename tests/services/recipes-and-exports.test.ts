@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { exportSettingsSchema } from '../../src-main/domain/export.ts'
+import { recipeTitle } from '../../src-main/domain/progress.ts'
 import { LabError } from '../../src-main/domain/errors.ts'
 import { aLabWithData } from '../support/a-lab.ts'
 import { aStudyConfig } from '../support/builders.ts'
@@ -34,8 +35,10 @@ function anOutput(project: string, about: object): string {
 
 describe('a recipe', () => {
   it('is asked for with the study’s own settings, data and start', async () => {
-    const { lab, runner, studyId, project } = await aHalfStudy()
-    await lab.recipes.export(studyId, join(project, 'recipe'))
+    const { lab, runner, announcements, studyId, project } = await aHalfStudy()
+    const artifact = await lab.recipes.export(studyId, join(project, 'recipe'))
+    expect(lab.studies.get(studyId).artifacts).toContainEqual(artifact)
+    expect(announcements.some(({ name, value }) => name === 'job.progress' && 'title' in value && value.title === recipeTitle(lab.studies.get(studyId).row.name))).toBe(true)
     const job = runner.jobs.at(-1)!
     const { phases, snapshots, config } = lab.studies.get(studyId)
     expect(job).toMatchObject({
@@ -100,8 +103,11 @@ describe('an export', () => {
     const { runs } = lab.studies.get(studyId)
     const dpo = runs.find(({ phaseId }) => phaseId === 'seed-0/dpo')!
     const settings = exportSettingsSchema.parse({ format: 'onnx', dtype: 'float16', projectorLayers: 2 })
-    const { artifact, loading } = await lab.exports.export({ checkpoint: dpo.id, settings, folder: null, parent: '/chosen' })
+    const { artifact, loading, sha256 } = await lab.exports.export({ checkpoint: dpo.id, settings, folder: null, parent: '/chosen' })
     expect(artifact.path).toBe(`/chosen/${dpo.id}-encoder-onnx-float16-projector-2`)
+    expect(sha256).toBe('e'.repeat(64))
+    expect(await lab.exports.check(artifact.id)).toMatchObject({ folder: artifact.path, sha256 })
+    expect(runner.jobs.pop()).toMatchObject({ kind: 'check-export' })
     expect(loading.join()).toContain(`${artifact.path}/model.onnx`)
     const job = runner.jobs.at(-1)!
     if (job.kind !== 'export') throw new Error('the last job is no export')

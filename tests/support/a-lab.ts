@@ -6,6 +6,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { composeLab, type Lab } from '../../src-main/compose.ts'
 import { LabError } from '../../src-main/domain/errors.ts'
 import { DATA_JOB_KINDS, type PlacedEvent } from '../../src-main/domain/data-job.ts'
+import { exportSettingsSchema } from '../../src-main/domain/export.ts'
+import type { ModelInspection } from '../../src-main/domain/model-view.ts'
 import type { ImportEvent, ImportOptions } from '../../src-main/domain/import-event.ts'
 import type { ItemResult, Job, JobEvent, Runner } from '../../src-main/domain/job.ts'
 import type { Announcement } from '../../src-main/services/parts.ts'
@@ -152,13 +154,21 @@ function eventsOf(job: Job): readonly JobEvent[] {
         },
       ]
     case 'export':
+      return [{ kind: 'progress', done: 1, of: 1 }, { kind: 'artifact', name: job.part, path: job.folder, sha256: 'e'.repeat(64) }]
+    case 'check-export':
+      return [{ kind: 'answer', value: { folder: job.folder, kind: 'vision-encoder', settings: exportSettingsSchema.parse({}), files: 4, bytes: 9, sha256: 'e'.repeat(64) } }]
+    case 'inspect':
+      return [{ kind: 'inspection', inspection: anInspection(job.folder) }]
+    case 'ask':
+      return ['a ', 'mug'].flatMap((text): JobEvent[] => [
+        { kind: 'token', token: { text, probability: 0.5, alternatives: [{ text, probability: 0.5 }] } },
+        { kind: 'text', piece: text },
+      ]).concat({ kind: 'answered', answer: { text: 'a mug', tokens: 2, ended: 'end' } })
     case 'export-recipe':
     case 'tokenizer':
     case 'sight-test':
     case 'parity':
-    case 'inspect':
     case 'encoder-facts':
-    case 'ask':
     case 'zero-shot':
     case 'import':
     case 'export-data':
@@ -167,6 +177,20 @@ function eventsOf(job: Job): readonly JobEvent[] {
       return [{ kind: 'progress', done: 1, of: 1 }]
   }
 }
+
+/** Of a folder that the lab can use. */
+export const anInspection = (folder: string): ModelInspection => ({
+  folder,
+  kind: 'checkpoint',
+  modelType: 'llava',
+  files: [`${folder}/model.safetensors`],
+  bytes: 40,
+  modules: [{ module: 'projector', spec: {}, tensors: 1, parameters: 10, dtypes: { F32: 1 }, missing: [], extra: [], misshapen: [] }],
+  unknown: [],
+  tokenizer: null,
+  preprocess: null,
+  faults: [],
+})
 
 /** As a job tells them: some rows a message, images where they were. */
 async function* importEvents(events: AsyncIterable<ImportEvent>): AsyncGenerator<JobEvent> {

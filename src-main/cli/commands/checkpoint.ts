@@ -123,10 +123,24 @@ export function addCheckpointCommands(program: Command, parts: CliParts): void {
           progressOfJob(terminal, 'exporting'),
         )
         terminal.json({ event: 'exported', ...result })
-        terminal.out(result.artifact.path)
+        terminal.out(`${result.artifact.path}  (manifest ${result.sha256.slice(0, 12)})`)
         terminal.out(result.verification)
         terminal.out('')
         for (const line of result.loading) terminal.out(line)
+      })
+    })
+}
+
+/** Reads an export back. */
+export function addCheckExportCommand(program: Command, parts: CliParts): void {
+  program
+    .command('check-export <folder>')
+    .description('Compare every file of an export with its manifest: is it still what was written?')
+    .action(async (folder: string, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals<GlobalOptions>(), 'none', async ({ lab, terminal, signal }) => {
+        const check = await lab.exports.check(resolve(folder), signal)
+        terminal.json(check)
+        terminal.out(`✓ ${check.files} files, ${(check.bytes / 1e6).toFixed(1)} MB, ${check.settings.format} ${check.settings.dtype}, as they were written; manifest ${check.sha256}`)
       })
     })
 }

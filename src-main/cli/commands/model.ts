@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { LabError } from '../../domain/errors.ts'
+import { fromFailure, LabError } from '../../domain/errors.ts'
 import { modelQuestionSchema, type ModelInspection, type ModuleInspection } from '../../domain/model-view.ts'
 import { parse } from '../../domain/parse.ts'
 import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
@@ -45,17 +45,22 @@ export function addModelCommands(program: Command, parts: CliParts): void {
       const asked = parse(modelQuestionSchema, { question, maxNewTokens, temperature, topP, seed, stops: stop }, 'invalid-input', 'ask')
       await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
         let said = ''
-        const picture = image === undefined ? null : resolve(image)
-        const answer = await lab.models.ask(asModel(lab, model), picture, asked, signal, (event) => {
+        const picture = image === undefined ? null : await lab.models.keepPictureFile(resolve(image))
+        const answerId = lab.models.start({ model: asModel(lab, model), image: picture, question: asked }, (event) => {
+          if (event.kind === 'token') terminal.json({ event: 'token', ...event.token })
           if (event.kind !== 'text') return
           said += event.piece
           terminal.json({ event: 'text', piece: event.piece })
           terminal.redraw(said.split('\n').at(-1)!)
         })
+        signal.addEventListener('abort', () => lab.models.stopAll(), { once: true })
+        const { status, text, tokens, ended, failure } = await lab.models.answerEnded(answerId)
         terminal.redraw('')
-        terminal.json({ event: 'answer', ...answer })
-        terminal.out(answer.text)
-        if (answer.ended === 'limit') terminal.note(`the answer was cut at ${answer.tokens} tokens (--max-new-tokens)`)
+        if (failure !== null) throw fromFailure(failure)
+        terminal.json({ event: 'answer', answerId, text, tokens: tokens.length, ended })
+        terminal.out(text)
+        if (status === 'stopped') throw new LabError('cancelled', `stopped after ${tokens.length} tokens`)
+        if (ended === 'limit') terminal.note(`the answer was cut at ${tokens.length} tokens (--max-new-tokens)`)
       })
     })
 }

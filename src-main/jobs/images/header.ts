@@ -2,10 +2,11 @@
 // decompression bomb, a foreign file or a truncated header before any memory is spent.
 
 import { LabError } from '../../domain/errors.ts'
+import { PICTURE_EXTENSIONS } from '../../domain/model-view.ts'
 
 export const IMAGE_FORMATS = ['png', 'jpeg', 'webp', 'gif', 'tiff', 'bmp', 'avif'] as const
 export type ImageFormat = (typeof IMAGE_FORMATS)[number]
-export const IMAGE_EXTENSIONS = ['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.bmp', '.avif'] as const
+export const IMAGE_EXTENSIONS = PICTURE_EXTENSIONS.map((extension) => `.${extension}` as const)
 
 export interface ImageHeader {
   readonly format: ImageFormat

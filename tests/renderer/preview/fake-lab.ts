@@ -13,9 +13,11 @@ import type { PhaseRow, StudyRow, StudyView } from '../../../src-main/domain/stu
 import { ENCODERS, studyConfigSchema, studyParity, studyPlan } from '../../../src-main/domain/study.ts'
 import type { Handlers, OperationName } from '../../../src-preload/contract/operations.ts'
 import type { Announcement } from '../../../src-preload/contract/events.ts'
+import { modelQuestionSchema } from '../../../src-main/domain/model-view.ts'
 import { auditRequestSchema } from '../../../src-main/domain/labelling/pair-audit.ts'
 import { queueRequestSchema } from '../../../src-main/domain/labelling/queue.ts'
 import { fakeLabelling } from './fake-labelling.ts'
+import { fakeModels } from './fake-models.ts'
 import { aPlan } from '../../support/a-plan.ts'
 import { aStudy } from '../a-study.ts'
 import { LabError, toFailure } from '../../../src-main/domain/errors.ts'
@@ -198,15 +200,16 @@ function fakeLab(scene: string): Handlers {
       { id: 2, atMs: NOW - 50_000, level: 'info', message: 'reference log-probabilities: 1500 of 1500 from the cache' },
       { id: 3, atMs: NOW - 20_000, level: 'warning', message: 'logps/chosen fell by 3.1 nats while the margin grew' },
     ],
-    'runs.export': ({ runId, settings, parent }) => {
-      const path = `${parent ?? '/home/ada/pivot/exports'}/${runId.replace('/', '-')}-encoder-${settings?.format ?? 'hf'}`
+    ...fakeModels(),
+    'models.export': ({ model, settings, parent }) => {
+      const path = `${parent ?? '/home/ada/pivot/exports'}/${model.replace('/', '-')}-encoder-${settings?.format ?? 'hf'}`
       return {
-        artifact: { id: 'a3', studyId: null, runId, name: 'vision encoder', path, createdAtMs: NOW },
+        artifact: { id: 'a3', studyId: null, runId: model, name: 'vision encoder', path, createdAtMs: NOW },
+        sha256: '5e1f'.repeat(16),
         verification: 'verified by onnxruntime 1.30.0 on batches of 1 and 4: features differ by 2.1e-7 (relative; 0.0001 is let through)',
         loading: [...loadingLines(exportSettingsSchema.parse(settings ?? {}), path)],
       }
     },
-    'runs.cancelExport': () => {},
     'metrics.series': ({ runId, names, points }) => {
       const run = runs.find((each) => each.id === runId)
       return run === undefined ? [] : fakeSeries(run, names, points)
@@ -236,11 +239,15 @@ function fakeLab(scene: string): Handlers {
     'benchmarks.import': refuse,
     'benchmarks.run': refuse,
     'schema.benchmark': () => ({}),
+    'studies.exportRecipe': refuse,
+    'studies.cancelRecipe': refuse,
+    'studies.importRun': refuse,
     'presets.list': () => presets,
     'presets.get': () => ({ ...presets[1]!, sightTest: null, config }),
     'schema.run': () => z.toJSONSchema(runRequestSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
     'schema.study': () => z.toJSONSchema(studyConfigSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
     ...fakeLabelling(scene),
+    'schema.question': () => z.toJSONSchema(modelQuestionSchema, { io: 'input' }) as Record<string, unknown>,
     'schema.queue': () => z.toJSONSchema(queueRequestSchema, { io: 'input' }) as Record<string, unknown>,
     'schema.audit': () => z.toJSONSchema(auditRequestSchema, { io: 'input' }) as Record<string, unknown>,
     'doctor.run': () => ({
