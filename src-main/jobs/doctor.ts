@@ -115,7 +115,7 @@ export function stepsCheck(
   instructions: string,
 ): Omit<DoctorCheck, 'id' | 'title'> {
   if (engine instanceof Error) return { state: 'fault', found: 'no engine, so no steps', remedy: 'See the engine above.' }
-  const words = { eager: 'run eagerly, operator by operator', graph: 'compile as TensorFlow graphs', xla: 'compile by XLA' }[mode]
+  const words = { eager: 'run eagerly, operator by operator', graph: 'compile as TensorFlow graphs', xla: 'compile as TensorFlow graphs, and by XLA' }[mode]
   if (engine.kind !== 'native') return fine(`${words}; compiling needs the native engine`)
   if (mode === 'eager')
     return {

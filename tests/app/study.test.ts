@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { executionWords } from '../../src-main/domain/device.ts'
 import type { StudyResults } from '../../src-main/domain/study-results.ts'
 import type { StudyView } from '../../src-main/domain/study-view.ts'
 import { seriousFaults } from './accessibility.ts'
@@ -156,6 +157,17 @@ it(
   },
   minutes(4),
 )
+
+it('has trained in compiled steps, where the engine can: in Electron’s own process for jobs too', async () => {
+  const { page } = lab
+  const engine = (await ask<{ checks: readonly { id: string; found: string }[] }>(page, 'doctor.run')).checks.find(({ id }) => id === 'engine')!.found
+  const runs = await ask<readonly { id: string; studyId: string | null }[]>(page, 'runs.list')
+  const steps = await Promise.all(
+    runs.filter((run) => run.studyId === studyId).map(async ({ id }) => (await ask<{ versions: Readonly<Record<string, string>> }>(page, 'runs.get', { runId: id })).versions['steps']),
+  )
+  expect(steps.length).toBeGreaterThan(3)
+  expect(new Set(steps)).toEqual(new Set([engine.startsWith('TensorFlow 2') ? executionWords('graph', 'float32') : executionWords('eager', 'float32')]))
+}, minutes(1))
 
 it('shows the result: verdict first, then every measure the database has', async () => {
   const { page } = lab
