@@ -5,6 +5,8 @@ import { Command, CommanderError } from 'commander'
 import { toFailure } from '../domain/errors.ts'
 import { addCurationCommands } from './commands/curate.ts'
 import { addCheckExportCommand, addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.ts'
+import { addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.ts'
+import { addCompareCommands } from './commands/compare.ts'
 import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
@@ -38,6 +40,7 @@ export function createProgram(parts: CliParts): Command {
   addCheckpointCommands(program, parts)
   addCheckExportCommand(program, parts)
   addRecipeCommands(program, parts)
+  addCompareCommands(program, parts)
   addDataCommands(program, parts)
   addLabelCommand(program, parts)
   addCurationCommands(program, parts)

@@ -15,7 +15,7 @@ export const encoderRowSchema = z.strictObject({
   /** Without what it belongs to: "DPO, seed 0, step 200". */
   shortName: z.string(),
   studyId: z.string().nullable(),
-  /** The study's name. */
+  /** The study’s name, with its time where two have one name. */
   study: z.string().nullable(),
   arm: z.enum(ENCODERS).nullable(),
   stage: z.enum(STAGES).nullable(),

@@ -47,9 +47,11 @@ export function createEncoderService({ store, runner, queue, now }: Parts) {
   const preprocessings = new Map<string, readonly string[] | null>()
 
   function ofCheckpoints(): Bare[] {
-    const studies = new Map(store.studies.list().map((study) => [study.id, study]))
+    const all = store.studies.list()
+    const studies = new Map(all.map((study) => [study.id, study]))
+    const studyNames = new Map(all.map(({ id, name, createdAtMs }) => [id, all.filter((each) => each.name === name).length > 1 ? `${name} of ${minuteOf(createdAtMs)}` : name]))
     const stages = new Map([...studies.keys()].flatMap((id) => store.studyPhases.ofStudy(id).flatMap(({ runId, stage }) => (runId === null ? [] : [[runId, stage] as const]))))
-    return store.runs.list().flatMap(({ row, config }) => {
+    return store.runs.list().toReversed().flatMap(({ row, config }) => {
       const stage = stages.get(row.id) ?? null
       const study = row.studyId === null ? null : (studies.get(row.studyId) ?? null)
       // Nothing there has learned to see.
@@ -63,7 +65,7 @@ export function createEncoderService({ store, runner, queue, now }: Parts) {
           kind: 'checkpoint',
           shortName: `${labelOf(row, stage, study)}${isLast ? '' : `, step ${step}`}`,
           studyId: study?.id ?? null,
-          study: study?.name ?? null,
+          study: study === null ? null : studyNames.get(study.id)!,
           arm: ENCODERS.find((encoder) => STAGE_OF[encoder] === stage) ?? null,
           stage,
           seeds: [config.training.seed],
@@ -154,10 +156,11 @@ export function createEncoderService({ store, runner, queue, now }: Parts) {
 
   function list(): readonly EncoderRow[] {
     const stored = store.encoders.list()
-    const checkpoints = ofCheckpoints()
+    const counts = store.evaluations.resultCounts()
+    // A run keeps its newest weights; of the others those matter that were measured.
+    const checkpoints = ofCheckpoints().filter(({ id, isAvailable }) => isAvailable || counts.has(id))
     const rows = [...ofArms(checkpoints), ...ofFolders(stored), ...checkpoints]
     const colours = coloursOf(rows, stored)
-    const counts = store.evaluations.resultCounts()
     const names = uniqueNames(rows)
     return rows.map((row) => ({
       ...row,
@@ -242,6 +245,9 @@ export function createEncoderService({ store, runner, queue, now }: Parts) {
     },
   }
 }
+
+/** "2026-11-24 17:12": what tells studies of one name apart. */
+const minuteOf = (ms: number) => new Date(ms).toISOString().slice(0, 16).replace('T', ' ')
 
 /** What an arm is called: by its objective where that is not the usual one. */
 function armLabel(arm: EncoderName, { config }: StoredStudy): string {

@@ -253,6 +253,11 @@ export function aLab(
 /** A lab with all the data that `aStudyConfig` names. */
 export async function aLabWithData(project: string): Promise<LabForTests> {
   const made = aLab(project)
+  await addStudyData(made.lab)
+  return made
+}
+
+export async function addStudyData(lab: Lab): Promise<void> {
   for (const [name, path] of Object.entries({
     captions: 'conversations/4',
     instructions: 'conversations/5',
@@ -260,6 +265,5 @@ export async function aLabWithData(project: string): Promise<LabForTests> {
     questions: 'questions/6',
     objects: 'objects/3',
   }))
-    await made.lab.datasets.import({ path: `/data/${path}`, name })
-  return made
+    await lab.datasets.import({ path: `/data/${path}`, name })
 }

@@ -133,7 +133,8 @@ export function differenceOf(a: Measured, b: Measured, items: ItemPlaces, shares
   const { clusters, clusterCount } = renumbered(items, kept)
   if (clusterCount < 2) return overSeedsAlone(of, to, difference, isPaired)
   const [scoresA, scoresB] = [rowsA.map((row) => taken(row, kept)), rowsB.map((row) => taken(row, kept))]
-  const where = `${kept.length} items${clusterCount < kept.length ? ` in ${clusterCount} images` : ''}`
+  const isPart = [...rowsA, ...rowsB].some((row) => countOf(row) > kept.length)
+  const where = `${kept.length} items${isPart ? ' that both answered' : ''}${clusterCount < kept.length ? ` in ${clusterCount} images` : ''}`
   const perImage = kept.length / clusterCount
   const shares = shareEffect(scoresA, scoresB)
 
@@ -195,6 +196,8 @@ function placesIn(rows: readonly Float64Array[]): Int32Array {
   for (let i = 0; i < rows[0]!.length; i++) if (rows.every((row) => !Number.isNaN(row[i]))) kept.push(i)
   return Int32Array.from(kept)
 }
+
+const countOf = (row: Float64Array) => row.reduce((count, value) => (Number.isNaN(value) ? count : count + 1), 0)
 
 function taken(row: Float64Array, places: Int32Array): Float64Array {
   return places.length === row.length ? row : Float64Array.from(places, (i) => row[i]!)

@@ -11,6 +11,8 @@ import { flat } from './conditions.ts'
 import type { MeasuredRow, RowScores } from './measurements.ts'
 
 export const CONFIDENCE = 0.95
+/** Sums of the same scores in another order differ by so much. */
+const NOUGHT = 1e-12
 
 interface Undecided {
   readonly row: MeasuredRow
@@ -70,7 +72,7 @@ function decidedRow(
   const sign = metric.better === 'lower' ? -1 : 1
   const measured = cells.flatMap((cell, e) => (cell === null ? [] : [{ e, value: cell.value * sign }]))
   const top = metric.better === 'neither' || measured.length < 2 ? null : Math.max(...measured.map(({ value }) => value))
-  const best = measured.filter(({ value }) => value === top).map(({ e }) => e)
+  const best = measured.filter(({ value }) => top !== null && value >= top - NOUGHT).map(({ e }) => e)
   const isTiedWith = (e: number, other: number) => {
     const pair = pairs.find(({ a, b }) => (a === e && b === other) || (a === other && b === e))
     const p = pair === undefined ? null : holmOf(pair)
@@ -92,7 +94,7 @@ function decidedRow(
       const { a, b, found } = pair
       const holmPValue = holmOf(pair)
       const isClear = holmPValue !== null && holmPValue <= 1 - CONFIDENCE
-      const winner = !isClear || metric.better === 'neither' || found.difference === 0 ? 'neither' : found.difference * sign > 0 ? 'b' : 'a'
+      const winner = !isClear || metric.better === 'neither' || Math.abs(found.difference) < NOUGHT ? 'neither' : found.difference * sign > 0 ? 'b' : 'a'
       return {
         a: encoders[a]!.id,
         b: encoders[b]!.id,
@@ -114,7 +116,7 @@ function decidedRow(
 
 function wordsOf(found: MeasuredDifference, holmPValue: number | null, isClear: boolean, { better }: Metric, a: string, b: string): string {
   if (found.p === null) return 'not tested: nothing to measure its chance variation by'
-  if (found.difference === 0 && found.p === 1) return 'no difference at all'
+  if (Math.abs(found.difference) < NOUGHT) return found.p === 1 ? 'no difference at all' : 'no difference on average'
   const favoured = found.difference > 0 === (better !== 'lower') ? b : a
   if (isClear) return better === 'neither' ? 'they differ; neither direction is better' : `${favoured} is better`
   const leaning = better === 'neither' ? '' : `, leaning to ${favoured}`
@@ -123,11 +125,14 @@ function wordsOf(found: MeasuredDifference, holmPValue: number | null, isClear: 
   return decided === null ? told : `${told}; ${decided}`
 }
 
+/** Nobody trains more; a larger number says that seeds are not the way. */
+const MOST_SEEDS = 100
+
 export function neededWords(needed: { readonly moreItems: number | null; readonly moreSeeds: number | null } | null): string | null {
   if (needed === null) return null
   const { moreItems, moreSeeds } = needed
   const items = moreItems === null || moreItems === 0 ? null : `about ${moreItems.toLocaleString('en')} more items`
-  const seeds = moreSeeds === null || moreSeeds === 0 ? null : `${moreSeeds} more ${moreSeeds === 1 ? 'seed' : 'seeds'}`
+  const seeds = moreSeeds === null || moreSeeds === 0 || moreSeeds > MOST_SEEDS ? null : `${moreSeeds} more ${moreSeeds === 1 ? 'seed' : 'seeds'}`
   const ways = [items, seeds].filter((each) => each !== null)
   return ways.length === 0 ? null : `${ways.join(' or ')} would decide a difference of this size`
 }
