@@ -107,6 +107,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'maps.points': ({ taskId }) => ({ taskId }),
   'maps.of': ({ runId }) => ({ encoders: [runId], item: { kind: 'sample', row: 1 } }),
   'maps.cancel': () => undefined,
+  'experiments.table': ({ taskId }) => ({ taskId }),
   'experiments.start': ({ runId }) => ({ kind: 'map-scores', encoders: [runId], dataset: 'preferences' }),
   'runs.list': () => undefined,
   'runs.get': ({ runId }) => ({ runId }),
@@ -197,6 +198,7 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'datasets.import': 'invalid-input', // a path that no dialog has given
   'datasets.previewImport': 'invalid-input',
   'samples.similar': 'not-found',
+  'experiments.table': 'conflict', // an import has no scores
   'maps.of': 'invalid-input', // the first sample has no picture
   'tasks.pause': 'conflict',
   'tasks.resume': 'conflict',

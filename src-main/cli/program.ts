@@ -16,6 +16,7 @@ import { addParityCommand } from './commands/parity.ts'
 import { addLabelCommand } from './commands/label.ts'
 import { addRunCommands } from './commands/run.ts'
 import { addStudyCommand } from './commands/study.ts'
+import { addTransplantCommand } from './commands/transplant.ts'
 import { addZeroShotCommand } from './commands/zero-shot.ts'
 import type { CliParts } from './session.ts'
 
@@ -47,6 +48,7 @@ export function createProgram(parts: CliParts): Command {
   addModelCommands(program, parts)
   addMapsCommand(program, parts)
   addMapScoresCommand(program, parts)
+  addTransplantCommand(program, parts)
   addParityCommand(program, parts)
   addZeroShotCommand(program, parts)
   addDoctorCommand(program, parts)

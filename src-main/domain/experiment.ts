@@ -3,7 +3,9 @@
 // line by a model folder too.
 
 import { z } from 'zod'
+import { evaluationSchema } from './job.ts'
 import { mapScoreSettingsSchema } from './patch-maps.ts'
+import { trainingSchema } from './run-config.ts'
 
 /** Two to eight encoders beside each other, or one alone. */
 const encoders = (least: number) =>
@@ -34,11 +36,43 @@ const mapScoresResultSchema = z.strictObject({
   encoders: z.array(z.strictObject({ encoder: z.string(), seed: z.int().nullable(), evaluationId: z.string(), scores: z.array(scoreSchema) })),
 })
 
-export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema])
+const seeds = z
+  .array(z.int().min(0))
+  .min(1)
+  .max(32)
+  .refine((all) => new Set(all).size === all.length, 'expected every seed once: a repeated one is no further evidence')
+  .meta({ label: 'Seeds', help: 'each trains every candidate once more; three or more for an interval over trainings' })
+
+/**
+ * PIVOT's central check (arXiv 2510.16333, section 6): every candidate's encoder under the same fresh projector and language
+ * model, trained on the same data with the same seeds, then asked the same questions.
+ */
+export const transplantRequestSchema = z.strictObject({
+  kind: z.literal('transplant'),
+  name: z.string().min(1).max(120).default('Transplant').meta({ label: 'Name' }),
+  encoders: encoders(2),
+  /** Conversations with pictures that every candidate is trained on. */
+  dataset: z.string().min(1).meta({ label: 'Training data' }),
+  questions: z.string().min(1).meta({ label: 'Questions', help: 'what every candidate is asked in the end' }),
+  seeds: seeds.default([0]),
+  frozen: z.boolean().default(true).meta({ label: 'Encoder frozen', help: 'on: what is measured is the encoder as it is; off: how well it can be trained on' }),
+  projectorLayers: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0).meta({ label: 'Projector layers kept' }),
+  /** A run, an encoder or a folder; null: random weights, with the sizes and tokenizer that all candidates must then share. */
+  languageModel: z.string().nullable().default(null).meta({ label: 'Language model' }),
+  training: trainingSchema.prefault({}),
+  evaluation: evaluationSchema.prefault({}),
+})
+const transplantResultSchema = z.strictObject({
+  kind: z.literal('transplant'),
+  /** One a candidate and seed, in the order of the request. */
+  candidates: z.array(z.strictObject({ encoder: z.string(), seed: z.int(), runId: z.string(), evaluationId: z.string(), scores: z.array(scoreSchema) })),
+})
+
+export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, transplantRequestSchema])
 export type ExperimentRequest = z.output<typeof experimentRequestSchema>
 export type ExperimentKind = ExperimentRequest['kind']
 export type ExperimentOf<K extends ExperimentKind> = Extract<ExperimentRequest, { kind: K }>
 
-export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema])
+export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, transplantResultSchema])
 export type ExperimentResult = z.output<typeof experimentResultSchema>
 export type ExperimentResultOf<K extends ExperimentKind> = Extract<ExperimentResult, { kind: K }>

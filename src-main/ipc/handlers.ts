@@ -140,6 +140,7 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
 
     'maps.of': (request) => lab.patchMaps.of(withKnownEncoders(request)),
     'maps.cancel': () => lab.patchMaps.cancel(),
+    'experiments.table': ({ taskId }) => lab.experiments.table(taskId),
     'experiments.start': (request) => lab.experiments.start(withKnownEncoders(request)),
 
     'runs.list': () => [...lab.runs.list()],

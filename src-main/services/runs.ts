@@ -4,7 +4,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { LabError } from '../domain/errors.ts'
+import { fromFailure, LabError } from '../domain/errors.ts'
 import type { JobEvent, TokenizerJob, TrainJob } from '../domain/job.ts'
 import { TRAINING_METRICS } from '../domain/metric.ts'
 import { datasetKindsFor } from '../domain/objective-config.ts'
@@ -20,6 +20,15 @@ import { createStopRequest, endingOf, type StopRequest } from './stop-request.ts
 
 export type RunService = ReturnType<typeof createRunService>
 
+/** A run whose configuration is known in full. */
+export interface NewRun {
+  readonly name: string
+  readonly dataset: string
+  readonly config: StoredRun['config']
+  /** Of an experiment, which finds its run again by it. */
+  readonly phaseId?: string | null
+}
+
 /** An announcement of progress carries an estimate that is read from the database: five a second are enough for a bar. */
 const MIN_MS_BETWEEN_PROGRESS = 200
 
@@ -28,7 +37,7 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
   const underWay = new Map<string, { readonly stop: StopRequest; readonly ended: Promise<void> }>()
 
   /** Runs the row's job when its turn comes; ends with the run, however it ends. */
-  function work(runId: string, prepare: (stop: StopRequest) => Promise<void> = async () => {}): void {
+  function work(runId: string, prepare: (stop: StopRequest) => Promise<void> = async () => {}, observe: (event: JobEvent) => void = () => {}): void {
     const stop = createStopRequest()
     const ended = queue.add(async () => {
       try {
@@ -43,7 +52,11 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
       const run = found(runId)
       const job: TrainJob = { kind: 'train', project, folder: run.folder, config: run.config, execution: 'auto' }
       const backend = store.settings.get().backend
-      await followRun(parts, runId, (signal) => runner(job, signal, { backend }), stop, progressAnnouncer(runId))
+      const announceProgress = progressAnnouncer(runId)
+      await followRun(parts, runId, (signal) => runner(job, signal, { backend }), stop, (event) => {
+        announceProgress(event)
+        observe(event)
+      })
     })
     underWay.set(runId, { stop, ended })
     void ended.finally(() => underWay.delete(runId)).catch(() => {})
@@ -183,23 +196,37 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
     throw new LabError('conflict', `run "${run.row.name}" is ${run.row.status}: there is nothing to ${what}`, { runId })
   }
 
+  function begin({ name, dataset, config, phaseId = null }: NewRun, runId = newId('run'), observe?: (event: JobEvent) => void): { runId: string } {
+    store.runs.insert({ id: runId, name, studyId: null, phaseId, dataset, config, folder: join(project, 'runs', runId), createdAtMs: now() })
+    work(runId, prepareTokenizer(config), observe)
+    return { runId }
+  }
+
   return {
     async start(request: RunRequest): Promise<{ runId: string }> {
       const runId = newId('run')
-      const folder = join(project, 'runs', runId)
-      const { config, dataset } = await configOf(request, folder)
-      store.runs.insert({
-        id: runId,
-        name: request.name,
-        studyId: null,
-        phaseId: null,
-        dataset,
-        config,
-        folder,
-        createdAtMs: now(),
-      })
-      work(runId, prepareTokenizer(config))
-      return { runId }
+      return begin({ name: request.name, ...(await configOf(request, join(project, 'runs', runId))) }, runId)
+    },
+    /**
+     * The run of an experiment's phase, trained to its end: begun, or taken up where it was stopped, or done already.
+     * An aborted signal pauses it. @throws the run's failure; LabError 'cancelled' when it was stopped
+     */
+    async trained(run: NewRun & { readonly phaseId: string }, signal: AbortSignal, observe: (event: JobEvent) => void): Promise<string> {
+      const known = store.runs.list().find(({ row }) => row.studyId === null && row.phaseId === run.phaseId && row.status !== 'cancelled')
+      const runId = known?.row.id ?? begin(run, undefined, observe).runId
+      if (known !== undefined && known.row.status !== 'finished' && !underWay.has(runId)) {
+        store.runs.queue(runId)
+        work(runId, prepareTokenizer(known.config), observe)
+      }
+      const pause = () => underWay.get(runId)?.stop.ask('pause')
+      if (signal.aborted) pause()
+      else signal.addEventListener('abort', pause, { once: true })
+      await underWay.get(runId)?.ended
+      signal.removeEventListener('abort', pause)
+      const { status, failure } = found(runId).row
+      if (failure !== null && status === 'failed') throw fromFailure(failure)
+      if (status !== 'finished') throw new LabError('cancelled', `${run.name} was stopped`, { runId })
+      return runId
     },
     /**
      * What `start` would do with the same request; nothing is trained, and nothing is kept but a tokenizer that it needs.

@@ -29,6 +29,7 @@ import {
   type StudyPlaces,
 } from './study-phases.ts'
 import { estimateTimeLeft, type Estimate } from './time-left.ts'
+import { asTransplantMetric } from './transplants.ts'
 
 export type StudyService = ReturnType<typeof createStudyService>
 
@@ -163,6 +164,7 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
     store.studyPhases.begin(study.id, phase.id, now(), job)
     announce({ name: 'study.changed', value: { studyId: study.id } })
     const prefix = planned?.kind === 'evaluate' ? planned.metricPrefix : null
+    const named = prefix === null ? (metric: string) => metric : asTransplantMetric
     const evaluationId = job.kind === 'evaluate' ? newId('evaluation') : null
     if (evaluationId !== null && job.kind === 'evaluate')
       store.evaluations.insert({
@@ -179,9 +181,9 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
       })
     for await (const event of runner(job, stop.signal, { backend: store.settings.get().backend })) {
       if (event.kind === 'result' && evaluationId !== null)
-        store.evaluations.insertResult(evaluationId, underPrefix(event.metric, prefix), event.value, event.n)
+        store.evaluations.insertResult(evaluationId, named(event.metric), event.value, event.n)
       if (event.kind === 'items' && evaluationId !== null)
-        store.evaluations.insertItems(evaluationId, underPrefix(event.metric, prefix), event.items)
+        store.evaluations.insertItems(evaluationId, named(event.metric), event.items)
       observe(event)
     }
     if (job.kind === 'export')
@@ -447,9 +449,4 @@ function shareOf(phase: StoredPhase): number | null {
   if (phase.kind === 'train') return phase.part === 'training' ? phase.done / phase.of : 0
   // An evaluation has several parts of unequal weight: how far one has come says little about the whole.
   return phase.kind === 'sight-test' ? phase.done / phase.of : null
-}
-
-/** A transplant's answers are its own metrics: vqa/text → transplant/text. */
-function underPrefix(metric: string, prefix: 'transplant' | null): string {
-  return prefix === null ? metric : metric.replace(/^vqa\//, `${prefix}/`)
 }

@@ -9,6 +9,7 @@ import { parse } from '../domain/parse.ts'
 import { runConfigSchema, type RunConfig, type Start } from '../domain/run-config.ts'
 import { studyPlan, type DataRole, type Phase, type StudyConfig } from '../domain/study.ts'
 import type { NewPhase } from '../store/study-phases.ts'
+import { transplantStart } from './transplants.ts'
 
 const SIGHT_TEST_PHASE = 'prepare/sight-test'
 export const TOKENIZER_PHASE = 'prepare/tokenizer'
@@ -105,13 +106,12 @@ function phaseStart(phase: Extract<Phase, { kind: 'train' }>, config: StudyConfi
     case 'checkpoint':
       return { kind: 'checkpoint', folder: places.checkpointOf(start.of) }
     case 'transplant':
-      return {
-        kind: 'transplant',
+      return transplantStart({
         folder: places.checkpointOf(start.of),
         projectorLayers: start.projectorLayers,
         languageModelFolder: start.languageModelOf === null ? startingLanguageModel(config) : places.checkpointOf(start.languageModelOf),
         seed,
-      }
+      })
   }
 }
 

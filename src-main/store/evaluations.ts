@@ -114,6 +114,10 @@ export function createEvaluationStore(db: Db) {
   const heads = db.prepare(`
     SELECT id, study_id AS studyId, encoder, seed, encoder_id AS encoderId, protocol, job, created_at_ms AS createdAtMs FROM evaluations
     WHERE encoder_id IN (SELECT value FROM json_each(?)) ORDER BY created_at_ms, id`)
+  const headOf = db.prepare(
+    'SELECT id, study_id AS studyId, encoder, seed, encoder_id AS encoderId, protocol, job, created_at_ms AS createdAtMs FROM evaluations WHERE id = ?',
+  )
+  const ofPhase = db.prepare('SELECT id FROM evaluations WHERE study_id IS NULL AND phase_id = ?').pluck()
   const counts = db.prepare(`
     SELECT e.encoder_id AS encoderId, COUNT(*) AS results FROM evaluations e JOIN results r ON r.evaluation_id = e.id
     WHERE e.encoder_id IS NOT NULL GROUP BY e.encoder_id`)
@@ -158,10 +162,15 @@ export function createEvaluationStore(db: Db) {
     delete: (evaluationId: string): void => void remove.run(evaluationId),
     /** Of these encoders, oldest first. */
     headsOf: (encoderIds: readonly string[]): readonly EvaluationHead[] =>
-      (heads.all(JSON.stringify(encoderIds)) as (EvaluationHead & { readonly job: unknown })[]).map((each) => ({
-        ...each,
-        job: readJson(z.record(z.string(), z.unknown()), each.job as unknown as string, 'evaluations.job'),
-      })),
+      heads.all(JSON.stringify(encoderIds)).map(headFrom),
+    /** @throws LabError 'not-found' */
+    head(evaluationId: string): EvaluationHead {
+      const found = headOf.get(evaluationId)
+      if (found === undefined) throw new LabError('not-found', `the measurement ${evaluationId} is no longer in the project`, { evaluationId })
+      return headFrom(found)
+    },
+    /** Of an experiment's phase; null: not begun. */
+    ofPhase: (phaseId: string): string | null => (ofPhase.get(phaseId) as string | undefined) ?? null,
     /** How many numbers each encoder has. */
     resultCounts: (): ReadonlyMap<string, number> =>
       new Map((counts.all() as { encoderId: string; results: number }[]).map(({ encoderId, results: each }) => [encoderId, each])),
@@ -190,6 +199,11 @@ export function createEvaluationStore(db: Db) {
         detail: readNullableJson(itemDetailSchema, each.detail, 'item_details.detail'),
       })),
   }
+}
+
+function headFrom(columns: unknown): EvaluationHead {
+  const each = columns as Omit<EvaluationHead, 'job'> & { readonly job: string }
+  return { ...each, job: readJson(z.record(z.string(), z.unknown()), each.job, 'evaluations.job') }
 }
 
 function assertFinite(what: string, value: number): void {

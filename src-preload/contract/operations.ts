@@ -189,6 +189,8 @@ export const operations = {
   /** Where encoders look in one picture, patch by patch. A newer question takes the place of one that is still being answered. */
   'maps.of': { input: mapsRequestSchema, output: mapsSchema },
   'maps.cancel': { input: nothing, output: silence },
+  /** What a finished experiment measured, encoders side by side, with tests. */
+  'experiments.table': { input: ofTask, output: comparisonSchema },
   /** A longer look at several encoders: a task, whose row holds what it found. */
   'experiments.start': { input: experimentRequestSchema, output: ofTask },
 

@@ -2,24 +2,69 @@
 // `lab tasks --resume <id>` takes it up again.
 
 import { resolve } from 'node:path'
+import type { Comparison } from '../../domain/comparison.ts'
 import { experimentRequestSchema, type ExperimentKind, type ExperimentResultOf } from '../../domain/experiment.ts'
 import { LabError } from '../../domain/errors.ts'
 import { parse } from '../../domain/parse.ts'
+import { formatDifference, formatInterval, formatPValue, formatValue } from '../../services/number-text.ts'
 import type { Session } from '../session.ts'
+import { table } from '../table.ts'
 import { showTasks } from './data.ts'
 
-/** An encoder's or a run's id stays; anything else is a path from here. */
-export function asEncoder({ lab }: Pick<Session, 'lab'>, named: string): string {
-  return [...lab.encoders.list(), ...lab.runs.list()].some(({ id }) => id === named) ? named : resolve(named)
+/** An encoder's or a run's id stays; a folder is brought into the list of encoders. @throws LabError when it holds none */
+export async function asEncoder({ lab, signal }: Pick<Session, 'lab' | 'signal'>, named: string): Promise<string> {
+  if ([...lab.encoders.list(), ...lab.runs.list()].some(({ id }) => id === named)) return named
+  return lab.encoders.idOf(named) ?? (await lab.encoders.add(resolve(named), null, signal)).id
+}
+
+export async function asEncoders(session: Session, named: readonly string[]): Promise<readonly string[]> {
+  const ids: string[] = []
+  for (const each of named) ids.push(await asEncoder(session, each))
+  return ids
 }
 
 /** @throws LabError 'invalid-input' for a request that is none, 'cancelled' when it was paused, or the task's own fault */
-export async function experiment<K extends ExperimentKind>(session: Session, kind: K, request: unknown): Promise<ExperimentResultOf<K>> {
+export async function experiment<K extends ExperimentKind>(session: Session, kind: K, request: unknown): Promise<{ readonly taskId: string; readonly result: ExperimentResultOf<K> }> {
   const { lab, terminal, signal } = session
   showTasks(session)
   const { taskId } = lab.experiments.start(parse(experimentRequestSchema, request, 'invalid-input', kind))
   const { result } = await lab.tasks.ended(taskId, signal)
   if (result?.kind !== kind) throw new LabError('internal', `${kind}: the task ended without a finding`)
   terminal.json({ event: 'finished', taskId, ...result })
-  return result as ExperimentResultOf<K>
+  return { taskId, result: result as ExperimentResultOf<K> }
+}
+
+/** Encoders side by side, then every pair that was tested, then the verdict. */
+export function tellComparison({ terminal }: Pick<Session, 'terminal'>, { encoders, rows, verdict, confidence }: Comparison): void {
+  const left = (title: string) => ({ title, align: 'left' }) as const
+  const right = (title: string) => ({ title, align: 'right' }) as const
+  const nameOf = (id: string) => encoders.find((each) => each.id === id)!.shortName
+  terminal.out(
+    table(
+      [left('Measure'), ...encoders.map(({ shortName }) => right(shortName))],
+      rows.map(({ label, unit, cells }) => [
+        label,
+        ...cells.map((cell) => (cell === null ? '–' : `${cell.isBest ? '* ' : cell.isTied ? '= ' : ''}${formatValue(cell.value, unit)} ${formatInterval(cell.low, cell.high, unit)}`)),
+      ]),
+    ),
+  )
+  terminal.out(`* best, = not told apart from it at ${Math.round(100 * confidence)} % after Holm’s correction`)
+  terminal.out('')
+  terminal.out(
+    table(
+      [left('Measure'), left('Pair'), right('Difference'), right('Interval'), right('p'), right('p Holm'), left('')],
+      rows.flatMap(({ label, unit, pairs }) =>
+        pairs.map(({ a, b, difference, low, high, pValue, holmPValue, words }) => [
+          label,
+          `${nameOf(b)} − ${nameOf(a)}`,
+          formatDifference(difference, unit),
+          formatInterval(low, high, unit),
+          formatPValue(pValue),
+          formatPValue(holmPValue),
+          words,
+        ]),
+      ),
+    ),
+  )
+  for (const line of verdict) terminal.out(line)
 }

@@ -4,15 +4,13 @@ import { writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { LabError } from '../../domain/errors.ts'
-import { metricNamed } from '../../domain/metric.ts'
 import { parse } from '../../domain/parse.ts'
 import { MAP_METHOD_WORDS, MAP_METHODS, MAP_TARGETS, mapsRequestSchema, type Maps, type MapMethod, type MapTarget } from '../../domain/patch-maps.ts'
-import { formatInterval, formatValue } from '../../services/number-text.ts'
 import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
 import { collectSetting, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
 import { progressOfJob } from './data.ts'
-import { asEncoder, experiment } from './experiment.ts'
+import { asEncoders, experiment, tellComparison } from './experiment.ts'
 
 interface MapsOptions extends GlobalOptions {
   readonly sample?: number
@@ -49,7 +47,7 @@ export function addMapsCommand(program: Command, parts: CliParts): void {
       const options = command.optsWithGlobals<MapsOptions>()
       await withLab(parts, options, 'write', async (session) => {
         const { lab, terminal, signal } = session
-        const request = parse(mapsRequestSchema, { encoders: models.map((each) => asEncoder(session, each)), item: itemOf(options), settings: settingsOf(options) }, 'invalid-input', 'maps')
+        const request = parse(mapsRequestSchema, { encoders: await asEncoders(session, models), item: itemOf(options), settings: settingsOf(options) }, 'invalid-input', 'maps')
         const maps = await lab.patchMaps.of(request, signal, progressOfJob(terminal, 'mapping'))
         terminal.json({ event: 'maps', ...maps })
         if (options.output !== undefined) await writeFile(resolve(options.output), JSON.stringify(maps))
@@ -73,23 +71,9 @@ export function addMapScoresCommand(program: Command, parts: CliParts): void {
     .action(async (models: readonly string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<MapScoresOptions>()
       await withLab(parts, options, 'write', async (session) => {
-        const { terminal } = session
-        const request = { kind: 'map-scores', encoders: models.map((each) => asEncoder(session, each)), dataset: options.dataset, settings: withSettings({}, options.set ?? []) }
-        const result = await experiment(session, 'map-scores', request)
-        const metrics = [...new Set(result.encoders.flatMap(({ scores }) => scores.map(({ metric }) => metric)))]
-        terminal.out(
-          table(
-            [{ title: 'Measure', align: 'left' }, ...result.encoders.map(({ encoder, seed }) => ({ title: `${encoder.slice(-24)}${seed === null ? '' : ` (${seed})`}`, align: 'right' }) as const)],
-            metrics.map((metric) => [
-              metricNamed(metric).label,
-              ...result.encoders.map(({ scores }) => {
-                const found = scores.find((each) => each.metric === metric)
-                const { unit } = metricNamed(metric)
-                return found === undefined ? '–' : `${formatValue(found.value, unit)} ${formatInterval(found.low, found.high, unit)}`
-              }),
-            ]),
-          ),
-        )
+        const request = { kind: 'map-scores', encoders: await asEncoders(session, models), dataset: options.dataset, settings: withSettings({}, options.set ?? []) }
+        const { taskId } = await experiment(session, 'map-scores', request)
+        tellComparison(session, session.lab.experiments.table(taskId))
       })
     })
 }

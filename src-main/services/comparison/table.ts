@@ -22,14 +22,21 @@ interface Undecided {
   readonly pairs: readonly { readonly a: number; readonly b: number; readonly found: MeasuredDifference }[]
 }
 
+export interface TableOptions {
+  readonly reference: string | null
+  readonly datasetOf: (snapshot: string) => string | null
+  /** Whether equal seeds of two encoders are one draw; undefined: those of one study are. */
+  readonly sharesSeeds?: boolean | undefined
+}
+
 /** @param scoresOf  reads the items behind a row; called once a row, so that one row at a time is in memory */
 export function comparisonTable(
   encoders: readonly EncoderRow[],
   rows: readonly MeasuredRow[],
   scoresOf: (row: MeasuredRow) => RowScores,
-  { reference, datasetOf }: { readonly reference: string | null; readonly datasetOf: (snapshot: string) => string | null },
+  { reference, datasetOf, sharesSeeds }: TableOptions,
 ): Comparison {
-  const undecided = rows.map((row) => undecidedRow(encoders, row, scoresOf(row), reference))
+  const undecided = rows.map((row) => undecidedRow(encoders, row, scoresOf(row), reference, sharesSeeds))
   const tests = undecided.flatMap(({ pairs }) => pairs.filter(({ found }) => found.p !== null))
   const adjusted = tests.length === 0 ? [] : holm(tests.map(({ found }) => found.p!)).adjusted
   const holmOf = new Map(tests.map((pair, i) => [pair, adjusted[i]!]))
@@ -37,7 +44,7 @@ export function comparisonTable(
   return { encoders: [...encoders], reference, confidence: CONFIDENCE, tests: tests.length, verdict: [...verdict(encoders, decided)], rows: decided }
 }
 
-function undecidedRow(encoders: readonly EncoderRow[], row: MeasuredRow, { measured, places }: RowScores, reference: string | null): Undecided {
+function undecidedRow(encoders: readonly EncoderRow[], row: MeasuredRow, { measured, places }: RowScores, reference: string | null, isPaired: boolean | undefined): Undecided {
   const metric = metricNamed(row.metric)
   const stream = (...words: string[]) => createRandom(0, 'comparison', row.metric, ...words)
   const cells = measured.map((each, e) => {
@@ -56,7 +63,7 @@ function undecidedRow(encoders: readonly EncoderRow[], row: MeasuredRow, { measu
     encoders.flatMap((second, b) => {
       const isAsked = reference === null ? a < b : first.id === reference && a !== b
       if (!isAsked || measured[a] == null || measured[b] == null) return []
-      const sharesSeeds = first.studyId !== null && first.studyId === second.studyId
+      const sharesSeeds = isPaired ?? (first.studyId !== null && first.studyId === second.studyId)
       return [{ a, b, found: differenceOf(measured[a], measured[b], places, sharesSeeds, stream(first.id, second.id)) }]
     }),
   )

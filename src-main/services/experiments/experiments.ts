@@ -2,6 +2,8 @@
 // says how it is carried out; the engine is asked in turn with whatever else trains or measures.
 
 import { basename } from 'node:path'
+import type { Comparison } from '../../domain/comparison.ts'
+import { LabError } from '../../domain/errors.ts'
 import type { ExperimentRequest } from '../../domain/experiment.ts'
 import type { JobEvent } from '../../domain/job.ts'
 import type { DatasetService } from '../datasets.ts'
@@ -10,6 +12,8 @@ import type { EncoderService } from '../encoders.ts'
 import type { Parts } from '../parts.ts'
 import type { RunService } from '../runs.ts'
 import { mapScores } from './map-scores.ts'
+import { experimentTable } from './table.ts'
+import { transplant } from './transplant.ts'
 
 export interface ExperimentServices {
   readonly tasks: DataTaskService
@@ -45,9 +49,23 @@ export type ExperimentService = ReturnType<typeof createExperimentService>
 export function createExperimentService(parts: Parts, services: ExperimentServices) {
   const { tasks } = services
   tasks.define('map-scores', (request) => ({ ...mapScores(parts, services, request), lane: 'experiments' }))
+  tasks.define('transplant', (request) => ({ ...transplant(parts, services, request), lane: 'experiments' }))
   return {
-    start: (request: ExperimentRequest): { readonly taskId: string } => tasks.start(request),
+    start: (request: ExperimentRequest): { readonly taskId: string } =>
+      tasks.start({ ...request, encoders: request.encoders.map((each) => services.encoders.idOf(each) ?? each) }),
+    /** Encoders side by side over what a finished task measured, with tests. @throws LabError 'conflict' while there is nothing yet */
+    table(taskId: string): Comparison {
+      const { title, status, result } = tasks.get(taskId)
+      if (result?.kind !== 'map-scores' && result?.kind !== 'transplant')
+        throw new LabError('conflict', `"${title}" is ${status} and holds no scores to compare; wait for it, or choose another task`, { taskId })
+      return experimentTable(parts.store, services.encoders, result)
+    },
   }
+}
+
+/** A run, an encoder or a model's folder → the folder. @throws LabError 'not-found' */
+export function modelNamed({ encoders, runs }: Pick<ExperimentServices, 'encoders' | 'runs'>, named: string): string {
+  return encoders.list().some(({ id }) => id === named) ? encoders.measurable([named])[0]!.folder : runs.modelFolder(named)
 }
 
 /** A job's parts and progress as those of a task, each part told as what it is about. */

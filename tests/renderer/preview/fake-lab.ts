@@ -183,6 +183,7 @@ function fakeLab(scene: string): Handlers {
     'maps.of': refuse,
     'maps.cancel': () => {},
     'experiments.start': refuse,
+    'experiments.table': refuse,
     'datasets.createSightTest': refuse,
     'datasets.delete': refuse,
     'runs.list': () => (isEmpty ? [] : runs),

@@ -1,0 +1,94 @@
+// Laws of experiments: every candidate of a transplant meets the same data and seeds, a task that broke off goes on where it was,
+// its table tests what was measured, and what could not be compared is refused before anything is trained.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Lab } from '../../src-main/compose.ts'
+import { experimentRequestSchema } from '../../src-main/domain/experiment.ts'
+import { LabError } from '../../src-main/domain/errors.ts'
+import { faultOfPromise } from '../support/fault-of.ts'
+import { aLabWithData, type LabForTests } from '../support/a-lab.ts'
+import { aStudyConfig } from '../support/builders.ts'
+
+let folder: string
+let made: LabForTests
+let lab: Lab
+let arms: readonly string[]
+let languageModel: string
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'pivot-lab-experiments-'))
+  made = await aLabWithData(folder)
+  lab = made.lab
+  const { studyId } = lab.studies.start({ kind: 'config', config: aStudyConfig({ seeds: [0, 1] }) })
+  await lab.studies.ended(studyId)
+  arms = ['sft', 'dpo'].map((arm) => `${studyId}/${arm}`)
+  languageModel = lab.studies.get(studyId).runs[0]!.id
+})
+afterAll(async () => {
+  await lab.close()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const aTransplant = (fields: object = {}) =>
+  experimentRequestSchema.parse({ kind: 'transplant', encoders: arms, dataset: 'instructions', questions: 'questions', seeds: [0, 1], languageModel, training: { steps: 2 }, ...fields })
+
+describe('a transplant', () => {
+  it('trains every candidate once a seed on the same data, frozen, from the arm’s own checkpoint of that seed', async () => {
+    const before = made.runner.jobs.length
+    const { taskId } = lab.experiments.start(aTransplant())
+    const { result } = await lab.tasks.ended(taskId)
+    const trained = made.runner.jobs.slice(before).flatMap((job) => (job.kind === 'train' ? [job] : []))
+    expect(trained.map(({ config }) => [config.training.seed, config.start.kind === 'transplant' && config.start.seed])).toEqual([[0, 0], [0, 0], [1, 1], [1, 1]])
+    expect(new Set(trained.map(({ config }) => config.snapshot)).size).toBe(1)
+    expect(trained.every(({ config }) => !config.training.modules.visionEncoder.train)).toBe(true)
+    expect(new Set(trained.map(({ config }) => JSON.stringify({ ...config.training, seed: 0 }))).size).toBe(1)
+    expect(new Set(trained.map(({ config }) => config.start.kind === 'transplant' && config.start.folder)).size).toBe(4)
+    expect(result).toMatchObject({ kind: 'transplant', candidates: arms.flatMap((encoder) => [0, 1].map((seed) => ({ encoder, seed }))) })
+    const table = lab.experiments.table(taskId)
+    expect(table.encoders.map(({ id }) => id)).toEqual(arms)
+    const own = table.rows.filter(({ metric }) => metric.startsWith('transplant/'))
+    expect(own.length).toBeGreaterThan(0)
+    expect(own.every(({ cells }) => cells.every((cell) => cell!.perSeed.length === 2))).toBe(true)
+    // What a transplant measured is its encoder's, and stands in every comparison of it.
+    expect(lab.comparisons.table({ encoders: [...arms], scope: 'all', reference: null }).rows.some(({ metric, cells }) => metric.startsWith('transplant/') && cells.every((cell) => cell !== null))).toBe(true)
+  })
+
+  it('that broke off goes on where it was: nothing is trained or measured twice', async () => {
+    const before = made.runner.jobs.length
+    let failing = true
+    made.runner.beforeEvent = (job) => {
+      if (failing && job.kind === 'train' && job.config.training.seed === 1) throw new LabError('out-of-memory', 'planted')
+    }
+    const { taskId } = lab.experiments.start(aTransplant({ name: 'again' }))
+    expect(await faultOfPromise(lab.tasks.ended(taskId))).toMatchObject({ code: 'out-of-memory' })
+    failing = false
+    lab.tasks.resume(taskId)
+    await lab.tasks.ended(taskId)
+    const jobs = made.runner.jobs.slice(before)
+    expect(jobs.filter(({ kind }) => kind === 'train')).toHaveLength(5) // four, and the one that failed
+    expect(jobs.filter(({ kind }) => kind === 'evaluate')).toHaveLength(4)
+    expect(lab.runs.list().filter(({ name }) => name.startsWith('again'))).toHaveLength(4)
+  })
+
+  it('keeps the encoder trainable where asked, and refuses fewer than two candidates or one twice', async () => {
+    const before = made.runner.jobs.length
+    const { taskId } = lab.experiments.start(aTransplant({ frozen: false, seeds: [0], projectorLayers: 1 }))
+    await lab.tasks.ended(taskId)
+    const trained = made.runner.jobs.slice(before).flatMap((job) => (job.kind === 'train' ? [job.config] : []))
+    expect(trained.every(({ training, start }) => training.modules.visionEncoder.train && start.kind === 'transplant' && start.projectorLayers === 1)).toBe(true)
+    for (const encoders of [[arms[0]], [arms[0], arms[0]]]) expect(experimentRequestSchema.safeParse({ ...aTransplant(), encoders }).success).toBe(false)
+  })
+})
+
+it('scored maps are measurements of their encoders, one a seed, and their table compares them', async () => {
+  const { taskId } = lab.experiments.start(experimentRequestSchema.parse({ kind: 'map-scores', encoders: arms, dataset: 'preferences' }))
+  const { result } = await lab.tasks.ended(taskId)
+  expect(result).toMatchObject({ kind: 'map-scores', encoders: arms.flatMap((encoder) => [0, 1].map((seed) => ({ encoder, seed }))) })
+  expect(lab.experiments.table(taskId).rows.map(({ metric }) => metric)).toEqual(['maps/occlusion/energy'])
+})
+
+it('a task without scores has no table, and says so', () => {
+  expect(() => lab.experiments.table(lab.tasks.list().at(-1)!.id)).toThrow(LabError)
+})
