@@ -31,7 +31,7 @@ export const encoderRowSchema = z.strictObject({
   preprocessing: z.array(z.string()).nullable(),
   /** Ids of the checkpoints or folders that are measured when it is: itself, or one a seed. */
   members: z.array(z.string()),
-  /** Place in the palette; never given twice, never changed. */
+  /** Place in the palette; never given twice, never changed. An arm has the colour of its stage in every study. */
   colour: z.int().min(0),
   /** Whether its weights are still there: what was measured stays when they are gone. */
   isAvailable: z.boolean(),
@@ -45,3 +45,13 @@ export const ENCODER_LABELS: Readonly<Record<EncoderName, string>> = { 'stage-1'
 
 export const armId = (studyId: string, encoder: EncoderName): string => `${studyId}/${encoder}`
 export const checkpointId = (runId: string, step: number): string => `${runId}@${step}`
+
+/** Colours of the palette. The first three are those of a study's encoders; a place beyond the last begins again in another shape. */
+export const PALETTE_SIZE = 9
+
+/** The first free place: of an arm (null: any other encoder) one with the colour of its stage, else one with none of those. */
+export function nextColour(arm: EncoderName | null, taken: ReadonlySet<number>): number {
+  const fits = (place: number) =>
+    arm === null ? place % PALETTE_SIZE >= ENCODERS.length : place % PALETTE_SIZE === ENCODERS.indexOf(arm)
+  for (let place = 0; ; place++) if (fits(place) && !taken.has(place)) return place
+}

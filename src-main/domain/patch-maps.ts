@@ -162,7 +162,7 @@ export type MapSettings = z.output<typeof mapSettingsSchema>
 
 /** What is asked of the lab: items by their row in the project, or a picture of it with words of one's own. */
 export const mapsRequestSchema = z.strictObject({
-  /** Runs of the project; from the command line model folders too. */
+  /** Ids of encoders.list or of runs; from the command line model folders too. */
   encoders: z
     .array(z.string())
     .min(1)

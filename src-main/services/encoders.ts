@@ -4,7 +4,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
-import { armId, checkpointId, ENCODER_LABELS, type EncoderRow } from '../domain/encoder.ts'
+import { armId, checkpointId, ENCODER_LABELS, nextColour, type EncoderRow } from '../domain/encoder.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike } from '../domain/job.ts'
 import { unusualName } from '../domain/objective-config.ts'
@@ -139,15 +139,16 @@ export function createEncoderService({ store, runner, queue, now }: Parts) {
   /** Colours in the order in which encoders came; a reader gives out the next ones without keeping them. */
   function coloursOf(rows: readonly Bare[], stored: readonly StoredEncoder[]): ReadonlyMap<string, number> {
     const colours = new Map(stored.map(({ id, colour }) => [id, colour]))
-    let next = stored.reduce((most, { colour }) => Math.max(most, colour + 1), 0)
+    const taken = new Set(colours.values())
     const fresh = rows
       .filter(({ id }) => !colours.has(id))
       .toSorted((a, b) => Number(a.kind !== 'arm') - Number(b.kind !== 'arm') || a.createdAtMs - b.createdAtMs || order(a) - order(b) || (a.id < b.id ? -1 : 1))
     const insert = () => {
-      for (const { id, createdAtMs } of fresh) {
-        colours.set(id, next)
-        if (store.access === 'write') store.encoders.insert({ id, colour: next, name: null, folder: null, sha256: null, preprocessing: null, createdAtMs })
-        next++
+      for (const { id, kind, arm, createdAtMs } of fresh) {
+        const colour = nextColour(kind === 'arm' ? arm : null, taken)
+        taken.add(colour)
+        colours.set(id, colour)
+        if (store.access === 'write') store.encoders.insert({ id, colour, name: null, folder: null, sha256: null, preprocessing: null, createdAtMs })
       }
     }
     if (fresh.length > 0) store.access === 'write' ? store.transaction(insert) : insert()
@@ -227,7 +228,7 @@ export function createEncoderService({ store, runner, queue, now }: Parts) {
       const id = `folder-${sha256.slice(0, 16)}`
       const stored = store.encoders.list()
       const known = stored.find((each) => each.id === id)
-      const colour = known?.colour ?? stored.reduce((most, each) => Math.max(most, each.colour + 1), 0)
+      const colour = known?.colour ?? nextColour(null, new Set(stored.map((each) => each.colour)))
       store.encoders.insert({ id, colour, name: name ?? known?.name ?? basename(folder), folder, sha256, preprocessing, createdAtMs: known?.createdAtMs ?? now() })
       return find(id)
     },

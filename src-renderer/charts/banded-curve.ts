@@ -2,7 +2,7 @@
 // is one. With data size across it is the paper's Figure 5 (arXiv 2510.16333).
 
 import { interval, quantity, type Unit } from '../ui/quantity.ts'
-import { markSymbol } from '../ui/encoder-marks.ts'
+import { markDash, markSymbol } from '../ui/encoder-marks.ts'
 import type { ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
 import { itemTooltip, tooltipText, valueTick } from './unit-panels.ts'
@@ -87,7 +87,7 @@ export function bandedCurve({ curves, xName, yName, unit, isLogarithmic, theme }
           symbolSize: 9,
           showSymbol: true,
           itemStyle: { color: curve.color },
-          lineStyle: { color: curve.color, width: 1.8 },
+          lineStyle: { color: curve.color, width: 1.8, type: markDash(curve.index) },
           emphasis: { disabled: true },
           data: curve.points.map((point) => ({
             value: [point.x, point.mean],

@@ -2,7 +2,7 @@
 // value on it, because measures have no common unit. The outline shows where an encoder is strong; its area means nothing.
 
 import { quantity } from '../ui/quantity.ts'
-import { markSymbol } from '../ui/encoder-marks.ts'
+import { markDash, markSymbol } from '../ui/encoder-marks.ts'
 import { markColor, type ChartTheme } from './chart-theme.ts'
 import type { MarkedEncoder, ValueRow } from './dumbbell.ts'
 import type { ChartOption } from './echarts-parts.ts'
@@ -44,7 +44,7 @@ export function radarChart(spokes: readonly ValueRow[], encoders: readonly Marke
           symbol: markSymbol(encoder.index),
           symbolSize: 8,
           itemStyle: { color: markColor(theme, encoder.index) },
-          lineStyle: { color: markColor(theme, encoder.index), width: 1.8 },
+          lineStyle: { color: markColor(theme, encoder.index), width: 1.8, type: markDash(encoder.index) },
           areaStyle: { color: markColor(theme, encoder.index), opacity: 0.06 },
           tooltip: {
             formatter: tooltipText([

@@ -3,7 +3,7 @@
 
 import { ref } from 'vue'
 
-export const ROOMS = ['study', 'runs', 'models', 'data', 'labelling', 'doctor'] as const
+export const ROOMS = ['study', 'compare', 'runs', 'models', 'data', 'labelling', 'doctor'] as const
 export type Room = (typeof ROOMS)[number]
 
 export interface Route {

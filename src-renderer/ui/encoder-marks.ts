@@ -1,7 +1,7 @@
 // How an encoder is marked wherever it appears: a colour and a shape, so that nobody needs to tell colours apart. The
-// first three are those of the stages (grey circle, orange square, blue diamond); others follow in the order of their
-// index, which is the encoder's own and never changes. Colours repeat after nine, shapes after seven: a pair of the two
-// comes again only after 63.
+// first three are those of the stages (grey circle, orange square, blue diamond); an arm of another study has its stage's
+// colour and another shape. The index is the encoder's own and never changes (domain/encoder.ts). Colours repeat after nine,
+// shapes after seven: a pair of the two comes again only after 63.
 
 export interface EncoderMark {
   /** Of style/tokens.css. */
@@ -42,4 +42,9 @@ export function encoderMark(index: number): EncoderMark {
 /** The shape as ECharts wants it. */
 export function markSymbol(index: number): string {
   return `path://${encoderMark(index).path}`
+}
+
+/** Lines of one colour differ in their dash. */
+export function markDash(index: number): 'solid' | 'dashed' | 'dotted' {
+  return (['solid', 'dashed', 'dotted'] as const)[Math.floor(index / MARK_TOKENS.length) % 3]!
 }

@@ -28,11 +28,12 @@ it('opens, says what it is for, and lists what the project holds: nothing yet', 
 it('goes to every room by its key', async () => {
   const { page } = lab
   for (const [key, room] of [
-    ['2', 'Runs'],
-    ['3', 'Models'],
-    ['4', 'Data'],
-    ['5', 'Labelling'],
-    ['6', 'Doctor'],
+    ['2', 'Compare'],
+    ['3', 'Runs'],
+    ['4', 'Models'],
+    ['5', 'Data'],
+    ['6', 'Labelling'],
+    ['7', 'Doctor'],
     ['1', 'Study'],
   ] as const) {
     await page.keyboard.press(`Control+${key}`)

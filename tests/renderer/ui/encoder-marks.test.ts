@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { nextColour, PALETTE_SIZE } from '../../../src-main/domain/encoder.ts'
 import { ENCODERS } from '../../../src-main/domain/study.ts'
 import { encoderMark, MARK_TOKENS } from '../../../src-renderer/ui/encoder-marks.ts'
 
@@ -28,6 +29,25 @@ function contrast(a: string, b: string): number {
   const [light, dark] = [luminance(a), luminance(b)].sort((x, y) => y - x) as [number, number]
   return (light + 0.05) / (dark + 0.05)
 }
+
+it('has as many colours as places are given out for', () => {
+  expect(MARK_TOKENS).toHaveLength(PALETTE_SIZE)
+})
+
+it('gives the arms of every study the colours of their stages, in shapes of their own, and nobody else those colours', () => {
+  const taken = new Set<number>()
+  const give = (arm: Parameters<typeof nextColour>[0]) => {
+    const place = nextColour(arm, taken)
+    expect(taken.has(place)).toBe(false)
+    taken.add(place)
+    return encoderMark(place)
+  }
+  const studies = Array.from({ length: 3 }, () => ENCODERS.map(give))
+  for (const marks of studies) expect(marks.map(({ token }) => token)).toEqual(ENCODERS.map((arm) => `--encoder-${arm}`))
+  expect(new Set(studies.map((marks) => marks[2]!.path)).size).toBe(3)
+  const stages: readonly string[] = ENCODERS.map((arm) => `--encoder-${arm}`)
+  for (let i = 0; i < 20; i++) expect(stages).not.toContain(give(null).token)
+})
 
 it('can be seen on its ground in both schemes', () => {
   const pair = (token: string) => new RegExp(`${token}: light-dark\\((#\\w{6}), (#\\w{6})\\)`).exec(tokens)!.slice(1) as [string, string]
