@@ -4,7 +4,7 @@
 import { Command, CommanderError } from 'commander'
 import { toFailure } from '../domain/errors.ts'
 import { addCurationCommands } from './commands/curate.ts'
-import { addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.ts'
+import { addCheckExportCommand, addCheckpointCommands, addRecipeCommands } from './commands/checkpoint.ts'
 import { addCompareCommands } from './commands/compare.ts'
 import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
