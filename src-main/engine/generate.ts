@@ -95,6 +95,7 @@ export function* generateTokens(
  * Embeddings of R prompts padded on the left, with image tokens in their places: what `generateTokens` begins with.
  * @param prompts  R rows of tokens, `<image>` expanded to I placeholders; row r looks at image r
  * @param tokens   image tokens (R, I, D)
+ * @param width    T, at least the longest prompt's: batches of one width are of one shape
  * @returns (R, T, D); the caller disposes
  */
 export function promptEmbeddings(
@@ -102,9 +103,10 @@ export function promptEmbeddings(
   prompts: readonly (readonly number[])[],
   tokens: tf.Tensor,
   ids: { readonly padId: number; readonly imageId: number },
+  width = Math.max(...prompts.map((prompt) => prompt.length)),
 ): tf.Tensor {
   const [R, I] = tokens.shape as [number, number]
-  const T = Math.max(...prompts.map((prompt) => prompt.length))
+  const T = width
   const rows = prompts.map((prompt) => {
     const padded = [...new Array<number>(T - prompt.length).fill(ids.padId), ...prompt]
     return { ids: padded, isAnswer: padded.map(() => false) }

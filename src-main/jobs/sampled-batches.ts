@@ -9,7 +9,7 @@ import { LabError } from '../domain/errors.ts'
 import type { ObjectiveOf } from '../domain/objective-config.ts'
 import { parse } from '../domain/parse.ts'
 import { createRandom } from '../domain/random.ts'
-import { collectAnswers, eagerDecoder, generateTokens, promptEmbeddings } from '../engine/generate.ts'
+import { collectAnswers, generateTokens, promptEmbeddings, type Decoder } from '../engine/generate.ts'
 import { imageFeatures, imageTokens, type MultimodalLm } from '../engine/models/multimodal-lm.ts'
 import { grpoRowWeight, sampledLogProbs } from '../engine/objectives/grpo.ts'
 import { groupAdvantages, verifiableReward } from '../engine/objectives/rewards.ts'
@@ -41,6 +41,8 @@ export interface SampledSource {
   readonly config: ObjectiveOf<'grpo'>
   /** The model as it is at the moment: it is asked before every draw. */
   policy(): MultimodalLm
+  /** Reads tokens with the policy's weights. */
+  readonly decoder: Decoder
   /** What β holds the policy to; null where β is 0. */
   readonly reference: MultimodalLm | null
   /** Told of answers before the first step learns from them: a checkpoint on the way must hold them. */
@@ -91,7 +93,7 @@ export async function readDrawnAnswers(checkpoint: string): Promise<DrawnAnswers
   return parse(drawnSchema, await readJson(file), 'corrupt-artifact', file)
 }
 
-async function drawAnswers({ source, config, policy }: SampledSource, passes: readonly (readonly EncodedSample[])[], bucket: Bucket, firstStep: number): Promise<DrawnAnswers> {
+async function drawAnswers({ source, config, policy, decoder }: SampledSource, passes: readonly (readonly EncodedSample[])[], bucket: Bucket, firstStep: number): Promise<DrawnAnswers> {
   const { training } = source
   const model = policy()
   const answers: number[][][] = []
@@ -101,7 +103,7 @@ async function drawAnswers({ source, config, policy }: SampledSource, passes: re
     const tokens = tf.tidy(() => imageTokens(model, imageFeatures(model, patches))) // (B, I, D)
     patches.dispose()
     try {
-      const drawn = drawRows(model, source, config, chosen, tokens, createRandom(training.seed, firstStep, pass, 'answers').integer(2 ** 31))
+      const drawn = drawRows(model, decoder, source, config, chosen, bucket, tokens, createRandom(training.seed, firstStep, pass, 'answers').integer(2 ** 31))
       answers.push(drawn)
       if (config.numIterations > 1) {
         const old = tokenLogProbsOf(model, rowsOf(source, config, chosen, drawn, bucket), tokens, config)
@@ -116,14 +118,23 @@ async function drawAnswers({ source, config, policy }: SampledSource, passes: re
 }
 
 /** One answer for each of R = G·B rows. @param tokens (B, I, D) */
-function drawRows(model: MultimodalLm, { tokenizer }: BatchSource, config: ObjectiveOf<'grpo'>, chosen: readonly EncodedSample[], tokens: tf.Tensor, seed: number): number[][] {
+function drawRows(
+  model: MultimodalLm,
+  decoder: Decoder,
+  { tokenizer }: BatchSource,
+  config: ObjectiveOf<'grpo'>,
+  chosen: readonly EncodedSample[],
+  bucket: Bucket,
+  tokens: tf.Tensor,
+  seed: number,
+): number[][] {
   const { numGenerations: G, maxCompletionLength: maxNewTokens, temperature, topP } = config
   const prompts = Array.from({ length: G }, () => chosen.map(({ rows: [row] }) => promptOf(row!))).flat()
   const repeated = tf.tile(tokens, [G, 1, 1]) // (R, I, D): row r looks at image r mod B
-  const embeddings = promptEmbeddings(model, prompts, repeated, tokenizer)
+  // All prompts of a bucket at one width: their steps are then one program.
+  const embeddings = promptEmbeddings(model, prompts, repeated, tokenizer, bucket.T - maxNewTokens)
   repeated.dispose()
   try {
-    const decoder = eagerDecoder(model.spec.languageModel, model.weights.languageModel)
     const steps = generateTokens(decoder, embeddings, prompts.map((prompt) => prompt.length), { endIds: [tokenizer.endId], maxNewTokens }, { temperature, topP, seed })
     // The end token is what an ended answer says last, and is learned like the rest.
     return collectAnswers(steps, prompts.length).map((answer) => (answer.length < maxNewTokens ? [...answer, tokenizer.endId] : answer))

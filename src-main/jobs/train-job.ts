@@ -21,7 +21,7 @@ import { toPeft, type AdapterFiles } from '../engine/weights/peft.ts'
 import { stepBatches, type BatchSource } from './batches.ts'
 import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRunFolder, writeCheckpoint } from './checkpoint.ts'
 import { codeIdentity } from './compile/code-identity.ts'
-import { compiledModel } from './compile/compiled-model.ts'
+import { compiledForwards, compiledModel, decoderOf } from './compile/compiled-model.ts'
 import { compileStep } from './compile/compile-step.ts'
 import { heldModel } from './held-model.ts'
 import { memoryOf, peakBytes, residentBytes, resetPeak } from './memory-oracle.ts'
@@ -109,6 +109,12 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
     identity: JSON.stringify([codeIdentity(), spec, shapingSettings(training), imagesAs]),
     warn: (message) => warnings.push(message),
   })
+  // As graphs from the first token on: a resumed run must draw in the mode in which it would have drawn.
+  const forwards = compiledForwards(trainable.model, state, {
+    prefer: prefer === 'eager' ? 'eager' : 'graph',
+    cacheFolder: join(userCacheFolder(), 'programs'),
+    warn: (message) => warnings.push(message),
+  })
   // GRPO measures the drift of answers that are yet to be drawn: for it alone the reference is a model.
   const heldReference = config.kind === 'grpo' && config.beta > 0 ? heldModel({ spec, weights: await fresh() }) : null
   let drawn: DrawnAnswers | null = null
@@ -129,6 +135,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
                 state.settle()
                 return trainable.model
               },
+              decoder: decoderOf({ model: trainable.model, run: forwards.run }),
               remember: (answers) => (drawn = answers),
             },
             stepsDone,
@@ -180,6 +187,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
       throw thrown
     }
   } finally {
+    forwards.dispose()
     program.dispose()
     trainable.dispose()
     heldReference?.dispose()

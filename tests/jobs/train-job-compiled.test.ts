@@ -53,6 +53,7 @@ describe('compiled runs that are stopped and continued equal those that never we
   const settings: Readonly<Record<string, object>> = {
     sft: { objective: { kind: 'sft' } },
     dpo: { objective: { kind: 'dpo' } },
+    'grpo, which draws its answers by a graph too': { objective: { kind: 'grpo', numGenerations: 2, maxCompletionLength: 4 } },
     'dpo of adapters': { objective: { kind: 'dpo' }, modules: { visionEncoder: adapters, languageModel: adapters } },
   }
   for (const [name, own] of Object.entries(settings))

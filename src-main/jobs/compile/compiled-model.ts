@@ -11,7 +11,7 @@ import type { Weights } from '../../engine/shapes.ts'
 import { modelOf, type Forward, type HeldModel, type ModelArrays } from '../held-model.ts'
 import { userCacheFolder } from '../user-cache.ts'
 import { codeIdentity } from './code-identity.ts'
-import { compileStep, type StepProgram } from './compile-step.ts'
+import { compileStep, type CompileOptions, type StepProgram } from './compile-step.ts'
 
 /**
  * How often a shape runs eagerly before it is compiled. Recording and loading take about half a second, and the graph saves about
@@ -44,29 +44,33 @@ export function compiledModel(arrays: ModelArrays, options: CompiledModelOptions
     ]),
   ) as Record<Module, Weights>
   const model = modelOf(arrays.spec, weights)
-  const state = new SharedState(variables)
+  const forwards = compiledForwards(model, new SharedState(variables), { prefer: 'graph', eagerRuns, cacheFolder, ...(warn === undefined ? {} : { warn }) })
+  return {
+    model,
+    run: forwards.run,
+    dispose() {
+      forwards.dispose()
+      tf.dispose(variables)
+    },
+  }
+}
+
+/** Computations with a model whose weights are the variables of `state`, which others may change: a training between two of them. */
+export function compiledForwards(
+  model: MultimodalLm,
+  state: SharedState,
+  options: Pick<CompileOptions, 'prefer' | 'eagerRuns' | 'cacheFolder' | 'warn'>,
+): Pick<HeldModel, 'run' | 'dispose'> {
   const programs = new Map<string, StepProgram>()
   const programOf = (name: string, forward: Forward): StepProgram => {
-    const known = programs.get(name)
-    if (known !== undefined) return known
-    const program = compileStep((inputs) => forward(model, inputs), {
-      state,
-      prefer: 'graph',
-      cacheFolder,
-      eagerRuns,
-      identity: JSON.stringify([codeIdentity(), arrays.spec, name]),
-      ...(warn === undefined ? {} : { warn }),
-    })
+    const identity = JSON.stringify([codeIdentity(), model.spec, name])
+    const program = programs.get(name) ?? compileStep((inputs) => forward(model, inputs), { state, identity, ...options })
     programs.set(name, program)
     return program
   }
   return {
-    model,
     run: (name, forward, inputs) => programOf(name, forward).run(inputs),
-    dispose() {
-      for (const program of programs.values()) program.dispose()
-      tf.dispose(variables)
-    },
+    dispose: () => programs.forEach((program) => program.dispose()),
   }
 }
 

@@ -5,11 +5,12 @@ import { LabError } from '../../domain/errors.ts'
 import type { AbortSignalLike, AnswersJob, JobEvent } from '../../domain/job.ts'
 import { createRandom } from '../../domain/random.ts'
 import type { ImageRef } from '../../domain/sample.ts'
-import { collectAnswers, eagerDecoder, generateTokens, promptEmbeddings } from '../../engine/generate.ts'
+import { collectAnswers, generateTokens, promptEmbeddings } from '../../engine/generate.ts'
 import { imageTokens } from '../../engine/models/multimodal-lm.ts'
 import { preprocessImage } from '../../engine/preprocess/pipeline.ts'
 import { encodeRow } from '../../engine/text/collate.ts'
 import { withImage } from '../batches.ts'
+import { decoderOf } from '../compile/compiled-model.ts'
 import { openMeasuredModel, type MeasuredModel } from '../evaluate/measured-model.ts'
 import { patchesOf } from '../samples.ts'
 import { anotherImage, blurred } from './stand-in-images.ts'
@@ -51,7 +52,7 @@ export async function* runAnswersJob(job: AnswersJob, signal: AbortSignalLike): 
       const embeddings = promptEmbeddings(model, prompts, tokens, tokenizer)
       const answers = collectAnswers(
         generateTokens(
-          eagerDecoder(model.spec.languageModel, model.weights.languageModel),
+          decoderOf(measured),
           embeddings,
           prompts.map((prompt) => prompt.length),
           { endIds: [tokenizer.endId], maxNewTokens: job.maxNewTokens },
