@@ -29,6 +29,7 @@ import { createPresetService } from './services/presets.ts'
 import { createRecipeService } from './services/recipes.ts'
 import { createReportService } from './services/reports.ts'
 import { createResultService } from './services/results.ts'
+import { createRunBrowserService } from './services/run-browser.ts'
 import { createRunService } from './services/runs.ts'
 import { createSightTestService } from './services/sight-test.ts'
 import { createStudyService } from './services/studies.ts'
@@ -112,6 +113,7 @@ export function composeLab(given: LabParts) {
     dataExports,
     presets,
     runs,
+    runBrowser: createRunBrowserService(parts, runs),
     sightTest,
     studies,
     results,

@@ -43,6 +43,9 @@ export const runRowSchema = z.strictObject({
   /** null: no pace has been measured yet, or nothing is under way. */
   leftMs: z.number().nullable(),
   failure: failureSchema.nullable(),
+  /** What a person wrote beside it. */
+  note: z.string(),
+  tags: z.array(z.string()),
 })
 export type RunRow = z.output<typeof runRowSchema>
 

@@ -13,6 +13,8 @@ export const settingsSchema = z.strictObject({
   labeller: z.string().max(60).default(''),
   /** Larger letters while judging. */
   largeType: z.boolean().default(false),
+  /** The run whose values others are shown as differences to. */
+  baselineRun: z.string().nullable().default(null),
 })
 export type Settings = z.output<typeof settingsSchema>
 
@@ -22,5 +24,6 @@ export const settingsChangeSchema = z.strictObject({
   backend: backendPreferenceSchema.exactOptional(),
   labeller: z.string().max(60).exactOptional(),
   largeType: z.boolean().exactOptional(),
+  baselineRun: z.string().nullable().exactOptional(),
 })
 export type SettingsChange = z.output<typeof settingsChangeSchema>

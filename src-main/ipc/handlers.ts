@@ -144,6 +144,10 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'experiments.start': (request) => lab.experiments.start(withKnownEncoders(request)),
 
     'runs.list': () => [...lab.runs.list()],
+    'runs.latest': ({ names }) => lab.runBrowser.latest(names),
+    'runs.annotate': ({ runId, ...notes }) => lab.runBrowser.annotate(runId, notes),
+    'runs.differences': ({ runIds }) => [...lab.runBrowser.differences(runIds)],
+    'runs.lineage': ({ runId }) => lab.runBrowser.lineage(runId),
     'runs.get': ({ runId }) => lab.runs.get(runId),
     'runs.start': (request) => {
       assertStartChosen(request)
@@ -190,6 +194,8 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'models.checkExport': ({ artifactId }) => lab.exports.check(artifactOf(artifactId).path),
 
     'metrics.series': ({ runId, names, points }) => [...lab.runs.series(runId, names, points)],
+
+    'metrics.clock': ({ runId }) => lab.runs.clock(runId).map(([step, seconds]) => [step, seconds]),
 
     'studies.list': () => [...lab.studies.list()],
     'studies.get': ({ studyId }) => lab.studies.get(studyId),

@@ -36,6 +36,12 @@ export async function followRun(
     return { status: 'finished' }
   }
 
+  /** Time under way so far, pauses left out. */
+  function workedMs(): number {
+    const run = store.runs.find(runId)!
+    return run.row.workedMs + Math.max(0, now() - (run.runningSinceMs ?? now()))
+  }
+
   function write(event: JobEvent): void {
     switch (event.kind) {
       case 'device':
@@ -51,6 +57,7 @@ export async function followRun(
       case 'step':
         return store.transaction(() => {
           store.runMetrics.insertStep(runId, event.step, event.metrics)
+          store.runMetrics.insertClock(runId, event.step, workedMs())
           store.runs.setStep(runId, event.step)
           store.runs.setProgress(runId, { part: 'training', done: event.step, of: event.of })
         })

@@ -281,6 +281,8 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
       found(runId)
       return store.runLog.after(runId, afterId, limit)
     },
+    /** [step, seconds worked]; empty for runs from before they were kept. */
+    clock: (runId: string): readonly (readonly [number, number])[] => store.runMetrics.clock(found(runId).row.id),
     series(runId: string, names: readonly string[], points: number): readonly Series[] {
       found(runId)
       const wanted = names.length === 0 ? store.runMetrics.names(runId) : names

@@ -11,6 +11,7 @@ export function createArtifactStore(db: Db) {
     VALUES (@id, @studyId, @phaseId, @runId, @name, @path, @createdAtMs)
     ON CONFLICT (path) DO UPDATE SET name = excluded.name, created_at_ms = excluded.created_at_ms`)
   const select = 'SELECT id, study_id AS studyId, run_id AS runId, name, path, created_at_ms AS createdAtMs FROM artifacts'
+  const all = db.prepare(`${select.replace(' FROM', ', phase_id AS phaseId FROM')} ORDER BY created_at_ms, name`)
   const byPath = db.prepare(`${select} WHERE path = ?`)
   const byId = db.prepare(`${select} WHERE id = ?`)
   const ofStudy = db.prepare(`${select} WHERE study_id = ? ORDER BY created_at_ms, name`)
@@ -21,6 +22,7 @@ export function createArtifactStore(db: Db) {
       return byPath.get(artifact.path) as ArtifactRow
     },
     find: (id: string): ArtifactRow | null => (byId.get(id) as ArtifactRow | undefined) ?? null,
+    list: (): readonly (ArtifactRow & { readonly phaseId: string | null })[] => all.all() as (ArtifactRow & { readonly phaseId: string | null })[],
     ofStudy: (studyId: string): readonly ArtifactRow[] => ofStudy.all(studyId) as ArtifactRow[],
     ofRun: (runId: string): readonly ArtifactRow[] => ofRun.all(runId) as ArtifactRow[],
   }

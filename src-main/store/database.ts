@@ -17,6 +17,7 @@ import { labellingPaceMigration } from './migrations/0062-labelling-pace.ts'
 import { benchmarksMigration } from './migrations/0070-benchmarks.ts'
 import { encodersMigration } from './migrations/0071-encoders.ts'
 import { modelsMigration } from './migrations/0075-models.ts'
+import { runNotesMigration } from './migrations/0076-run-notes.ts'
 import type { Migration } from './migrations/migration.ts'
 
 export type Db = Database.Database
@@ -34,6 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
   benchmarksMigration,
   encodersMigration,
   modelsMigration,
+  runNotesMigration,
 ]
 
 /** Indexes by content hash are read in no order: what does not fit in here comes from the disk page by page. */

@@ -72,6 +72,15 @@ export interface DetailedItem extends ItemRow {
   readonly detail: ItemDetail | null
 }
 
+/** Which checkpoint an evaluation measured. */
+export interface EvaluationOfCheckpoint {
+  readonly id: string
+  readonly studyId: string | null
+  readonly phaseId: string | null
+  readonly checkpoint: string
+  readonly results: number
+}
+
 export type EvaluationStore = ReturnType<typeof createEvaluationStore>
 
 export function createEvaluationStore(db: Db) {
@@ -130,6 +139,10 @@ export function createEvaluationStore(db: Db) {
     WHERE evaluation_id = ? AND metric = ? AND item_id IN (SELECT value FROM json_each(?))`)
   const hasItems = db.prepare('SELECT EXISTS (SELECT 1 FROM item_results WHERE evaluation_id = ? AND metric = ?)').pluck()
 
+  const allHeads = db.prepare(`
+    SELECT e.id, e.study_id AS studyId, e.phase_id AS phaseId, e.checkpoint, (SELECT COUNT(*) FROM results r WHERE r.evaluation_id = e.id) AS results
+    FROM evaluations e ORDER BY e.created_at_ms, e.id`)
+
   return {
     /** Begins an evaluation; an earlier one of the same phase, whole or not, is forgotten. */
     insert(evaluation: NewEvaluation): void {
@@ -187,6 +200,8 @@ export function createEvaluationStore(db: Db) {
           readNullableJson(itemDetailSchema, detail, 'item_details.detail'),
         ]),
       ),
+    /** Every evaluation with the number of its results, oldest first. */
+    list: (): readonly EvaluationOfCheckpoint[] => allHeads.all() as EvaluationOfCheckpoint[],
     resultsOfStudy: (studyId: string): readonly ResultRow[] => results.all(studyId) as ResultRow[],
     resultsOf: (evaluationId: string): readonly ResultWithInterval[] => ofEvaluation.all(evaluationId) as ResultWithInterval[],
     /** Text that changes whenever something has been measured. */

@@ -26,6 +26,10 @@ export function createRunMetricStore(db: Db) {
     )
     .raw()
 
+  const latestOfName = db.prepare('SELECT run_id AS runId, value, MAX(step) FROM run_metrics WHERE name = ? GROUP BY run_id')
+  const insertClock = db.prepare('INSERT INTO run_steps (run_id, step, worked_ms) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET worked_ms = excluded.worked_ms')
+  const clock = db.prepare('SELECT step, worked_ms / 1000.0 FROM run_steps WHERE run_id = ? ORDER BY step').raw()
+
   return {
     /** @throws LabError 'loss-not-finite' when a value is not a finite number; nothing of the step is then written */
     insertStep(runId: string, step: number, metrics: Readonly<Record<string, number>>): void {
@@ -46,6 +50,17 @@ export function createRunMetricStore(db: Db) {
     names: (runId: string): readonly string[] => names.all(runId) as string[],
     latest: (runId: string): Readonly<Record<string, number>> =>
       Object.fromEntries((latest.all(runId) as { name: string; value: number }[]).map(({ name, value }) => [name, value])),
+    /** By run, then by name. */
+    latestOfAll(of: readonly string[]): Readonly<Record<string, Readonly<Record<string, number>>>> {
+      const found: Record<string, Record<string, number>> = {}
+      for (const name of of)
+        for (const { runId, value } of latestOfName.all(name) as { runId: string; value: number }[]) (found[runId] ??= {})[name] = value
+      return found
+    },
+    /** How long the run had worked when it reached the step. */
+    insertClock: (runId: string, step: number, workedMs: number): void => void insertClock.run(runId, step, workedMs),
+    /** [step, seconds worked], ascending; empty for runs from before they were kept. */
+    clock: (runId: string): readonly (readonly [step: number, seconds: number])[] => clock.all(runId) as [number, number][],
     series: (runId: string, name: string, points: number): Series => ({
       name,
       points: thinned.all({ runId, name, points }) as [number, number][],

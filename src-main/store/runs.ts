@@ -34,6 +34,7 @@ export function createRunStore(db: Db) {
   const insert = db.prepare(`
     INSERT INTO runs (id, name, status, study_id, phase_id, dataset, config, folder, created_at_ms)
     VALUES (@id, @name, 'queued', @studyId, @phaseId, @dataset, @config, @folder, @createdAtMs)`)
+  const annotate = db.prepare('UPDATE runs SET name = @name, note = @note, tags = @tags WHERE id = @id')
   const remove = db.prepare('DELETE FROM runs WHERE id = ?')
   const all = db.prepare('SELECT * FROM runs ORDER BY created_at_ms DESC, id')
   const ofStudy = db.prepare('SELECT * FROM runs WHERE study_id = ? ORDER BY created_at_ms, id')
@@ -89,6 +90,8 @@ export function createRunStore(db: Db) {
       on: { readonly engine: string; readonly device: string; readonly versions: Readonly<Record<string, string>> },
     ): void => void device.run({ id, engine: on.engine, device: on.device, versions: JSON.stringify(on.versions) }),
     setExecution: (id: string, words: string): void => void execution.run({ id, execution: words }),
+    annotate: (id: string, { name, note, tags }: Pick<RunRow, 'name' | 'note' | 'tags'>): void =>
+      void annotate.run({ id, name, note, tags: JSON.stringify(tags) }),
     setStep: (id: string, at: number): void => void step.run({ id, step: at }),
     setProgress: (id: string, at: PartProgress): void => void progress.run({ id, ...at }),
   }
@@ -116,6 +119,8 @@ const columnsSchema = z.object({
   worked_ms: z.number(),
   running_since_ms: z.number().nullable(),
   failure: z.string().nullable(),
+  note: z.string(),
+  tags: z.string(),
 })
 
 function stored(columns: unknown): StoredRun {
@@ -145,6 +150,8 @@ function stored(columns: unknown): StoredRun {
       workedMs: each.worked_ms,
       leftMs: null,
       failure: readNullableJson(failureSchema, each.failure, 'runs.failure'),
+      note: each.note,
+      tags: readJson(z.array(z.string()), each.tags, 'runs.tags'),
     },
   }
 }

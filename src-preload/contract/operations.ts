@@ -47,6 +47,8 @@ import {
 import { trustReportSchema } from '../../src-main/domain/labelling/trust.ts'
 import { mapsRequestSchema, mapsSchema } from '../../src-main/domain/patch-maps.ts'
 import { answerViewSchema, modelFolderSchema, modelInspectionSchema, modelQuestionSchema } from '../../src-main/domain/model-view.ts'
+import { lineageSchema } from '../../src-main/domain/lineage.ts'
+import { configDifferenceSchema, runNotesSchema } from '../../src-main/domain/run-browser.ts'
 import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
 import {
   artifactRowSchema,
@@ -195,6 +197,14 @@ export const operations = {
   'experiments.start': { input: experimentRequestSchema, output: ofTask },
 
   'runs.list': { input: nothing, output: z.array(runRowSchema) },
+  /** The last value of each metric, by run and name. */
+  'runs.latest': { input: z.strictObject({ names: z.array(z.string()).max(100) }), output: z.record(z.string(), z.record(z.string(), z.number())) },
+  /** Notes, tags and the name, which decide nothing; what is left out stays. */
+  'runs.annotate': { input: ofRun.extend(runNotesSchema.shape), output: silence },
+  /** Settings in which the runs' configurations differ. */
+  'runs.differences': { input: z.strictObject({ runIds: z.array(z.string()).min(2).max(50) }), output: z.array(configDifferenceSchema) },
+  /** Everything that a run comes from, and everything that came of it. */
+  'runs.lineage': { input: ofRun, output: lineageSchema },
   'runs.get': { input: ofRun, output: runViewSchema },
   'runs.start': { input: runRequestSchema, output: ofRun },
   /** What 'runs.start' would do: parameters, shapes, memory. Trains nothing. */
@@ -261,6 +271,9 @@ export const operations = {
     }),
     output: z.array(seriesSchema),
   },
+
+  /** [step, seconds worked]: the clock of a run's curves. */
+  'metrics.clock': { input: ofRun, output: z.array(z.tuple([z.number(), z.number()])) },
 
   'studies.list': { input: nothing, output: z.array(studyRowSchema) },
   'studies.get': { input: ofStudy, output: studyViewSchema },

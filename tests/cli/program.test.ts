@@ -213,6 +213,14 @@ describe('one run', () => {
     const runId = trained.json()[0]!['runId'] as string
     expect((await runLab(['runs', '--project', project])).out).toContain(runId)
     expect((await runLab(['runs', 'show', runId, '--project', project])).out).toContain('step 3 of 3')
+    const runs = async (...args: string[]) => (await runLab(['runs', ...args, '--project', project])).out
+    expect(await runs('tag', runId, 'good')).toContain('good')
+    expect(await runs('note', runId, 'keep this one')).toContain('keep this one')
+    expect(await runs('--group', 'tag', '--text', 'keep', '--metric', 'loss')).toMatch(/good \(1\)[\s\S]*0\.3333/)
+    expect(await runs('--tag', 'bad')).toContain('No run is like that')
+    expect(await runs('lineage', runId)).toContain('▸ run: mine')
+    expect((await runLab(['runs', 'compare', runId, runId, '--project', project])).err).toContain('two or more')
+    expect(await runs('pin', runId)).toContain('pinned')
     expect((await runLab(['export', runId, '--project', project])).out.trim()).toContain('exports')
     const measured = await runLab(['evaluate', runId, '--questions', 'questions', '--project', project])
     expect([measured.exitCode, measured.out.includes('Questions, all')]).toEqual([0, true])

@@ -3,6 +3,9 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { fromFailure, LabError } from '../../domain/errors.ts'
 import { parse } from '../../domain/parse.ts'
+import { lineageColumns } from '../../domain/lineage.ts'
+import { RUN_GROUPINGS, runFilterSchema, runNotesSchema, type RunGrouping } from '../../domain/run-browser.ts'
+import { RUN_STATUSES, type RunStatus } from '../../domain/run.ts'
 import { runRequestSchema, type RunRequest } from '../../domain/run-view.ts'
 import type { DataRole } from '../../domain/study.ts'
 import { formatDuration } from '../../services/number-text.ts'
@@ -39,6 +42,14 @@ function gigabytes(text: string): number {
   return value * 1e9
 }
 
+interface ListOptions {
+  readonly group: RunGrouping
+  readonly text?: string
+  readonly tag?: string
+  readonly status?: RunStatus
+  readonly metric: readonly string[]
+}
+
 export function addRunCommands(program: Command, parts: CliParts): void {
   program
     .command('train')
@@ -71,29 +82,85 @@ export function addRunCommands(program: Command, parts: CliParts): void {
   const runs = program.command('runs').description('List, show and go on with runs')
   runs
     .command('list', { isDefault: true })
-    .description('List the runs of the project')
+    .description('List the runs of the project; values are differences to the pinned run where one is pinned')
+    .addOption(new Option('--group <by>', 'under heads').choices([...RUN_GROUPINGS]).default('none'))
+    .option('--text <words>', 'only runs with every word in name, objective, data, tags or note')
+    .option('--tag <tag>', 'only runs with this tag')
+    .addOption(new Option('--status <status>', 'only runs in this state').choices([...RUN_STATUSES]))
+    .option('--metric <names...>', 'last values to show', ['loss'])
     .action(async (_: unknown, command: Command) => {
-      await withLab(parts, command.optsWithGlobals(), 'read', async ({ lab, terminal }) => {
-        const rows = lab.runs.list()
-        for (const row of rows) terminal.json(row)
+      const { group, text, tag, status, metric, ...options } = command.optsWithGlobals<GlobalOptions & ListOptions>()
+      const filter = parse(runFilterSchema, { text, tag, status }, 'invalid-input', 'runs')
+      await withLab(parts, options, 'read', async ({ lab, terminal }) => {
+        const groups = lab.runBrowser.browse(filter, group)
+        const latest = lab.runBrowser.latest(metric)
+        const baseline = lab.settings.get().baselineRun
         const right = (title: string) => ({ title, align: 'right' }) as const
         const left = (title: string) => ({ title, align: 'left' }) as const
-        terminal.out(
-          table(
-            [left('Run'), left('Name'), left('Objective'), left('Status'), right('Step'), right('Time'), left('Engine')],
-            rows.map(({ id, name, objective, status, step, steps, workedMs, engine }) => [
-              id,
-              name,
-              objective,
-              status,
-              `${step}/${steps}`,
-              formatDuration(workedMs),
-              engine ?? '–',
-            ]),
-          ),
-        )
+        const shown = (runId: string, name: string) => {
+          const [value, base] = [latest[runId]?.[name], baseline === null || runId === baseline ? undefined : latest[baseline]?.[name]]
+          if (value === undefined) return '–'
+          return base === undefined ? value.toPrecision(4) : `${value >= base ? '+' : ''}${(value - base).toPrecision(4)}`
+        }
+        for (const { key, label, runs: rows } of groups) {
+          for (const row of rows) terminal.json(group === 'none' ? row : { group: key, ...row })
+          if (group !== 'none') terminal.out(`\n${label} (${rows.length})`)
+          terminal.out(
+            table(
+              [left('Run'), left('Name'), left('Objective'), left('Status'), right('Step'), ...metric.map(right), right('Time'), left('Engine'), left('Tags')],
+              rows.map(({ id, name, objective, status: state, step, steps, workedMs, engine, tags }) => [
+                id === baseline ? `${id} *` : id,
+                name,
+                objective,
+                state,
+                `${step}/${steps}`,
+                ...metric.map((each) => shown(id, each)),
+                formatDuration(workedMs),
+                engine ?? '–',
+                tags.join(', '),
+              ]),
+            ),
+          )
+        }
+        if (groups.length === 0) terminal.out('No run is like that.')
+        if (baseline !== null && lab.runs.list().some(({ id }) => id === baseline)) terminal.note(`* pinned: values of the other runs are differences to ${baseline}`)
       })
     })
+  runs
+    .command('compare <runs...>')
+    .description('Show the settings in which runs differ')
+    .action(async (runIds: readonly string[], _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'read', async ({ lab, terminal }) => {
+        const differences = lab.runBrowser.differences(runIds)
+        for (const each of differences) terminal.json(each)
+        if (differences.length === 0) return terminal.out('Their configurations are the same.')
+        const left = (title: string) => ({ title, align: 'left' }) as const
+        terminal.out(table([left('Setting'), ...runIds.map(left)], differences.map(({ setting, values }) => [setting, ...values])))
+      })
+    })
+  runs
+    .command('lineage <run>')
+    .description('Show what a run comes from and what came of it')
+    .action(async (runId: string, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'read', async ({ lab, terminal }) => {
+        const lineage = lab.runBrowser.lineage(runId)
+        terminal.json(lineage)
+        lineageColumns(lineage).forEach((column, depth) => {
+          for (const { id, kind, label, detail } of column) terminal.out(`${'  '.repeat(depth)}${id === runId ? '▸ ' : ''}${kind}: ${label} (${detail})`)
+        })
+      })
+    })
+  runs
+    .command('pin [run]')
+    .description('Show other runs’ values as differences to this one; without a run: as they are')
+    .action(async (runId: string | undefined, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'write', async ({ lab, terminal }) => {
+        lab.runBrowser.pin(runId ?? null)
+        terminal.json({ event: 'pinned', runId: runId ?? null })
+        terminal.out(runId === undefined ? 'no run is pinned' : `${runId} is pinned`)
+      })
+    })
+
   runs
     .command('show <run>')
     .description('Show a run: status, last metrics, checkpoints, log')
@@ -126,6 +193,38 @@ export function addRunCommands(program: Command, parts: CliParts): void {
       await withLab(parts, command.optsWithGlobals(), 'write', async (session) => {
         session.lab.runs.resume(runId)
         await followRun(session, runId)
+      })
+    })
+  addNoteCommands(runs, parts)
+}
+
+/** What a person writes beside a run. */
+function addNoteCommands(runs: Command, parts: CliParts): void {
+  runs
+    .command('note <run> [text]')
+    .description('Write a note beside a run; without a text, show it')
+    .action(async (runId: string, text: string | undefined, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), text === undefined ? 'read' : 'write', async ({ lab, terminal }) => {
+        if (text !== undefined) lab.runBrowser.annotate(runId, parse(runNotesSchema, { note: text }, 'invalid-input', 'note'))
+        const { note } = lab.runs.get(runId).row
+        terminal.json({ runId, note })
+        terminal.out(note)
+      })
+    })
+
+  runs
+    .command('tag <run> <tags...>')
+    .description('Put tags on a run, or take them off')
+    .option('--remove', 'take them off')
+    .action(async (runId: string, given: readonly string[], _: unknown, command: Command) => {
+      const { remove, ...options } = command.optsWithGlobals<GlobalOptions & { readonly remove?: boolean }>()
+      await withLab(parts, options, 'write', async ({ lab, terminal }) => {
+        const before = lab.runs.get(runId).row.tags
+        const tags = remove === true ? before.filter((tag) => !given.includes(tag)) : [...before, ...given]
+        lab.runBrowser.annotate(runId, parse(runNotesSchema, { tags }, 'invalid-input', 'tag'))
+        const after = lab.runs.get(runId).row.tags
+        terminal.json({ runId, tags: after })
+        terminal.out(after.join(', '))
       })
     })
 }

@@ -13,6 +13,7 @@ import type { PhaseRow, StudyRow, StudyView } from '../../../src-main/domain/stu
 import { ENCODERS, studyConfigSchema, studyParity, studyPlan } from '../../../src-main/domain/study.ts'
 import type { Handlers, OperationName } from '../../../src-preload/contract/operations.ts'
 import type { Announcement } from '../../../src-preload/contract/events.ts'
+import type { Lineage } from '../../../src-main/domain/lineage.ts'
 import { modelQuestionSchema } from '../../../src-main/domain/model-view.ts'
 import { auditRequestSchema } from '../../../src-main/domain/labelling/pair-audit.ts'
 import { queueRequestSchema } from '../../../src-main/domain/labelling/queue.ts'
@@ -87,7 +88,7 @@ function fakeLab(scene: string): Handlers {
     failure: null,
   }
   const runs = fakeRuns(phases)
-  const settings: Settings = { theme: 'system', backend: 'auto', labeller: isEmpty ? '' : 'Ada', largeType: false }
+  const settings: Settings = { theme: 'system', backend: 'auto', labeller: isEmpty ? '' : 'Ada', largeType: false, baselineRun: 'seed-0/sft' }
   const view = (): StudyView => ({
     row: study,
     config,
@@ -187,6 +188,15 @@ function fakeLab(scene: string): Handlers {
     'datasets.createSightTest': refuse,
     'datasets.delete': refuse,
     'runs.list': () => (isEmpty ? [] : runs),
+    'runs.latest': ({ names }) => Object.fromEntries(runs.map((run) => [run.id, Object.fromEntries(fakeSeries(run, names, 20).map(({ name, points }) => [name, points.at(-1)![1]]))])),
+    'runs.annotate': refuse,
+    'runs.differences': ({ runIds }) => [
+      { setting: 'training.objective.kind', values: runIds.map((id) => runs.find((run) => run.id === id)?.objective ?? 'sft') },
+      { setting: 'training.learningRate', values: runIds.map((_, index) => String(5e-4 / 2 ** index)) },
+      { setting: 'training.objective.beta', values: runIds.map((_, index) => (index === 0 ? '–' : '0.1')) },
+    ],
+    'runs.lineage': ({ runId }) => fakeLineage(runId, runs),
+    'metrics.clock': ({ runId }) => Array.from({ length: runs.find((run) => run.id === runId)?.step ?? 0 }, (_, index): [number, number] => [index + 1, 0.31 * (index + 1)]),
     'runs.get': ({ runId }) => fakeRunView(runs.find((run) => run.id === runId) ?? refuse()),
     'runs.start': (request) => {
       throw new LabError('conflict', `the preview cannot start “${request.name}”`)
@@ -349,7 +359,7 @@ function fakePhases(isDone: boolean): PhaseRow[] {
 }
 
 function fakeRuns(phases: readonly PhaseRow[]): RunRow[] {
-  const base = { engine: 'native TensorFlow 2.21.0', device: 'CPU, 2 cores', finishedAtMs: null, failure: null, progress: null }
+  const base = { engine: 'native TensorFlow 2.21.0', device: 'CPU, 2 cores', finishedAtMs: null, failure: null, progress: null, note: '', tags: [] as string[] }
   const ofStudy = phases
     .filter((phase) => phase.runId !== null)
     .map(
@@ -381,6 +391,8 @@ function fakeRuns(phases: readonly PhaseRow[]): RunRow[] {
     {
       ...base,
       id: 'own-1',
+      note: 'Too hot: NaN after 61 steps. Half the rate next.',
+      tags: ['sweep', 'beta'],
       name: 'DPO, β 0.5, hot',
       status: 'failed',
       studyId: null,
@@ -445,6 +457,26 @@ function fakeRunView(row: RunRow): RunView {
     latest: { loss: 0.4182, learning_rate: 6.1e-5, grad_norm: 2.113, 'rewards/margins': 1.31, 'rewards/accuracies': 0.8125 },
     checkpoints: [{ step: 100, folder: '/home/ada/pivot/runs/x/step-100', sha256: '9b1c'.repeat(16), createdAtMs: NOW - 40_000 }],
     artifacts: [],
+  }
+}
+
+function fakeLineage(runId: string, runs: readonly RunRow[]): Lineage {
+  const label = (id: string) => runs.find((run) => run.id === id)?.name ?? id
+  const run = (id: string) => ({ id, kind: 'run' as const, label: label(id), detail: '200 of 200 steps, finished', ref: id })
+  const data = (name: string) => ({ id: `data:${name}`, kind: 'data' as const, label: name, detail: 'snapshot a3f9a3f9a3f9', ref: 'dataset-0' })
+  const [alignment, instruction, sft, dpo] = ['seed-0/alignment', 'seed-0/instruction', 'seed-0/sft', 'seed-0/dpo'] as const
+  return {
+    nodes: [
+      data('sight-test captions'), run(alignment), data('sight-test instructions'), run(instruction), data('sight-test preferences'), run(sft), run(dpo),
+      ...[...new Set([runId])].filter((id) => ![alignment, instruction, sft, dpo].includes(id as typeof sft)).map(run),
+      { id: 'e1', kind: 'evaluation', label: 'seed-0/dpo/evaluate', detail: '37 results', ref: 'study-1' },
+      { id: 'x1', kind: 'export', label: 'vision encoder dpo, seed 0', detail: '/home/ada/pivot/exports/seed-0-dpo', ref: 'a2' },
+    ],
+    edges: [
+      { from: 'data:sight-test captions', to: alignment }, { from: alignment, to: instruction }, { from: 'data:sight-test instructions', to: instruction },
+      { from: instruction, to: sft }, { from: instruction, to: dpo }, { from: 'data:sight-test preferences', to: sft }, { from: 'data:sight-test preferences', to: dpo },
+      { from: dpo, to: 'e1' }, { from: dpo, to: 'x1' },
+    ],
   }
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { flatConfig } from '../../../src-renderer/ui/flat-config.ts'
+import { flatConfig } from '../../../src-main/domain/flat-config.ts'
 import { sortRows } from '../../../src-renderer/ui/sort-rows.ts'
 
 const rows = [
