@@ -43,7 +43,7 @@ export async function* runAskJob({ checkpoint: folder, image, question }: AskJob
       return promptEmbeddings(held.model, [ids], imageTokens(held.model, imageFeatures(held.model, patches)), tokenizer)
     })
     const decoder = createStreamDecoder(tokenizer, question.stops)
-    const limits = { endIds: [tokenizer.endId], maxNewTokens: question.maxNewTokens }
+    const limits = { endIds: tokenizer.endIds, maxNewTokens: question.maxNewTokens }
     yield { kind: 'part', name: 'answering', of: question.maxNewTokens }
     let [text, tokens] = ['', 0]
     const watched = watchLogits(eagerDecoder(spec.languageModel, held.model.weights.languageModel))

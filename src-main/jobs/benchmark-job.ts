@@ -77,7 +77,7 @@ async function* answer(job: BenchmarkJob, open: readonly Ask[], of: number, give
       if (signal.aborted) throw new LabError('cancelled', 'cancelled while answering')
       const features = await measured.features(group.map(({ sample }) => sample.image))
       const tokens = tf.tidy(() => imageTokens(model, features))
-      const answers = greedyAnswers(model, group.map((each) => each.tokens), tokens, tokenizer, { endIds: [tokenizer.endId], maxNewTokens }, decoderOf(measured))
+      const answers = greedyAnswers(model, group.map((each) => each.tokens), tokens, tokenizer, { endIds: tokenizer.endIds, maxNewTokens }, decoderOf(measured))
       tf.dispose([features, tokens])
       const items = group.map(({ id, sample, prompt }, i): ItemResult => {
         const text = tokenizer.decode(answers[i]!)

@@ -8,14 +8,15 @@ import { readJson } from './files.ts'
 
 /**
  * tokenizer.json and tokenizer_config.json, with the chat template taken into the latter: a processor's own
- * (chat_template.jinja or chat_template.json) before the tokenizer's.
+ * (chat_template.jinja or chat_template.json) before the tokenizer's; and generation_config.json, where there is one.
  * @throws LabError 'not-found' naming the file, and for a tokenizer of the old kind how to convert it
  */
 export async function readTokenizerFiles(folder: string): Promise<TokenizerFiles> {
   const [tokenizer, config] = await Promise.all([readTokenizer(folder), readJson(join(folder, 'tokenizer_config.json'))])
   const own = (await optional(join(folder, 'chat_template.jinja'))) ?? (await templateOfProcessor(folder))
   const given = config as Record<string, unknown>
-  return { tokenizer, config: own === null ? given : { ...given, chat_template: own } }
+  const generation = (await optional(join(folder, 'generation_config.json'))) === null ? undefined : ((await readJson(join(folder, 'generation_config.json'))) as Record<string, unknown>)
+  return { tokenizer, config: own === null ? given : { ...given, chat_template: own }, ...(generation !== undefined && { generation }) }
 }
 
 async function readTokenizer(folder: string): Promise<object> {

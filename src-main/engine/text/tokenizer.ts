@@ -1,9 +1,9 @@
 // Text to token ids and back, and the chat template around it: both exactly as the checkpoint's own files say.
 
-import { Template } from '@huggingface/jinja'
 import { Tokenizer } from '@huggingface/tokenizers'
 import { LabError } from '../../domain/errors.ts'
 import type { Turn } from '../../domain/sample.ts'
+import { parseChatTemplate } from './chat-template.ts'
 
 /** The two files of a tokenizer, parsed. */
 export interface TokenizerFiles {
@@ -11,32 +11,45 @@ export interface TokenizerFiles {
   readonly tokenizer: object
   /** tokenizer_config.json, with `chat_template` in it (chat_template.jinja is put there by the reader). */
   readonly config: Readonly<Record<string, unknown>>
+  /** generation_config.json; absent where the folder has none. */
+  readonly generation?: Readonly<Record<string, unknown>>
+}
+
+/** A turn, or what stands before all of them. */
+export interface ChatTurn {
+  readonly from: Turn['from'] | 'system'
+  readonly text: string
 }
 
 export interface ChatTokenizer {
   readonly vocabSize: number
   readonly padId: number
-  /** Ends an answer; generation stops here. */
+  /** Ends an answer: the one that answers are trained to end with. */
   readonly endId: number
+  /** Every token that ends a generated answer: `endId`, and those of generation_config.json. */
+  readonly endIds: readonly number[]
   /** The placeholder that image tokens replace. */
   readonly imageId: number
-  encode(text: string): number[]
-  /** Special tokens are left out. */
-  decode(ids: readonly number[]): string
+  /** Without the tokens that the tokenizer puts around a text of its own, unless they are asked for. */
+  encode(text: string, addsSpecialTokens?: boolean): number[]
+  /** Special tokens are left out, unless they are asked for. */
+  decode(ids: readonly number[], skipsSpecialTokens?: boolean): string
+  /** What the chat template makes of a conversation. */
+  chatText(turns: readonly ChatTurn[], addsGenerationPrompt: boolean): string
   /**
    * A conversation as tokens. Answers are the assistant's words and the token that ends them, nothing of the template
    * before; each is encoded on its own, so that a prompt is the same tokens in training and in generation.
    */
-  encodeConversation(turns: readonly Turn[]): { readonly ids: number[]; readonly isAnswer: boolean[] }
+  encodeConversation(turns: readonly ChatTurn[]): { readonly ids: number[]; readonly isAnswer: boolean[] }
   /** The prompt before the assistant's next answer. */
-  encodePrompt(turns: readonly Turn[]): number[]
+  encodePrompt(turns: readonly ChatTurn[]): number[]
 }
 
 /**
  * @throws LabError 'corrupt-artifact' naming what the files lack: chat template, image placeholder, end token, or an image
  *   placeholder in what the chat template makes of a turn with an image
  */
-export function createChatTokenizer({ tokenizer: json, config }: TokenizerFiles): ChatTokenizer {
+export function createChatTokenizer({ tokenizer: json, config, generation }: TokenizerFiles): ChatTokenizer {
   const tokenizer = new Tokenizer(json, config)
   const idOf = (role: string, text: unknown): number => {
     const id = typeof text === 'string' ? tokenizer.token_to_id(text) : undefined
@@ -49,7 +62,9 @@ export function createChatTokenizer({ tokenizer: json, config }: TokenizerFiles)
   const imageId = idOf('image', imageText)
   const endId = idOf('end (eos_token)', endText)
   const padId = idOf('padding', text(config['pad_token']) ?? endText)
-  const plain = (words: string) => tokenizer.encode(words, { add_special_tokens: false }).ids
+  const plain = (words: string) => encode(words, false)
+  const encode = (words: string, addsSpecialTokens: boolean) => tokenizer.encode(words, { add_special_tokens: addsSpecialTokens }).ids
+  const vocabSize = Math.max(...tokenizer.get_vocab(true).values()) + 1
   const { render, takesParts } = chatRenderer(config, imageText, endText)
   // transformers' processors let the tokenizer put its first token (Llama's <s>) before what their templates write, unless
   // they wrote it; a tokenizer's own template is taken as it is.
@@ -57,13 +72,15 @@ export function createChatTokenizer({ tokenizer: json, config }: TokenizerFiles)
   const withPrefix = (ids: readonly number[]) => (ids.length > 0 && prefix.some((id, i) => ids[i] !== id) ? [...prefix, ...ids] : [...ids])
 
   return {
-    vocabSize: Math.max(...tokenizer.get_vocab(true).values()) + 1,
+    vocabSize,
     padId,
     endId,
+    endIds: [...new Set([endId, ...endIdsOf(generation, vocabSize)])],
     imageId,
-    encode: plain,
+    encode: (words, addsSpecialTokens = false) => encode(words, addsSpecialTokens),
     // The library refuses an empty list; a model may well answer nothing.
-    decode: (ids) => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: true })),
+    decode: (ids, skipsSpecialTokens = true) => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: skipsSpecialTokens })),
+    chatText: render,
     encodePrompt: (turns) => withPrefix(plain(render(turns, true))),
     encodeConversation(turns) {
       const ids: number[] = []
@@ -108,6 +125,19 @@ function text(value: unknown): unknown {
   return typeof value === 'object' && value !== null ? (value as { content?: unknown }).content : value
 }
 
+/**
+ * The end tokens of generation_config.json: one id, or a list.
+ * @throws LabError 'corrupt-artifact' for what is no id of this tokenizer
+ */
+function endIdsOf(generation: TokenizerFiles['generation'], vocabSize: number): readonly number[] {
+  const given = generation?.['eos_token_id'] ?? []
+  const ids: readonly unknown[] = Array.isArray(given) ? given : [given]
+  const stray = ids.find((id) => !Number.isInteger(id) || (id as number) < 0 || (id as number) >= vocabSize)
+  if (stray !== undefined)
+    throw new LabError('corrupt-artifact', `generation_config.json: eos_token_id: expected ids from 0 to ${vocabSize - 1}, found ${JSON.stringify(stray)}; it belongs to another tokenizer, correct it or remove the file`)
+  return ids as readonly number[]
+}
+
 /** The placeholder's text; "<image>" where the files do not say. */
 export function imageTokenText(config: TokenizerFiles['config']): string {
   const named = text(config['image_token'])
@@ -133,16 +163,16 @@ function chatRenderer(
   config: TokenizerFiles['config'],
   imageText: string,
   endText: unknown,
-): { readonly takesParts: boolean; render(turns: readonly Turn[], addGenerationPrompt: boolean): string } {
-  const template = new Template(templateText(config))
+): { readonly takesParts: boolean; render(turns: readonly ChatTurn[], addGenerationPrompt: boolean): string } {
+  const template = parseChatTemplate(templateText(config))
   const asParts = (words: string) => {
     const image = words.includes(imageText) ? [{ type: 'image' }] : []
     const rest = words.replace(`${imageText}\n`, '').replace(`\n${imageText}`, '').replace(imageText, '')
     return [...image, { type: 'text', text: rest }]
   }
-  const renderAs = (content: (words: string) => unknown, turns: readonly Turn[], addGenerationPrompt: boolean) =>
-    template.render({
-      messages: turns.map(({ from, text: words }) => ({ role: from === 'human' ? 'user' : 'assistant', content: content(words) })),
+  const renderAs = (content: (words: string) => unknown, turns: readonly ChatTurn[], addGenerationPrompt: boolean) =>
+    template({
+      messages: turns.map(({ from, text: words }) => ({ role: from === 'human' ? 'user' : from, content: content(words) })),
       add_generation_prompt: addGenerationPrompt,
       bos_token: text(config['bos_token']) ?? '',
       eos_token: endText,

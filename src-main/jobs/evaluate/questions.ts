@@ -46,7 +46,7 @@ export const measureQuestions: Measurement = async function* (bench) {
       group.map(({ prompt }) => prompt),
       tokens,
       tokenizer,
-      { endIds: [tokenizer.endId], maxNewTokens },
+      { endIds: tokenizer.endIds, maxNewTokens },
       decoderOf(measured),
     )
     tf.dispose([features, tokens])

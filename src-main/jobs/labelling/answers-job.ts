@@ -55,7 +55,7 @@ export async function* runAnswersJob(job: AnswersJob, signal: AbortSignalLike): 
           decoderOf(measured),
           embeddings,
           prompts.map((prompt) => prompt.length),
-          { endIds: [tokenizer.endId], maxNewTokens: job.maxNewTokens },
+          { endIds: tokenizer.endIds, maxNewTokens: job.maxNewTokens },
           // A seed of its own for each batch, or all batches would draw alike.
           { temperature: job.temperature, topP: 1, seed: createRandom(job.seed, 'answers', at).integer(2 ** 31) },
         ),

@@ -66,12 +66,15 @@ export function parseTolerance(text: unknown, where: string): Tolerance {
 const ROUNDING = 1e-6
 
 /**
- * A gradient that is zero in exact arithmetic (that of a key's bias: softmax ignores what all keys share) is rounding here and
- * in the reference, and two roundings agree in nothing but their size. Where the reference's is no more than that, ours must
- * not be more.
+ * The tolerance for the gradient of an encoder's key bias. It is zero in exact arithmetic: the bias adds the same to a query's
+ * scores with every key, and softmax ignores that. What float32 leaves is rounding, in the reference as here, and two
+ * roundings agree in nothing but their size: a gradient of exact zeros would fail a stated "1e-4 of max(1e-3, …)" too, wherever
+ * the reference recorded more than 1e-7 (it does, at gradients of 25 elsewhere). So where the reference's is no more than
+ * rounding of the case's largest gradient, ours must be no more than that. Every other gradient is held to what is stated; so
+ * is this one where positions rotate keys, since there it is not zero.
  * @param largest  of all gradients that the case records
  */
-export function gradientTolerance(stated: Tolerance, expected: Expected, largest: number): Tolerance {
+export function keyBiasTolerance(stated: Tolerance, expected: Expected, largest: number): Tolerance {
   return largestOf(expected) < ROUNDING * largest ? { ...stated, floor: Math.max(stated.floor, (ROUNDING * largest) / stated.relative) } : stated
 }
 

@@ -54,16 +54,16 @@ export const languageModelParity: ParityKind = {
       const gradients = { comparison, tolerance: gradient, recorded, prefix: 'grad.', weights: { languageModel: weights }, visionEncoder: null }
       compareWeightGradients(gradients, loss, null)
 
-      const endId = Number(config['eos_token_id'] ?? -1)
+      const endIds = endIdsOf(config['eos_token_id'])
       for (const name of recorded.names.filter((each) => each.endsWith('.output_ids')).map((each) => each.slice(0, -'.output_ids'.length))) {
         const [prompt, output] = [recorded.get(`${name}.input_ids`), recorded.get(`${name}.output_ids`)]
         const [rows, width, end] = [prompt.shape[0]!, prompt.shape[1]!, output.shape[1]!]
         const mask = recorded.has(`${name}.attention_mask`) ? recorded.get(`${name}.attention_mask`).values : new Float32Array(rows * width).fill(1)
         const lengths = Array.from({ length: rows }, (_, r) => mask.subarray(r * width, (r + 1) * width).reduce((sum, each) => sum + each, 0))
         const embeddings = embedTokens(weights, whole(`${name}.input_ids`))
-        const steps = generateTokens(eagerDecoder(spec, weights), embeddings, lengths, { endIds: [endId], maxNewTokens: end - width })
+        const steps = generateTokens(eagerDecoder(spec, weights), embeddings, lengths, { endIds, maxNewTokens: end - width })
         collectAnswers(steps, rows).forEach((answer, r) =>
-          comparison.same('answers', `${name}, row ${r}`, answer, untilEnd([...output.values.subarray(r * end + width, (r + 1) * end)], endId)),
+          comparison.same('answers', `${name}, row ${r}`, answer, untilEnd([...output.values.subarray(r * end + width, (r + 1) * end)], endIds)),
         )
       }
     })
@@ -71,7 +71,12 @@ export const languageModelParity: ParityKind = {
 }
 
 /** What the reference writes after the end is padding. */
-export function untilEnd(ids: readonly number[], endId: number): readonly number[] {
-  const end = ids.indexOf(endId)
+export function untilEnd(ids: readonly number[], endIds: readonly number[]): readonly number[] {
+  const end = ids.findIndex((id) => endIds.includes(id))
   return end < 0 ? ids : ids.slice(0, end)
+}
+
+/** `eos_token_id` of a config: one id, a list, or none. */
+export function endIdsOf(given: unknown): readonly number[] {
+  return [given ?? []].flat().map(Number)
 }

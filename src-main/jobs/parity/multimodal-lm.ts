@@ -18,7 +18,7 @@ import { heldModel } from '../held-model.ts'
 import { readWeights } from '../weight-files.ts'
 import { toTensor, tolerancesOf, type CaseTensors, type JsonObject } from './case-files.ts'
 import type { Comparison, Tolerance } from './comparison.ts'
-import { untilEnd } from './language-model.ts'
+import { endIdsOf, untilEnd } from './language-model.ts'
 import type { ParityKind } from './parity-kind.ts'
 import { compareWeightGradients } from './recorded-gradients.ts'
 
@@ -30,7 +30,7 @@ interface Opened {
   readonly recorded: CaseTensors
   readonly patches: tf.Tensor3D
   readonly imageId: number
-  readonly endId: number
+  readonly endIds: readonly number[]
   readonly beta: number
   readonly comparison: Comparison
   readonly forward: Tolerance
@@ -61,7 +61,7 @@ export const multimodalLmParity: ParityKind = {
           ...tolerancesOf(files),
           patches: patchify(toTensor(recorded.get('pixel_values')) as tf.Tensor4D, spec.visionEncoder.patchSize),
           imageId: Number(files.json['image_token_id'] ?? config['image_token_index'] ?? config['image_token_id']),
-          endId: Number(text['eos_token_id'] ?? config['eos_token_id'] ?? 2),
+          endIds: endIdsOf(text['eos_token_id'] ?? config['eos_token_id'] ?? 2),
           beta: Number(files.json['beta'] ?? 0.1),
         }
         compareLogits(opened)
@@ -163,15 +163,15 @@ function compareMaps(opened: Opened): void {
 
 /** The answer alone, and beside a longer prompt about another picture: padding must change nothing. */
 function compareAnswer(opened: Opened): void {
-  const { model, recorded, comparison, imageId, endId } = opened
+  const { model, recorded, comparison, imageId, endIds } = opened
   if (!recorded.has('greedy.output_ids')) return
   const prompt = [...recorded.get('greedy.input_ids').values]
   const written = [...recorded.get('greedy.output_ids').values].slice(prompt.length)
-  const expected = untilEnd(written, endId)
+  const expected = untilEnd(written, endIds)
   const tokens = tokensOf(opened)
   const [B, I, D] = tokens.shape as [number, number, number]
   const answers = (prompts: readonly number[][]) =>
-    greedyAnswers(model, prompts, tf.slice(tokens, [0, 0, 0], [prompts.length, I, D]), { padId: 0, imageId }, { endIds: [endId], maxNewTokens: written.length })
+    greedyAnswers(model, prompts, tf.slice(tokens, [0, 0, 0], [prompts.length, I, D]), { padId: 0, imageId }, { endIds, maxNewTokens: written.length })
   comparison.same('answers', 'greedy.output_ids', answers([prompt])[0], expected)
   const longer = [...prompt, ...prompt.filter((id) => id !== imageId).slice(-3)]
   if (B > 1) comparison.same('answers', 'greedy.output_ids, in a batch', answers([prompt, longer])[0], expected)

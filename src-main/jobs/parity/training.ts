@@ -141,8 +141,7 @@ function compareRun(name: string, { config, log }: Run, { spec, start, end, rows
     })
     if (end !== null)
       for (const [key, { shape, values }] of Object.entries(end))
-        // A key's bias has no gradient but rounding, which Adam brings to the size of the rate.
-        if (!key.endsWith('k_proj.bias')) comparison.check(`${name}, weights`, key, trainable.variables[`languageModel/${key}`]!, { shape, values }, WEIGHTS)
+        comparison.check(`${name}, weights`, key, trainable.variables[`languageModel/${key}`]!, { shape, values }, WEIGHTS)
   } finally {
     tf.dispose(batches as unknown as tf.NamedTensorMap[])
     trainable.dispose()
