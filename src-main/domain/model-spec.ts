@@ -93,12 +93,12 @@ export const multimodalLmSpecSchema = z
     visionEncoder: visionEncoderSpecSchema.prefault({}),
     projector: projectorSpecSchema.prefault({}),
     languageModel: languageModelSpecSchema.prefault({}),
-    /** Which hidden state feeds the projector: -1 the last block's output, -2 the penultimate (LLaVA, and the paper). */
-    visionFeatureLayer: z.int().max(-1).default(-2),
+    /** Which hidden state feeds the projector: -1 the last block's output, -2 the penultimate (LLaVA, and the paper); of several, all beside each other. */
+    visionFeatureLayer: z.union([z.int().max(-1), z.array(z.int().max(-1)).min(1)], { error: 'expected a negative whole number, or a list of such' }).default(-2),
     /** LLaVA's names: 'full' keeps every token of that state, 'default' drops the first (the class token, where there is one). */
     visionFeatureSelectStrategy: z.enum(['default', 'full']).default('full').meta({ help: "'default' drops the encoder's first token, its class token" }),
   })
-  .refine((spec) => -spec.visionFeatureLayer <= spec.visionEncoder.numHiddenLayers, {
+  .refine((spec) => -Math.min(...featureLayers(spec)) <= spec.visionEncoder.numHiddenLayers, {
     path: ['visionFeatureLayer'],
     message: 'reaches below the first block of the vision encoder',
   })
@@ -106,6 +106,16 @@ export type MultimodalLmSpec = z.output<typeof multimodalLmSpecSchema>
 
 export const MODULES = ['visionEncoder', 'projector', 'languageModel'] as const
 export type Module = (typeof MODULES)[number]
+
+/** The hidden states that feed the projector, in the order in which they stand beside each other. */
+export function featureLayers({ visionFeatureLayer }: { readonly visionFeatureLayer: number | readonly number[] }): readonly number[] {
+  return [visionFeatureLayer].flat()
+}
+
+/** Numbers that the projector sees of each token. */
+export function featureWidth(spec: Pick<MultimodalLmSpec, 'visionFeatureLayer' | 'visionEncoder'>): number {
+  return featureLayers(spec).length * spec.visionEncoder.hiddenSize
+}
 
 /** Tokens that an image takes among those of the text: the encoder's, without the first under the strategy 'default'. */
 export function numImageTokens({ visionEncoder, visionFeatureSelectStrategy }: MultimodalLmSpec): number {

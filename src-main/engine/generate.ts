@@ -177,24 +177,56 @@ function chooser({ temperature, topP, seed }: Sampling, rows: number): (logits: 
 }
 
 /**
- * The token at `uniform` ∈ [0, 1) of the nucleus' distribution, tokens by falling probability (ties: the lower id first).
+ * The token at `uniform` ∈ [0, 1) of the nucleus' distribution, tokens by falling probability (ties: the lower id first). Only
+ * the tokens down to the drawn one, and those of the nucleus, are put in order: of a large vocabulary these are few.
  * @param logits (V)
  */
 export function drawToken(logits: Float32Array, temperature: number, topP: number, uniform: number): number {
   const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity)
   const weights = Float64Array.from(logits, (logit) => Math.exp((logit - largest) / temperature))
   const total = weights.reduce((a, b) => a + b, 0)
-  // All tokens below this share together hold less than 1 − topP, so none of them is in the nucleus; few are left to sort.
-  const floor = ((1 - topP) * total) / logits.length
+  // All tokens below this share together hold less than 1 − topP, so none of them is in the nucleus.
+  const ordered = largestFirst(weights, ((1 - topP) * total) / logits.length)
   const nucleus: number[] = []
-  weights.forEach((weight, id) => weight > 0 && weight >= floor && nucleus.push(id))
-  nucleus.sort((a, b) => weights[b]! - weights[a]! || a - b)
-  let [mass, kept] = [0, 0]
-  while (kept < nucleus.length && (kept === 0 || mass < topP * total)) mass += weights[nucleus[kept++]!]!
-  let left = uniform * mass
-  for (let i = 0; i < kept - 1; i++) {
-    left -= weights[nucleus[i]!]!
-    if (left < 0) return nucleus[i]!
+  let mass = topP < 1 ? 0 : total
+  if (topP < 1)
+    for (const id of ordered) {
+      nucleus.push(id)
+      mass += weights[id]!
+      if (mass >= topP * total) break
+    }
+  let [left, last] = [uniform * mass, 0]
+  for (const id of topP < 1 ? nucleus : ordered) {
+    last = id
+    left -= weights[id]!
+    if (left < 0) break
   }
-  return nucleus[kept - 1]!
+  return last
+}
+
+/** The ids of all weights above 0 and from `floor` on, the largest first (ties: the lower id first): a heap, put in order as far as it is read. */
+function* largestFirst(weights: Float64Array, floor: number): Generator<number, void> {
+  const heap: number[] = []
+  weights.forEach((weight, id) => weight > 0 && weight >= floor && heap.push(id))
+  const isBefore = (a: number, b: number) => weights[a]! > weights[b]! || (weights[a] === weights[b] && a < b)
+  const sink = (from: number) => {
+    const id = heap[from]!
+    let at = from
+    for (;;) {
+      let child = 2 * at + 1
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1
+      if (child >= heap.length || !isBefore(heap[child]!, id)) break
+      heap[at] = heap[child]!
+      at = child
+    }
+    heap[at] = id
+  }
+  for (let at = (heap.length >> 1) - 1; at >= 0; at--) sink(at)
+  while (heap.length > 0) {
+    yield heap[0]!
+    const end = heap.pop()!
+    if (heap.length === 0) return
+    heap[0] = end
+    sink(0)
+  }
 }

@@ -1,5 +1,5 @@
 // A checkpoint is a folder in Hugging Face's layout (LLaVA): model.safetensors, config.json, tokenizer.json,
-// tokenizer_config.json, preprocessor_config.json; beside them optimizer.safetensors (what continues the training: AdamW's
+// tokenizer_config.json, generation_config.json, preprocessor_config.json; beside them optimizer.safetensors (what continues the training: AdamW's
 // moments, adapters and the weights under them), adapter/ in PEFT's layout where adapters were trained, and, written last,
 // lab.json: a folder without it is not a checkpoint. The model is always whole: adapters are merged into its weights.
 
@@ -86,7 +86,7 @@ export async function writeCheckpoint(folder: string, { weights, moments, adapte
   const named = Object.fromEntries(
     MODULES.flatMap((module) => Object.entries(weights[module]).map(([name, tensor]): [string, NamedArray] => [multimodalName(module, name), tensor])),
   )
-  const { imageId } = createChatTokenizer(tokenizerFiles)
+  const { imageId, endIds, padId } = createChatTokenizer(tokenizerFiles)
   let identity = ''
   await writeFolderWhole(folder, async (temporary) => {
     const write = (name: string, content: unknown) =>
@@ -100,6 +100,8 @@ export async function writeCheckpoint(folder: string, { weights, moments, adapte
     await write('config.json', configText(multimodalLmConfig(describe.model, imageId)))
     await write('tokenizer.json', tokenizerFiles.tokenizer)
     await write('tokenizer_config.json', tokenizerFiles.config)
+    // Without it transformers would not know where an answer ends; what the model came with (sampling) is kept.
+    await write('generation_config.json', { ...tokenizerFiles.generation, eos_token_id: endIds.length === 1 ? endIds[0] : endIds, pad_token_id: padId })
     await write('preprocessor_config.json', specToHuggingFace(preprocess))
     for (const [name, content] of Object.entries(state)) await write(name, content)
     await write('lab.json', parse(checkpointSchema, { formatVersion: 1, sha256: identity, ...describe }))

@@ -2,12 +2,14 @@
 // without the optimiser's moments. What was written is read back and compared before the folder gets its name: it appears
 // whole and proven, or not at all. Where nothing here can run what was written, the export says so.
 
+import { existsSync } from 'node:fs'
 import { copyFile, mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
 import { exportFault, verificationWords, type ExportDtype, type ExportSettings, type Verification } from '../domain/export.ts'
 import type { AbortSignalLike, ExportJob, JobEvent } from '../domain/job.ts'
+import { featureLayers } from '../domain/model-spec.ts'
 import { parse } from '../domain/parse.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
 import { encoderGraph } from '../engine/export/encoder-forward.ts'
@@ -35,6 +37,8 @@ import { readTensors } from './weight-files.ts'
 
 /** What a checkpoint holds beside the optimiser's moments, its weights and what describes them. */
 const COMPANION_FILES = ['tokenizer.json', 'tokenizer_config.json', 'preprocessor_config.json'] as const
+/** Beside them where there is one: older checkpoints have none. */
+const GENERATION = 'generation_config.json'
 const WEIGHTS = 'model.safetensors'
 
 /**
@@ -91,6 +95,8 @@ async function fillEncoder(folder: string, loaded: LoadedCheckpoint, settings: E
   await writeJson(join(folder, 'preprocessor_config.json'), specToHuggingFace(preprocess))
   switch (format) {
     case 'hf': {
+      if (projectorLayers > 0 && featureLayers(checkpoint.model).length > 1)
+        throw new LabError('invalid-input', `projectorLayers: expected 0 for the format hf, found ${projectorLayers}: this projector sees ${featureLayers(checkpoint.model).length} hidden states beside each other, which a folder of the encoder alone does not put together. Export as onnx, or the whole model`)
       const tensors = Object.fromEntries(Object.entries(weights).map(([name, tensor]) => [visionEncoderName(spec, name), tensor]))
       await writeTensors(join(folder, WEIGHTS), tensors, dtype)
       await writeWhole(join(folder, 'config.json'), configText(withDtype(visionEncoderConfig(spec), dtype)))
@@ -149,7 +155,7 @@ function projectorWeights({ weights }: LoadedCheckpoint, layers: 0 | 1 | 2): Nam
 export async function writeModelFolder(folder: string, loaded: LoadedCheckpoint, dtype: ExportDtype = 'float32'): Promise<Verification> {
   const from = (name: string) => join(loaded.folder, name)
   await mkdir(folder, { recursive: true })
-  for (const name of COMPANION_FILES) await copyFile(from(name), join(folder, name))
+  for (const name of [...COMPANION_FILES, ...(existsSync(from(GENERATION)) ? [GENERATION] : [])]) await copyFile(from(name), join(folder, name))
   if (dtype === 'float32') {
     for (const name of [WEIGHTS, 'config.json', 'lab.json']) {
       await copyFile(from(name), join(folder, name))
@@ -208,7 +214,7 @@ async function compareFeatures(folder: string, { checkpoint, weights, preprocess
     )
     const model = {
       // The export keeps every token; the projector may see one less.
-      spec: { ...checkpoint.model, visionFeatureSelectStrategy: 'full' as const },
+      spec: { ...checkpoint.model, visionFeatureSelectStrategy: 'full' as const, visionFeatureLayer: Math.max(...featureLayers(checkpoint.model)) },
       weights: { visionEncoder: held, projector: {}, languageModel: {} },
       gradientCheckpointing: { visionEncoder: false, projector: false, languageModel: false },
     }

@@ -43,7 +43,7 @@ function modelParagraph({ model: { visionEncoder, languageModel, visionFeatureLa
   return (
     `A vision encoder of the family ${visionEncoder.family} (${visionEncoder.numHiddenLayers} blocks of width ${visionEncoder.hiddenSize}), ` +
     `a two-layer projector and a decoder of the family ${languageModel.family} (${languageModel.numHiddenLayers} of width ${languageModel.hiddenSize}), ` +
-    `joined as in LLaVA: the hidden state ${visionFeatureLayer} of the encoder feeds the projector.`
+    `joined as in LLaVA: hidden state ${[visionFeatureLayer].flat().join(' beside ')} of the encoder feeds the projector.`
   )
 }
 

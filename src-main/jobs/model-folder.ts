@@ -8,6 +8,7 @@ import type { LanguageModelSpec, Module, MultimodalLmSpec } from '../domain/mode
 import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
 import type { VisionEncoderSpec } from '../domain/vision-encoder-spec.ts'
 import { languageModelSpec, languageModelWeights } from '../engine/models/language/families.ts'
+import { withPoolingThatIsThere } from '../engine/models/vision/families.ts'
 import { createChatTokenizer, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../engine/text/tokenizer.ts'
 import { imageTokenIdOf, multimodalLmSpec, visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
 import { projectorLayout, visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
@@ -49,14 +50,15 @@ export interface LanguageModelFolder extends Folder {
 /** @throws LabError 'not-found', 'corrupt-artifact', 'invalid-input' naming file and field, weight or token */
 export async function readMultimodalFolder(folder: string): Promise<MultimodalFolder> {
   const config = await readConfig(folder)
-  const spec = inFolder(folder, () => multimodalLmSpec(config))
+  const described = inFolder(folder, () => multimodalLmSpec(config))
   const tensors = await readFiniteWeights(folder)
   const tokenizerFiles = await readTokenizerFiles(folder)
   const tokenizer = inFolder(folder, () => createChatTokenizer(tokenizerFiles))
-  assertTokens(folder, tokenizer, spec.languageModel.vocabSize, imageTokenIdOf(config))
+  assertTokens(folder, tokenizer, described.languageModel.vocabSize, imageTokenIdOf(config))
   const { modules, unknown } = splitByModule(tensors)
+  const found = { ...modules, visionEncoder: visionEncoderTensors(described.visionEncoder, modules.visionEncoder) }
+  const spec = { ...described, visionEncoder: withPoolingThatIsThere(described.visionEncoder, (name) => Object.hasOwn(found.visionEncoder, name)) }
   const expected = expectedWeights(spec)
-  const found = { ...modules, visionEncoder: visionEncoderTensors(spec.visionEncoder, modules.visionEncoder) }
   const matched = {
     visionEncoder: matchWeights(expected.visionEncoder, found.visionEncoder, `${folder}: vision encoder`),
     projector: matchWeights(expected.projector, found.projector, `${folder}: projector`),
@@ -76,10 +78,12 @@ export async function readMultimodalFolder(folder: string): Promise<MultimodalFo
 /** The encoder of a folder that holds it alone, in a dual encoder, or in a multimodal model. */
 export async function readVisionEncoderFolder(folder: string): Promise<VisionEncoderFolder> {
   const config = await readConfig(folder)
-  const spec = inFolder(folder, () => encoderOf(config))
+  const described = inFolder(folder, () => encoderOf(config))
   const tensors = await readFiniteWeights(folder)
   const { modules } = splitByModule(tensors)
-  const { weights, extra } = matchWeights(visionEncoderLayout(spec), visionEncoderTensors(spec, modules.visionEncoder), `${folder}: vision encoder`)
+  const found = visionEncoderTensors(described, modules.visionEncoder)
+  const spec = withPoolingThatIsThere(described, (name) => Object.hasOwn(found, name))
+  const { weights, extra } = matchWeights(visionEncoderLayout(spec), found, `${folder}: vision encoder`)
   return {
     spec,
     weights,
@@ -106,9 +110,10 @@ export function expectedWeights(spec: MultimodalLmSpec) {
 /** How the weights of a folder differ from what its config.json asks for, without reading any. */
 export function differencesIn(spec: MultimodalLmSpec, tensors: Tensors): Readonly<Record<Module, WeightDifferences>> {
   const { modules } = splitByModule(tensors)
-  const expected = expectedWeights(spec)
+  const encoder = visionEncoderTensors(spec.visionEncoder, modules.visionEncoder)
+  const expected = expectedWeights({ ...spec, visionEncoder: withPoolingThatIsThere(spec.visionEncoder, (name) => Object.hasOwn(encoder, name)) })
   return {
-    visionEncoder: weightDifferences(expected.visionEncoder, visionEncoderTensors(spec.visionEncoder, modules.visionEncoder)),
+    visionEncoder: weightDifferences(expected.visionEncoder, encoder),
     projector: weightDifferences(expected.projector, modules.projector),
     languageModel: weightDifferences(expected.languageModel, modules.languageModel),
   }

@@ -4,7 +4,7 @@
 // have to learn to look past that.
 
 import * as tf from '@tensorflow/tfjs'
-import type { Module } from '../domain/model-spec.ts'
+import { featureWidth, type Module } from '../domain/model-spec.ts'
 import type { Start } from '../domain/run-config.ts'
 import { imageFeatures } from '../engine/models/multimodal-lm.ts'
 import type { NamedArrays } from '../engine/weights/initial.ts'
@@ -32,7 +32,7 @@ export async function withStandardisedProjector(
     for (let at = 0; at < images.length; at += BATCH) {
       const patches = await patchesTensor(source, images.slice(at, at + BATCH))
       const [sum, square] = tf.tidy(() => {
-        const features = tf.reshape(imageFeatures(held.model, patches), [-1, model.spec.visionEncoder.hiddenSize]) // (B·I, D)
+        const features = tf.reshape(imageFeatures(held.model, patches), [-1, featureWidth(model.spec)]) // (B·I, D)
         return [tf.sum<tf.Tensor1D>(features, 0), tf.sum<tf.Tensor1D>(tf.square(features), 0)]
       })
       sums.push(sum!)

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
-import { numImageTokens, type MultimodalLmSpec } from '../domain/model-spec.ts'
+import { featureWidth, numImageTokens, type MultimodalLmSpec } from '../domain/model-spec.ts'
 import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
 import type { Training } from '../domain/run-config.ts'
 import type { ImageRef } from '../domain/sample.ts'
@@ -45,7 +45,7 @@ const REST_MS = 24 * 3600 * 1000
 const FORMAT = 'vision features 2'
 
 export function featureBytes(spec: MultimodalLmSpec): number {
-  return 4 * numImageTokens(spec) * spec.visionEncoder.hiddenSize
+  return 4 * numImageTokens(spec) * featureWidth(spec)
 }
 
 /** Whether a training takes features: its encoder is frozen, and they fit on the disk. */
@@ -86,7 +86,7 @@ export async function* visionFeatures(
   images: readonly ImageRef[],
   signal: AbortSignalLike,
 ): AsyncGenerator<JobEvent, VisionFeatures> {
-  const shape = [numImageTokens(spec), spec.visionEncoder.hiddenSize] as const
+  const shape = [numImageTokens(spec), featureWidth(spec)] as const
   const folder = join(featuresFolder(project), featureKey({ spec, weights }, preprocess))
   const stored = await readFolder(folder, shape)
   const missing = images.filter(({ sha256: name }) => !stored.has(name))

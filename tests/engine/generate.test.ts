@@ -170,6 +170,33 @@ describe('sampling', () => {
     expect(drawn(0.01)).toEqual(new Set([1]))
   })
 
+  it('draws what the sorted distribution has at that place, with ties and at every share', () => {
+    for (let seed = 0; seed < 200; seed++) {
+      const random = createRandom(seed, 'logits')
+      const V = 1 + random.integer(60)
+      // Rounded, so that some are equal; some of no weight at all.
+      const logits = Float32Array.from({ length: V }, () => (random.uniform() < 0.1 ? -2000 : Math.round(8 * random.normal()) / 2))
+      const temperature = random.pick([0.3, 1, 2.5])
+      const topP = random.pick([1, 1, 0.95, 0.5, 0.05])
+      const largest = Math.max(...logits)
+      const weights = Array.from(logits, (logit) => Math.exp((logit - largest) / temperature))
+      const ordered = weights.map((_, id) => id).sort((a, b) => weights[b]! - weights[a]! || a - b)
+      const total = weights.reduce((a, b) => a + b, 0)
+      const kept: number[] = []
+      let mass = 0
+      for (const id of ordered) {
+        if (kept.length > 0 && (mass >= topP * total || weights[id] === 0)) break
+        kept.push(id)
+        mass += weights[id]!
+      }
+      for (let i = 0; i < 20; i++) {
+        const uniform = random.uniform()
+        let left = uniform * mass
+        expect(drawToken(logits, temperature, topP, uniform), `seed ${seed}`).toBe(kept.find((id) => (left -= weights[id]!) < 0) ?? kept.at(-1))
+      }
+    }
+  })
+
   it('a low temperature is greedy, and logits of ±1000 stay numbers', () => {
     const logits = Float32Array.of(-1000, 999, 1000, 0)
     for (const uniform of [0, 0.5, 1 - 2 ** -32]) expect(drawToken(logits, 0.01, 1, uniform)).toBe(2)

@@ -3,7 +3,7 @@
 // text look at it: the two answers of a preference pair share them, and gradients of both meet there.
 
 import * as tf from '@tensorflow/tfjs'
-import type { Module, MultimodalLmSpec } from '../../domain/model-spec.ts'
+import { featureLayers, type Module, type MultimodalLmSpec } from '../../domain/model-spec.ts'
 import { withGradient } from '../nn/with-gradient.ts'
 import type { Weights } from '../shapes.ts'
 import { decoderHiddenStates, embedTokens, languageHead } from './language-model.ts'
@@ -40,22 +40,28 @@ export interface TextRows {
 
 /** How many blocks of the encoder feed the projector. */
 export function encoderLayersUsed(spec: MultimodalLmSpec): number {
-  return spec.visionEncoder.numHiddenLayers + 1 + spec.visionFeatureLayer
+  return blocksBelow(spec, Math.max(...featureLayers(spec)))
+}
+
+/** Blocks whose output is the hidden state `layer`, counted from the top. */
+function blocksBelow({ visionEncoder }: MultimodalLmSpec, layer: number): number {
+  return visionEncoder.numHiddenLayers + 1 + layer
 }
 
 /**
- * The selected hidden state, without its first token under the strategy 'default': what the projector sees.
- * @param images (B, P, C·patch²); where the model takes features, those themselves   @returns (B, I, D_vision)
+ * The selected hidden state, without its first token under the strategy 'default': what the projector sees. Of several states
+ * the channels stand beside each other (LLaVA's config, `vision_feature_layer` as a list).
+ * @param images (B, P, C·patch²); where the model takes features, those themselves   @returns (B, I, D_vision · states)
  */
 export function imageFeatures(model: MultimodalLm, images: tf.Tensor): tf.Tensor {
   const { spec, weights, gradientCheckpointing, imagesAs } = model
   if (imagesAs === 'features') return images
-  const layers = encoderLayersUsed(spec)
-  const state = visionHiddenStates(spec.visionEncoder, weights.visionEncoder, images, layers, { gradientCheckpointing: gradientCheckpointing.visionEncoder })[layers]!
-  return withoutFirst(state, spec.visionFeatureSelectStrategy === 'default' ? 1 : 0)
+  const states = visionHiddenStates(spec.visionEncoder, weights.visionEncoder, images, encoderLayersUsed(spec), { gradientCheckpointing: gradientCheckpointing.visionEncoder })
+  const selected = featureLayers(spec).map((layer) => withoutFirst(states[blocksBelow(spec, layer)]!, spec.visionFeatureSelectStrategy === 'default' ? 1 : 0))
+  return selected.length === 1 ? selected[0]! : tf.concat(selected, -1)
 }
 
-/** @param features (B, I, D_vision)   @returns (B, I, D) */
+/** @param features (B, I, D_vision · states)   @returns (B, I, D) */
 export function imageTokens(model: MultimodalLm, features: tf.Tensor): tf.Tensor {
   return projector(model.weights.projector, features)
 }

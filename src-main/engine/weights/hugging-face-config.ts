@@ -94,8 +94,9 @@ export function multimodalLmSpec(config: Json): MultimodalLmSpec {
   )
 }
 
-/** hidden_states[i] counted from the last, as the lab counts. */
+/** hidden_states[i], or a list of such, counted from the last, as the lab counts. */
 function fromTheTop(layer: unknown, numHiddenLayers: number): unknown {
+  if (Array.isArray(layer)) return layer.map((each) => fromTheTop(each, numHiddenLayers))
   return typeof layer === 'number' && layer >= 0 ? layer - numHiddenLayers - 1 : layer
 }
 

@@ -1,6 +1,6 @@
 // The weights of a model: which tensors of which shape there are, and what they are before any training.
 
-import type { LanguageModelSpec, Module, MultimodalLmSpec } from '../../domain/model-spec.ts'
+import { featureWidth, type LanguageModelSpec, type Module, type MultimodalLmSpec } from '../../domain/model-spec.ts'
 import { createRandom } from '../../domain/random.ts'
 import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import { languageModelWeights, type WeightLayout } from '../models/language/families.ts'
@@ -60,7 +60,7 @@ export function visionEncoderLayout(spec: VisionEncoderSpec): Layout {
 }
 
 export function projectorLayout(spec: MultimodalLmSpec): Layout {
-  const [from, to] = [spec.visionEncoder.hiddenSize, spec.languageModel.hiddenSize]
+  const [from, to] = [featureWidth(spec), spec.languageModel.hiddenSize]
   const layout = { ...linearLayout('linear_1', from, to, std(from)), ...linearLayout('linear_2', to, to, std(to)) }
   return spec.projector.bias ? layout : Object.fromEntries(Object.entries(layout).filter(([name]) => !name.endsWith('.bias')))
 }

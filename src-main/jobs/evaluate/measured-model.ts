@@ -3,7 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
-import { numImageTokens } from '../../domain/model-spec.ts'
+import { featureWidth, numImageTokens } from '../../domain/model-spec.ts'
 import type { PreprocessSpec } from '../../domain/preprocess-spec.ts'
 import type { ImageRef } from '../../domain/sample.ts'
 import { numPatches, patchGrid, patchWidth } from '../../domain/vision-encoder-spec.ts'
@@ -49,7 +49,7 @@ export async function openMeasuredModel(project: string, folder: string): Promis
   const { model, run } = held
   const I = numImageTokens(spec)
   const P = numPatches(visionEncoder)
-  const D = visionEncoder.hiddenSize
+  const D = featureWidth(spec)
   const ofPatch = patchWidth(visionEncoder)
   const images = createImageSource(project, preprocess, visionEncoder.patchSize)
   const cache = new Map<string, Float32Array>()

@@ -34,11 +34,14 @@ interface Run {
   readonly log: readonly Readonly<Record<string, number>>[]
 }
 
-/** What the note of such a case says in words. */
-const BATCH = 4
-const WARM_UP_STEPS = 2
-const CLIPPING = 1
-const LEARNING_RATE = 5e-4
+/** How the trainer was set up, where its configuration does not say: the case's note does, in words. */
+interface Setup {
+  readonly batchSize: number
+  readonly warmUpSteps: number
+  readonly clipping: number
+  readonly schedule: string
+  readonly adam: { readonly adamBeta1: number; readonly adamBeta2: number; readonly adamEpsilon: number }
+}
 /** Some steps of float32 on both sides: each logged number to 2e-4 of its size, or 2e-5. */
 const LOGGED = { relative: 2e-4, floor: 0.1 }
 const WEIGHTS = { relative: 2e-4, floor: 1 }
@@ -48,10 +51,32 @@ const BLIND = { imageSize: 16, patchSize: 8, hiddenSize: 4, intermediateSize: 4,
 const IMAGE_TOKENS = 4
 const PATCH_WIDTH = 192
 
+/** @throws LabError 'invalid-input' saying what the note must say */
+function setupOf({ json, folder }: CaseFiles): Setup {
+  const note = String(json['note'] ?? '')
+  const read = (expression: RegExp, example: string) => {
+    const found = expression.exec(note)
+    if (found === null) throw new LabError('invalid-input', `${folder}: case.json: note: expected words such as "${example}", found ${JSON.stringify(note)}`)
+    return found.slice(1)
+  }
+  const [last] = read(/\(0[-–](\d+),/, 'batches are taken in file order (0-3, 4-7, …)')
+  const [schedule, warmUp] = read(/(\w+) schedule with (\d+) warm-up steps/, 'cosine schedule with 2 warm-up steps')
+  const [clipping] = read(/gradient clipping ([\d.e+-]*\d)/, 'gradient clipping 1.0')
+  const [beta1, beta2, epsilon] = read(/betas ([\d.]*\d)\/([\d.]*\d) eps ([\d.e+-]*\d)/, 'AdamW betas 0.9/0.999 eps 1e-8')
+  return {
+    batchSize: Number(last) + 1,
+    warmUpSteps: Number(warmUp),
+    clipping: Number(clipping),
+    schedule: schedule!,
+    adam: { adamBeta1: Number(beta1), adamBeta2: Number(beta2), adamEpsilon: Number(epsilon) },
+  }
+}
+
 export const trainingParity: ParityKind = {
   name: 'training',
   recognises: (files) => Array.isArray(files.json['rows']) && Object.values(files.json).some(isRun),
   async compare(files, comparison) {
+    const setup = setupOf(files)
     const rows = await tokenisedRows(files, comparison)
     const model = join(files.folder, 'model')
     const languageModel = languageModelSpec((await readJson(join(model, 'config.json'))) as JsonObject)
@@ -62,7 +87,7 @@ export const trainingParity: ParityKind = {
     for (const [name, run] of Object.entries(files.json))
       if (isRun(run)) {
         const end = existsSync(join(files.folder, name)) ? await languageWeights(spec, join(files.folder, name)) : null
-        compareRun(name, run, { spec, start, end, rows, weightDecay }, comparison)
+        compareRun(name, run, { spec, start, end, rows, weightDecay, setup }, comparison)
       }
   },
 }
@@ -111,21 +136,24 @@ interface Setting {
   readonly end: NamedArrays | null
   readonly rows: readonly TokenisedRow[]
   readonly weightDecay: number
+  readonly setup: Setup
 }
 
-function compareRun(name: string, { config, log }: Run, { spec, start, end, rows, weightDecay }: Setting, comparison: Comparison): void {
+function compareRun(name: string, { config, log }: Run, { spec, start, end, rows, weightDecay, setup }: Setting, comparison: Comparison): void {
   const training = parse(trainingSchema, {
     objective: objectiveOf(name, config),
-    learningRate: config['learning_rate'] ?? LEARNING_RATE,
+    // What the trainer reached, where its configuration does not name it.
+    learningRate: config['learning_rate'] ?? Math.max(...log.map((each) => each['learning_rate'] ?? 0)),
     steps: log.length,
-    schedule: 'cosine',
-    warmupRatio: WARM_UP_STEPS / log.length,
+    schedule: setup.schedule,
+    warmupRatio: setup.warmUpSteps / log.length,
     weightDecay,
-    maxGradientNorm: CLIPPING,
+    ...setup.adam,
+    maxGradientNorm: setup.clipping,
     modules: { visionEncoder: { train: false }, projector: { train: false } },
   })
   const trainable = trainableModel(spec, { ...initialWeights(spec, 0), languageModel: start }, training)
-  const batches = batchesOf(training, trainable.model, rows)
+  const batches = batchesOf(training, trainable.model, rows, setup.batchSize)
   try {
     const step = createTrainStep(trainable, createObjective(training.objective), training)
     log.forEach((expected, i) => {
@@ -135,7 +163,7 @@ function compareRun(name: string, { config, log }: Run, { spec, start, end, rows
       for (const [metric, value] of Object.entries(expected)) {
         const where = `${metric} of step ${i + 1}`
         if (metric === 'learning_rate') comparison.check(name, where, [numbers['learning_rate/languageModel']!], { shape: [1], values: [value] }, { relative: 1e-9, floor: 1e-3 })
-        else if (isComparable(name, config, metric, i)) comparison.check(name, where, outputs[metric] ?? [], { shape: [1], values: [value] }, LOGGED)
+        else if (isComparable(name, config, metric, i, setup)) comparison.check(name, where, outputs[metric] ?? [], { shape: [1], values: [value] }, LOGGED)
       }
       tf.dispose([outputs, scalars])
     })
@@ -149,7 +177,7 @@ function compareRun(name: string, { config, log }: Run, { spec, start, end, rows
 }
 
 /** Whether what TRL logs is a number of the run, and not of how its trainer counts. */
-function isComparable(name: string, config: JsonObject, metric: string, index: number): boolean {
+function isComparable(name: string, config: JsonObject, metric: string, index: number, { warmUpSteps }: Setup): boolean {
   const isReferenceFree = /^(cpo|simpo|orpo)/.test(name)
   if (metric === 'step') return false
   // TRL logs 0 for what it leaves out.
@@ -157,7 +185,7 @@ function isComparable(name: string, config: JsonObject, metric: string, index: n
   // Its code takes the mean over prompts and padding, which no batch of ours has in the same way.
   if (isReferenceFree && metric.startsWith('logits/')) return false
   // While the policy is the reference every margin is rounding: who is ahead says nothing. The first step has no rate.
-  return !(metric === 'rewards/accuracies' && index < WARM_UP_STEPS && !isReferenceFree)
+  return !(metric === 'rewards/accuracies' && index < Math.max(1, warmUpSteps) && !isReferenceFree)
 }
 
 /** TRL's settings as the lab's: the names are the same but for their spelling; a list of losses with weights is a mix. */
@@ -176,7 +204,7 @@ function objectiveOf(name: string, config: JsonObject): Record<string, unknown> 
 }
 
 /** Batches in file order, from the beginning again at the end. The caller disposes. */
-function batchesOf({ objective }: Training, model: MultimodalLm, rows: readonly TokenisedRow[]): readonly Batch[] {
+function batchesOf({ objective }: Training, model: MultimodalLm, rows: readonly TokenisedRow[], batchSize: number): readonly Batch[] {
   const { weighsTokens, rowsPerImage, reference, needsMismatched } = createObjective(objective)
   const answers: readonly Answer[] = rowsPerImage === 1 ? ['chosen'] : ['chosen', 'rejected']
   const size = {
@@ -184,12 +212,12 @@ function batchesOf({ objective }: Training, model: MultimodalLm, rows: readonly 
     A: Math.max(...rows.map(({ chosen, rejected }) => Math.max(chosen.length, rejected.length))),
   }
   // No row holds a picture: no token is its placeholder.
-  const tensorsOf = (encoded: readonly EncodedRow[]) => rowTensors(collateRows({ padId: 0, imageId: -1 }, encoded, BATCH, IMAGE_TOKENS, size))
-  const patches = () => tf.zeros([BATCH, IMAGE_TOKENS, PATCH_WIDTH]) as tf.Tensor3D
+  const tensorsOf = (encoded: readonly EncodedRow[]) => rowTensors(collateRows({ padId: 0, imageId: -1 }, encoded, batchSize, IMAGE_TOKENS, size))
+  const patches = () => tf.zeros([batchSize, IMAGE_TOKENS, PATCH_WIDTH]) as tf.Tensor3D
   const references = (encoded: readonly EncodedRow[], ldAlpha: number) =>
     tf.tidy(() => rowLogProbs(model, tensorsOf(encoded), imageTokens(model, imageFeatures(model, patches())), ldAlpha))
-  return Array.from({ length: Math.floor(rows.length / BATCH) }, (_, b): Batch => {
-    const order = answers.flatMap((answer) => Array.from({ length: BATCH }, (_, i) => [b * BATCH + i, answer] as const))
+  return Array.from({ length: Math.floor(rows.length / batchSize) }, (_, b): Batch => {
+    const order = answers.flatMap((answer) => Array.from({ length: batchSize }, (_, i) => [b * batchSize + i, answer] as const))
     const encoded = order.map(([i, answer]) => joined(rows[i]!.prompt, rows[i]![answer]))
     // TRL's mismatched answers are those of the batch, moved on by one.
     const others = order.map(([i], at) => {
@@ -200,7 +228,7 @@ function batchesOf({ objective }: Training, model: MultimodalLm, rows: readonly 
     return {
       ...tensorsOf(encoded),
       patches: patches(),
-      rowWeights: tf.fill([encoded.length], 1 / (weighsTokens ? tokens : BATCH)),
+      rowWeights: tf.fill([encoded.length], 1 / (weighsTokens ? tokens : batchSize)),
       referenceLogProbs: reference === null ? tf.zeros([encoded.length]) : references(encoded, reference.ldAlpha),
       ...(needsMismatched && { mismatched: { ...tensorsOf(others), referenceLogProbs: references(others, 1) } }),
     }

@@ -7,6 +7,7 @@
 import * as tf from '@tensorflow/tfjs'
 import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import { visionHiddenStates, visionLastHiddenState, visionPooled } from '../../engine/models/vision-encoder.ts'
+import { withPoolingThatIsThere } from '../../engine/models/vision/families.ts'
 import { gradients } from '../../engine/nn/gradients.ts'
 import type { Weights } from '../../engine/shapes.ts'
 import { visionEncoderSpec } from '../../engine/weights/hugging-face-config.ts'
@@ -24,9 +25,11 @@ export const visionEncoderParity: ParityKind = {
   name: 'vision encoder',
   recognises: ({ json }) => json['kind'] === 'vision encoder',
   async compare(files, comparison) {
-    const spec = visionEncoderSpec(await files.object('config.json'), `${files.folder}: config.json`)
+    const described = visionEncoderSpec(await files.object('config.json'), `${files.folder}: config.json`)
     const { modules } = splitByModule(await readWeights(files.folder))
-    const { weights: arrays } = matchWeights(visionEncoderLayout(spec), visionEncoderTensors(spec, modules.visionEncoder), files.folder)
+    const tensors = visionEncoderTensors(described, modules.visionEncoder)
+    const spec = withPoolingThatIsThere(described, (name) => Object.hasOwn(tensors, name))
+    const { weights: arrays } = matchWeights(visionEncoderLayout(spec), tensors, files.folder)
     const recorded = await files.tensors('case.safetensors')
     const tolerances = tolerancesOf(files)
     tf.tidy(() => {

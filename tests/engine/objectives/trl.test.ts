@@ -10,7 +10,7 @@ import { parityFolder } from '../../support/read-parity.ts'
 import { temporaryFolder } from '../../support/temporary-folder.ts'
 
 const readJson = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>
-const { runs } = readJson(join(import.meta.dirname, 'trl-runs.json')) as { runs: Readonly<Record<string, { readonly log: readonly object[] }>> }
+const { runs } = readJson(join(import.meta.dirname, 'trl-runs.json')) as { runs: Readonly<Record<string, { readonly config: object; readonly log: readonly object[] }>> }
 const recorded = join(parityFolder, 'training')
 
 beforeAll(() => openBackend('native'))
@@ -21,8 +21,8 @@ describe.skipIf(!existsSync(recorded))('everything that TRL logs, at every step'
     mkdirSync(folder)
     cpSync(join(recorded, 'model'), join(folder, 'model'), { recursive: true })
     cpSync(join(parityFolder, 'tokenizers', 'qwen2_like'), folder, { recursive: true })
-    const { rows, tokenised_first_row, parameter_groups } = readJson(join(recorded, 'case.json'))
-    writeFileSync(join(folder, 'case.json'), JSON.stringify({ rows, tokenised_first_row, parameter_groups, [name]: run }))
+    const { note, rows, tokenised_first_row, parameter_groups } = readJson(join(recorded, 'case.json'))
+    writeFileSync(join(folder, 'case.json'), JSON.stringify({ note, rows, tokenised_first_row, parameter_groups, [name]: { ...run, config: { learning_rate: 5e-4, ...run.config } } }))
     const { groups, fault, passed } = await compareCase(folder, name)
     expect({ fault, beyond: groups.filter(({ worst, limit }) => worst === null || worst > limit) }).toEqual({ fault: null, beyond: [] })
     expect(passed).toBe(true)

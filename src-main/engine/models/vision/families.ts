@@ -38,3 +38,16 @@ export function familyOfConfig(config: Json, where = 'config.json'): VisionFamil
     )
   return found as unknown as VisionFamily
 }
+
+/**
+ * The spec without its pooling, where the weights have none of it: checkpoints of classifiers and bare towers leave it out, and
+ * their config.json does not say so.
+ * @param has  whether there is a weight of a local name
+ */
+export function withPoolingThatIsThere(spec: VisionEncoderSpec, has: (name: string) => boolean): VisionEncoderSpec {
+  const family = familyOf(spec)
+  const bare = family.truncated(spec, spec.numHiddenLayers)
+  const kept = family.layout(bare)
+  const pooling = Object.keys(family.layout(spec)).filter((name) => !Object.hasOwn(kept, name))
+  return pooling.some(has) ? spec : bare
+}
