@@ -32,7 +32,16 @@ export const modelInspectionSchema = z.strictObject({
   /** Tensors of no known name. */
   unknown: z.array(z.string()),
   tokenizer: z
-    .strictObject({ tokens: z.int(), endId: z.int(), imageId: z.int(), prompt: z.string() })
+    .strictObject({
+      tokens: z.int(),
+      endId: z.int(),
+      imageId: z.int(),
+      prompt: z.string(),
+      /** Every token that ends an answer. */
+      endIds: z.array(z.int()),
+      /** How generation_config.json would have answers drawn; null: it says nothing, or not to draw. */
+      sampling: z.strictObject({ temperature: z.number(), topP: z.number() }).nullable(),
+    })
     .nullable(),
   preprocess: z.array(z.string()).nullable(),
   /** What would keep the lab from using the folder; empty: it can be used. */

@@ -13,7 +13,7 @@ import { patchesTensor } from '../../src-main/jobs/batches.ts'
 import { heldModel } from '../../src-main/jobs/held-model.ts'
 import { startModel, type StartModel } from '../../src-main/jobs/start-model.ts'
 import { featureKey, visionFeatures, type VisionFeatures } from '../../src-main/jobs/vision-features.ts'
-import { numImageTokens } from '../../src-main/domain/model-spec.ts'
+import { featureLayers, numImageTokens } from '../../src-main/domain/model-spec.ts'
 import { numPatches, patchWidth } from '../../src-main/domain/vision-encoder-spec.ts'
 import type { ImageRef } from '../../src-main/domain/sample.ts'
 import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
@@ -120,7 +120,7 @@ describe('features of a frozen encoder', () => {
     const keys = [
       featureKey({ spec, weights }, preprocess),
       featureKey({ spec, weights: moved }, preprocess),
-      featureKey({ spec: { ...spec, visionFeatureLayer: spec.visionFeatureLayer - 1 }, weights }, preprocess),
+      featureKey({ spec: { ...spec, visionFeatureLayer: featureLayers(spec)[0]! - 1 }, weights }, preprocess),
       featureKey({ spec, weights }, { ...preprocess, size: 1 } as unknown as typeof preprocess),
     ]
     expect(new Set(keys).size).toBe(keys.length)

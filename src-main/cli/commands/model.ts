@@ -97,7 +97,8 @@ function linesOf({ kind, modelType, files, bytes, modules, unknown, tokenizer, p
       ...named(`${module}, unused`, extra),
     ]),
     ...named('of no known name', unknown),
-    ...(tokenizer === null ? [] : [`tokenizer: ${tokenizer.tokens} tokens, end ${tokenizer.endId}, image ${tokenizer.imageId}; a prompt reads ${JSON.stringify(tokenizer.prompt)}`]),
+    ...(tokenizer === null ? [] : [`tokenizer: ${tokenizer.tokens} tokens, end ${tokenizer.endIds.join(' or ')}, image ${tokenizer.imageId}; a prompt reads ${JSON.stringify(tokenizer.prompt)}`]),
+    ...(tokenizer?.sampling == null ? [] : [`generation_config.json draws answers at temperature ${tokenizer.sampling.temperature}, top-p ${tokenizer.sampling.topP}: lab ask --temperature ${tokenizer.sampling.temperature} --top-p ${tokenizer.sampling.topP}. The lab answers greedily unless told`]),
     ...(preprocess === null ? [] : [`preprocessing: ${preprocess.join(' → ')}`]),
     ...(faults.length === 0 ? ['✓ the lab can use this folder'] : faults.map((fault) => `✗ ${fault}`)),
   ]

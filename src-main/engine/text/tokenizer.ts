@@ -138,6 +138,12 @@ function endIdsOf(generation: TokenizerFiles['generation'], vocabSize: number): 
   return ids as readonly number[]
 }
 
+/** How generation_config.json would have answers drawn, with the reference's own values where it leaves one out; null where it does not draw. */
+export function recommendedSampling({ generation }: Pick<TokenizerFiles, 'generation'>): { readonly temperature: number; readonly topP: number } | null {
+  if (generation?.['do_sample'] !== true) return null
+  return { temperature: Number(generation['temperature'] ?? 1), topP: Number(generation['top_p'] ?? 1) }
+}
+
 /** The placeholder's text; "<image>" where the files do not say. */
 export function imageTokenText(config: TokenizerFiles['config']): string {
   const named = text(config['image_token'])

@@ -7,7 +7,7 @@ import { parse } from '../../../src-main/domain/parse.ts'
 import { createRandom } from '../../../src-main/domain/random.ts'
 import { numPatches, numPrefixTokens, visionEncoderSpecSchema, type VisionEncoderSpec } from '../../../src-main/domain/vision-encoder-spec.ts'
 import { answerLogits, imageFeatures, imageTokens } from '../../../src-main/engine/models/multimodal-lm.ts'
-import { familyOf } from '../../../src-main/engine/models/vision/families.ts'
+import { familyOf, withPoolingThatIsThere } from '../../../src-main/engine/models/vision/families.ts'
 import { resizeMatrix } from '../../../src-main/engine/models/vision/positions.ts'
 import { gridOf, patchify, patchStates, variableInput, visionHiddenStates, visionLastHiddenState, visionPooled } from '../../../src-main/engine/models/vision-encoder.ts'
 import { gradients } from '../../../src-main/engine/nn/gradients.ts'
@@ -54,6 +54,12 @@ describe.each(SPECS.map((spec) => [spec.family, spec] as const))('%s', (_family,
     for (const name of names) expect(localName(visionEncoderName(spec, name))).toEqual({ module: 'visionEncoder', name })
     const tensors = Object.fromEntries(names.map((name) => [name, { shape: [], values: new Float32Array(0) }]))
     expect(Object.keys(visionEncoderTensors(spec, tensors))).toEqual(names)
+  })
+
+  it('keeps its pooling where the weights have any of it, and is without where they have none', () => {
+    const bare = familyOf(spec).truncated(spec, spec.numHiddenLayers)
+    expect(withPoolingThatIsThere(spec, (name) => Object.hasOwn(visionEncoderLayout(spec), name))).toEqual(spec)
+    expect(withPoolingThatIsThere(spec, (name) => Object.hasOwn(visionEncoderLayout(bare), name))).toEqual(bare)
   })
 
   it('has a state for every block, every token, and patches after its prefix; and leaves no tensor behind', () => {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createRandom, type Random } from '../../../src-main/domain/random.ts'
 import type { Turn } from '../../../src-main/domain/sample.ts'
-import { createChatTokenizer, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
+import { createChatTokenizer, recommendedSampling, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
 import { trainTokenizer } from '../../../src-main/engine/text/train-tokenizer.ts'
 import { faultOf } from '../../support/fault-of.ts'
 
@@ -228,3 +228,38 @@ for (const kind of ['legacy', 'metaspace'] as const)
       }
     })
   })
+
+describe('the end of a generated answer', () => {
+  const end = tokenizer.endId
+  it.each([
+    [undefined, [end]],
+    [{ eos_token_id: 40 }, [end, 40]],
+    [{ eos_token_id: [50, end, 40] }, [end, 50, 40]],
+    [{ eos_token_id: null, do_sample: true }, [end]],
+  ])('under %j', (generation, expected) => {
+    const found = createChatTokenizer({ ...files, ...(generation !== undefined && { generation }) })
+    expect(found.endIds).toEqual(expected)
+    expect(found.endId).toBe(end)
+  })
+
+  it.each([[-1], [1e6], ['</s>'], [1.5]])('is refused at %j, naming file, field and range', (id) => {
+    expect(faultOf(() => createChatTokenizer({ ...files, generation: { eos_token_id: [end, id] } }))).toMatchObject({
+      code: 'corrupt-artifact',
+      message: expect.stringMatching(new RegExp(`generation_config\\.json: eos_token_id: .*0 to ${tokenizer.vocabSize - 1}.*${id}`)) as string,
+    })
+  })
+
+  it('is drawn as generation_config.json recommends only where that draws', () => {
+    expect(recommendedSampling(files)).toBeNull()
+    expect(recommendedSampling({ generation: { temperature: 0.7 } })).toBeNull()
+    expect(recommendedSampling({ generation: { do_sample: true, temperature: 0.7, top_p: 0.8 } })).toEqual({ temperature: 0.7, topP: 0.8 })
+    expect(recommendedSampling({ generation: { do_sample: true } })).toEqual({ temperature: 1, topP: 1 })
+  })
+})
+
+it('a turn of the system stands where the template puts it', () => {
+  const turns = [{ from: 'system', text: 'Be brief.' }, { from: 'human', text: 'Hi' }] as const
+  const chat = createChatTokenizer({ ...files, config: { ...files.config, chat_template: "{% for m in messages %}{{ m.role }}={{ m.content }};{{ '<image>' if '<image>' in m.content }}{% endfor %}" } })
+  expect(chat.chatText(turns, true)).toBe('system=Be brief.;user=Hi;')
+  expect(chat.encodePrompt(turns)).toEqual(chat.encode('system=Be brief.;user=Hi;'))
+})
