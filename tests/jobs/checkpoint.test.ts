@@ -52,7 +52,8 @@ describe('a checkpoint', () => {
     const back = await readCheckpoint(folder)
     expect(plainModules(back.weights)).toEqual(initialWeights(TINY, 3))
     expect(plainArrays(await readMoments(folder))).toEqual(moments)
-    expect(back.tokenizerFiles).toEqual(tokenizerFiles)
+    const { endId, padId } = back.tokenizer
+    expect(back.tokenizerFiles).toEqual({ ...tokenizerFiles, generation: { eos_token_id: endId, pad_token_id: padId } })
     expect(back.preprocess).toEqual(siglipPreprocess(16))
     expect(back.checkpoint).toEqual({
       formatVersion: 1,
@@ -67,11 +68,21 @@ describe('a checkpoint', () => {
     expect(back.tokenizer.decode(back.tokenizer.encode('red'))).toBe('red')
   })
 
+  it('keeps how its model was to generate, and every token that ends an answer', async () => {
+    const folder = join(root, 'step')
+    const generation = { do_sample: true, temperature: 0.7, eos_token_id: [40] }
+    await writeCheckpoint(folder, parts({ tokenizerFiles: { ...tokenizerFiles, generation } }))
+    const { tokenizer, tokenizerFiles: kept } = await readCheckpoint(folder)
+    expect(tokenizer.endIds).toEqual([tokenizer.endId, 40])
+    expect(kept.generation).toEqual({ ...generation, eos_token_id: [tokenizer.endId, 40], pad_token_id: tokenizer.padId })
+  })
+
   it("is a folder in Hugging Face's layout, with nothing else beside it", async () => {
     await writeCheckpoint(join(root, 'step-7'), parts())
     expect(readdirSync(root)).toEqual(['step-7'])
     expect(readdirSync(join(root, 'step-7')).sort()).toEqual([
       'config.json',
+      'generation_config.json',
       'lab.json',
       'model.safetensors',
       'optimizer.safetensors',
