@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { app, BrowserWindow, dialog } from 'electron'
 import { composeLab, type Lab } from './compose.ts'
 import { toFailure } from './domain/errors.ts'
+import { createChosenPaths } from './ipc/chosen-paths.ts'
 import { createHandlers } from './ipc/handlers.ts'
 import { ANNOUNCE_CHANNEL, createPublisher } from './ipc/publish.ts'
 import { registerHandlers } from './ipc/register.ts'
@@ -40,7 +41,8 @@ function boot(): void {
       for (const window of BrowserWindow.getAllWindows()) window.webContents.send(ANNOUNCE_CHANNEL, announcement)
     }),
   })
-  registerHandlers(createHandlers(lab, createDesktop()), isOurAddress(developmentUrl))
+  const paths = createChosenPaths()
+  registerHandlers(createHandlers(lab, createDesktop(), paths), paths, isOurAddress(developmentUrl))
   serveSchemes(join(here, '..', 'renderer'), lab.imageFile)
   denyPermissions()
   installMenu()

@@ -51,6 +51,23 @@ export const findingRowSchema = z.strictObject({
 })
 export type FindingRow = z.output<typeof findingRowSchema>
 
+/** What a check found, as the numbers of its charts. */
+export const findingSummarySchema = z.strictObject({
+  samples: z.int(),
+  clusters: z.int(),
+  /** Findings that are still in their datasets: neither excluded nor deleted since. */
+  kept: z.int(),
+  /** Of them, all but the best of each cluster. */
+  keptOthers: z.int(),
+  /** How many clusters hold so many samples. */
+  sizes: z.array(z.strictObject({ size: z.int(), clusters: z.int() })),
+  /** Of samples that have a score, in bins of equal width; the last bin holds its end. */
+  scores: z.array(z.strictObject({ from: z.number(), to: z.number(), count: z.int() })),
+  /** The most frequent reasons, without the numbers in them. */
+  reasons: z.array(z.strictObject({ value: z.string(), count: z.int() })),
+})
+export type FindingSummary = z.output<typeof findingSummarySchema>
+
 /** What one look at an image's pixels tells. */
 export const imageFactsSchema = z.strictObject({
   sha256: z.string(),

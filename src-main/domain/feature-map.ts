@@ -17,3 +17,51 @@ export type MapPoints = z.output<typeof mapPointsSchema>
 
 export const similarImageSchema = z.strictObject({ sha256: z.string(), similarity: z.number(), row: z.int() })
 export type SimilarImage = z.output<typeof similarImageSchema>
+
+/** Of the first sample about an image. */
+export const MAP_CLASSES = ['category', 'split', 'dataset', 'group', 'kind', 'tag', 'format', 'source'] as const
+export const MAP_AMOUNTS = ['pixels', 'textLength', 'brightness', 'contrast'] as const
+
+/** What the points of a map are coloured by. */
+export const mapColourSchema = z.discriminatedUnion('by', [
+  z.strictObject({ by: z.literal('class'), field: z.enum(MAP_CLASSES) }),
+  z.strictObject({ by: z.literal('amount'), field: z.enum(MAP_AMOUNTS) }),
+  /** What an evaluation measured on the image's first sample. */
+  z.strictObject({ by: z.literal('measured'), evaluationId: z.string(), metric: z.string() }),
+  /** Whether a check found any sample about the image. */
+  z.strictObject({ by: z.literal('finding'), taskId: z.string() }),
+])
+export type MapColour = z.output<typeof mapColourSchema>
+
+/** Values in the order of `rows`, which are those of the points. */
+export const mapValuesSchema = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('classes'),
+    rows: z.array(z.int()),
+    /** The most frequent first. */
+    names: z.array(z.string()),
+    /** Place in `names`; −1: none. */
+    of: z.array(z.int()),
+  }),
+  z.strictObject({ kind: z.literal('amounts'), rows: z.array(z.int()), of: z.array(z.number().nullable()) }),
+])
+export type MapValues = z.output<typeof mapValuesSchema>
+
+/** A closed line on a map; its last point is joined to its first. */
+export type Outline = readonly (readonly [x: number, y: number])[]
+
+/** Whether a point lies inside a closed line, by the even-odd rule: a loop that crosses itself leaves its overlap out. */
+export function isInside(outline: Outline, x: number, y: number): boolean {
+  let inside = false
+  for (let i = 0, j = outline.length - 1; i < outline.length; j = i++) {
+    const [xi, yi] = outline[i]!
+    const [xj, yj] = outline[j]!
+    if (yi > y !== yj > y && x < ((xj - xi) * (y - yi)) / (yj - yi) + xi) inside = !inside
+  }
+  return inside
+}
+
+export function boundsOf(outline: Outline): { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number } {
+  const [xs, ys] = [outline.map(([x]) => x), outline.map(([, y]) => y)]
+  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) }
+}

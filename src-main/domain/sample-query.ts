@@ -48,6 +48,11 @@ export const sampleFilterSchema = z.strictObject({
     })
     .nullable()
     .default(null),
+  /** Images whose points on a map lie inside a closed line, drawn in the map's own coordinates. */
+  region: z
+    .strictObject({ taskId: z.string(), outline: z.array(z.tuple([z.number(), z.number()])).min(3).max(2000) })
+    .nullable()
+    .default(null),
   /** What an evaluation measured on the sample: `value` 1 is right, 0 is wrong. */
   measured: z.strictObject({ evaluationId: z.string(), metric: z.string(), value: range.prefault({}) }).nullable().default(null),
 })
@@ -132,6 +137,21 @@ export const facetsSchema = z.strictObject({
   hasMask: z.int(),
 })
 export type Facets = z.output<typeof facetsSchema>
+
+/** Values of one field with the samples that have each. */
+export const countedSchema = counted
+
+/** Something measured item by item on samples of a filter: what a filter by it can ask for. */
+export const sampleMeasureSchema = z.strictObject({
+  evaluationId: z.string(),
+  metric: z.string(),
+  /** What was measured, in the words of a list: "DPO, seed 0 of Demo study". */
+  subject: z.string(),
+  samples: z.int(),
+  low: z.number(),
+  high: z.number(),
+})
+export type SampleMeasure = z.output<typeof sampleMeasureSchema>
 
 export const FACETS = ['kinds', 'splits', 'states', 'tags', 'categories', 'groups', 'imageFormats'] as const
 

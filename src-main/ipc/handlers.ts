@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Lab } from '../compose.ts'
 import { benchmarkSettingsSchema } from '../domain/benchmark.ts'
+import { dataCheckSettingsSchema } from '../domain/data-check.ts'
 import { EXPORT_FORMAT_TABLE } from '../domain/data-export.ts'
 import { LabError } from '../domain/errors.ts'
 import { auditRequestSchema } from '../domain/labelling/pair-audit.ts'
@@ -12,8 +13,10 @@ import { queueRequestSchema } from '../domain/labelling/queue.ts'
 import { modelQuestionSchema } from '../domain/model-view.ts'
 import { runRequestSchema, type RunRequest } from '../domain/run-view.ts'
 import type { Theme } from '../domain/settings.ts'
+import { splitRuleSchema } from '../domain/split-rule.ts'
 import { studyConfigSchema, type StudyConfig } from '../domain/study.ts'
 import type { Handlers } from '../../src-preload/contract/operations.ts'
+import { createChosenPaths, type ChosenPaths } from './chosen-paths.ts'
 
 export interface Desktop {
   readonly version: string
@@ -33,17 +36,9 @@ function foldersOf(start: RunRequest['start'] | StudyConfig['start']): readonly 
   return start.kind === 'parts' ? [start.visionEncoderFolder, start.languageModelFolder] : []
 }
 
-export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
-  /** What the person has chosen in main's own dialogs, in this session or for a model before: the only paths that the window may name. */
-  const chosen = new Set<string>(lab.models.folders().map(({ folder }) => folder))
-  const remember = (path: string | null) => {
-    if (path !== null) chosen.add(path)
-    return path === null ? null : { path }
-  }
-  const assertChosen = (path: string) => {
-    if (!chosen.has(path))
-      throw new LabError('invalid-input', `${path} was not chosen in a dialog of the lab: choose it there`, { path })
-  }
+export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: assertChosen }: ChosenPaths = createChosenPaths()): Handlers {
+  // In this session, or for a model before.
+  for (const { folder } of lab.models.folders()) remember(folder)
   const assertMayRead = (path: string, imageRoot: string | undefined) => {
     assertChosen(path)
     if (imageRoot !== undefined) assertChosen(imageRoot)
@@ -97,6 +92,8 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'samples.list': ({ rows }) => [...lab.curation.list(rows)],
     'samples.count': ({ filter }) => lab.curation.count(filter),
     'samples.facets': ({ filter }) => lab.curation.facets(filter),
+    'samples.sources': ({ filter, search, limit }) => [...lab.curation.sources(filter, search, limit)],
+    'samples.measures': ({ filter }) => [...lab.curation.measures(filter)],
     'samples.get': ({ row }) => lab.curation.get(row),
     'samples.change': ({ selection, change }) => lab.curation.change(selection, change),
     'samples.previewSplits': ({ selection, rule }) => lab.curation.previewSplits(selection, rule),
@@ -126,6 +123,7 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
         settings: { ...request.settings, checkpoint: runId === null ? null : lab.runs.newestCheckpoint(runId) },
       }),
     'checks.clusters': ({ taskId, after, limit }) => lab.checks.clusters(taskId, after, limit).map((each) => [...each]),
+    'checks.summary': ({ taskId }) => lab.checks.summary(taskId),
     'exports.formats': ({ filter }) =>
       lab.dataExports.formats(filter).map((format) => {
         const { label, help } = EXPORT_FORMAT_TABLE[format]
@@ -137,6 +135,8 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     },
     'maps.start': ({ runId, ...request }) => lab.checks.startMap({ ...request, checkpoint: lab.runs.newestCheckpoint(runId) }),
     'maps.points': ({ taskId }) => lab.checks.points(taskId),
+    'maps.colours': ({ taskId, colour }) => lab.checks.colours(taskId, colour),
+    'maps.marked': ({ taskId, selection }) => [...lab.checks.marked(taskId, selection)],
 
     'maps.of': (request) => lab.patchMaps.of(withKnownEncoders(request)),
     'maps.cancel': () => lab.patchMaps.cancel(),
@@ -288,6 +288,8 @@ export function createHandlers(lab: Lab, desktop: Desktop): Handlers {
     'schema.queue': () => toJsonSchema(queueRequestSchema),
     'schema.audit': () => toJsonSchema(auditRequestSchema),
     'schema.benchmark': () => toJsonSchema(benchmarkSettingsSchema),
+    'schema.check': () => toJsonSchema(dataCheckSettingsSchema),
+    'schema.split': () => toJsonSchema(splitRuleSchema),
     'schema.study': () => toJsonSchema(studyConfigSchema),
 
     'doctor.run': () => lab.doctor(),

@@ -12,6 +12,7 @@ import {
   type PageRequest,
   type SampleDetail,
   type SampleFilter,
+  type SampleMeasure,
   type SamplePage,
   type SampleRow,
   type SavedView,
@@ -72,6 +73,8 @@ export function createCurationService({ store, project, now, newId, announce }: 
     list: (rows: readonly number[]): readonly SampleRow[] => store.samples.list(rows),
     count: (filter: SampleFilter): number => store.samples.count(filter),
     facets: (filter: SampleFilter): Facets => store.samples.facets(filter),
+    sources: (filter: SampleFilter, search: string, limit: number) => store.samples.sources(filter, search, limit),
+    measures: (filter: SampleFilter): readonly SampleMeasure[] => store.samples.measures(filter),
     /** @throws LabError 'not-found' */
     get(row: number): SampleDetail {
       const found = store.samples.find(row)

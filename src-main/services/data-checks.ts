@@ -2,10 +2,11 @@
 // finding is a filter that can be looked at, tagged, excluded and undone.
 
 import { z } from 'zod'
-import { CHECK_LABELS, type FindingRow, type ImageFacts } from '../domain/data-check.ts'
+import type { Selection } from '../domain/curation.ts'
+import { CHECK_LABELS, type FindingRow, type FindingSummary, type ImageFacts } from '../domain/data-check.ts'
 import type { CheckRequest, DataTaskResult, MapRequest } from '../domain/data-task.ts'
 import { LabError } from '../domain/errors.ts'
-import type { MapPoints, SimilarImage } from '../domain/feature-map.ts'
+import type { MapColour, MapPoints, MapValues, SimilarImage } from '../domain/feature-map.ts'
 import { clustersOf, hammingDistance, nearPairs } from '../domain/hash-clusters.ts'
 import type { Job } from '../domain/job.ts'
 import { categoriesOfContent } from '../domain/sample-facts.ts'
@@ -223,6 +224,21 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
     clusters: (taskId: string, after: number, limit: number): readonly (readonly FindingRow[])[] => {
       tasks.get(taskId)
       return store.findings.clusters(taskId, after, limit)
+    },
+    /** What a check found, as numbers. */
+    summary(taskId: string): FindingSummary {
+      tasks.get(taskId)
+      return store.findings.summary(taskId)
+    },
+    /** What a map's points are coloured by. */
+    colours(taskId: string, colour: MapColour): MapValues {
+      tasks.get(taskId)
+      return store.mapPoints.values(taskId, colour)
+    },
+    /** Points of a map, by row, whose images the selected samples are about. */
+    marked(taskId: string, selection: Selection): readonly number[] {
+      tasks.get(taskId)
+      return store.mapPoints.marked(taskId, selection)
     },
     points(taskId: string): MapPoints {
       tasks.get(taskId)

@@ -19,6 +19,7 @@ import { encodersMigration } from './migrations/0071-encoders.ts'
 import { modelsMigration } from './migrations/0075-models.ts'
 import { runNotesMigration } from './migrations/0076-run-notes.ts'
 import type { Migration } from './migrations/migration.ts'
+import { registerFunctions } from './sql-functions.ts'
 
 export type Db = Database.Database
 
@@ -59,6 +60,7 @@ export function openForWriting(file: string, program: string, migrations: readon
     db.pragma('synchronous = NORMAL')
     db.pragma(`cache_size = ${-CACHE_KB}`)
     db.pragma('foreign_keys = ON')
+    registerFunctions(db)
     migrate(db, migrations)
     return {
       db,
@@ -82,6 +84,7 @@ export function openForReading(file: string): OpenDatabase {
     })
   try {
     const db = new Database(file, { readonly: true })
+    registerFunctions(db)
     db.pragma(`cache_size = ${-CACHE_KB}`)
     const version = appliedMigrations(db)
     const expected = MIGRATIONS.at(-1)!.id

@@ -1,9 +1,12 @@
 // Tables image_facts, findings and map_points: what was seen in images, what checks found, where maps put things.
 
-import type { FindingRow, ImageFacts } from '../domain/data-check.ts'
+import type { FindingRow, FindingSummary, ImageFacts } from '../domain/data-check.ts'
 import type { MapPoints } from '../domain/feature-map.ts'
 import type { Split } from '../domain/sample.ts'
 import type { Db } from './database.ts'
+
+const SCORE_BINS = 20
+const MOST_REASONS = 12
 
 export type FindingStore = ReturnType<typeof createFindingStore>
 
@@ -28,6 +31,14 @@ export function createFindingStore(db: Db) {
     'SELECT row, cluster, is_best, score, detail FROM findings WHERE task_id = ? AND cluster = ? ORDER BY is_best DESC, row LIMIT 500',
   )
   const counts = db.prepare('SELECT COUNT(*) AS findings, COUNT(DISTINCT cluster) AS clusters FROM findings WHERE task_id = ?')
+  const kept = db.prepare(`
+    SELECT COUNT(*) AS kept, COALESCE(SUM(f.is_best = 0), 0) AS keptOthers FROM findings f JOIN samples s ON s.row = f.row
+    WHERE f.task_id = ? AND s.state = 'kept'`)
+  const sizes = db.prepare(`
+    SELECT size, COUNT(*) AS clusters FROM (SELECT COUNT(*) AS size FROM findings WHERE task_id = ? GROUP BY cluster)
+    GROUP BY size ORDER BY size`)
+  const scores = db.prepare('SELECT score FROM findings WHERE task_id = ? AND score IS NOT NULL').pluck()
+  const details = db.prepare('SELECT detail, COUNT(*) AS count FROM findings WHERE task_id = ? GROUP BY detail')
   const insertPoint = db.prepare('INSERT INTO map_points (task_id, sha256, x, y) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING')
   const points = db.prepare(`
     SELECT p.sha256, p.x, p.y, s.row, s.split,
@@ -65,6 +76,17 @@ export function createFindingStore(db: Db) {
       )
     },
     counts: (taskId: string) => counts.get(taskId) as { readonly findings: number; readonly clusters: number },
+    summary(taskId: string): FindingSummary {
+      const { findings, clusters } = counts.get(taskId) as { findings: number; clusters: number }
+      return {
+        samples: findings,
+        clusters,
+        ...(kept.get(taskId) as { kept: number; keptOthers: number }),
+        sizes: sizes.all(taskId) as { size: number; clusters: number }[],
+        scores: binned(scores.all(taskId) as number[], SCORE_BINS),
+        reasons: reasonsOf(details.all(taskId) as { detail: string; count: number }[]),
+      }
+    },
     insertPoints(taskId: string, images: readonly string[], x: readonly number[], y: readonly number[]): void {
       db.transaction(() => images.forEach((sha256, i) => insertPoint.run(taskId, sha256, x[i], y[i])))()
     },
@@ -80,4 +102,31 @@ export function createFindingStore(db: Db) {
       }
     },
   }
+}
+
+/** Bins of equal width; whole numbers that fit get one each. */
+function binned(values: readonly number[], most: number): { from: number; to: number; count: number }[] {
+  if (values.length === 0) return []
+  let [low, high] = [Infinity, -Infinity]
+  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)]
+  const isWhole = values.every(Number.isInteger) && high - low < most
+  const bins = isWhole ? high - low + 1 : low === high ? 1 : most
+  const width = isWhole ? 1 : (high - low) / bins
+  const counts = Array.from({ length: bins }, (_, i) => ({ from: low + i * width, to: isWhole ? low + i : low + (i + 1) * width, count: 0 }))
+  for (const value of values) counts[Math.min(bins - 1, width === 0 ? 0 : Math.floor((value - low) / width))]!.count += 1
+  return counts
+}
+
+/** "tiny: 8 × 4 pixels; one colour" is two reasons, "tiny" and "one colour". */
+function reasonsOf(details: readonly { readonly detail: string; readonly count: number }[]): { value: string; count: number }[] {
+  const counts = new Map<string, number>()
+  for (const { detail, count } of details)
+    for (const part of detail.split('; ')) {
+      const reason = part.replace(/[:,] .*$/, '').replace(/^\d+ /, '')
+      counts.set(reason, (counts.get(reason) ?? 0) + count)
+    }
+  return [...counts]
+    .map(([value, count]) => ({ value, count }))
+    .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+    .slice(0, MOST_REASONS)
 }

@@ -1,5 +1,6 @@
 // A SampleFilter as SQL: a condition on `samples s`, with named parameters. Values never enter the text.
 
+import { boundsOf } from '../domain/feature-map.ts'
 import type { SampleFilter } from '../domain/sample-query.ts'
 
 export interface Condition {
@@ -73,6 +74,15 @@ export function conditionOf(filter: SampleFilter): Condition {
       `s.row IN (SELECT row FROM findings WHERE task_id = ${bind(taskId)}` +
         `${cluster === null ? '' : ` AND cluster = ${bind(cluster)}`}` +
         `${which === 'all' ? '' : ` AND is_best = ${which === 'best' ? 1 : 0}`})`,
+    )
+  }
+  if (filter.region !== null) {
+    const { taskId, outline } = filter.region
+    const { left, right, top, bottom } = boundsOf(outline)
+    parts.push(
+      `s.image_sha256 IN (SELECT sha256 FROM map_points WHERE task_id = ${bind(taskId)}
+        AND x BETWEEN ${bind(left)} AND ${bind(right)} AND y BETWEEN ${bind(top)} AND ${bind(bottom)}
+        AND is_inside(${bind(JSON.stringify(outline))}, x, y))`,
     )
   }
   if (filter.measured !== null) {

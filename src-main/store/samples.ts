@@ -2,7 +2,7 @@
 // one sample in full, and what checks and exports read.
 
 import { z } from 'zod'
-import { SAMPLE_STATES, type Cursor, type Facets, type OrderRequest, type PageRequest, type SampleFilter, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
+import { SAMPLE_STATES, type Cursor, type Facets, type OrderRequest, type PageRequest, type SampleFilter, type SampleMeasure, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
 import { textOfContent } from '../domain/sample-facts.ts'
 import { contentSchema, DATASET_KINDS, SPLITS, type Content, type DatasetKind, type ImageRef, type Sample, type Split } from '../domain/sample.ts'
 import type { Db } from './database.ts'
@@ -19,6 +19,7 @@ const SORT_COLUMNS: Readonly<Record<SampleSort, string>> = {
 /** Characters of the text in a list. */
 const EXCERPT = 240
 const MOST_FACET_VALUES = 100
+const MOST_MEASURES = 1000
 
 /** What a check looks at: a sample and its image, without the content. */
 export interface ExaminedSample {
@@ -233,6 +234,38 @@ export function createSampleStore(db: Db) {
         from: ends.low! + i * width,
         to: ends.low! + (i + 1) * width - 1,
         count: counts.get(i) ?? 0,
+      }))
+    },
+    /** Sources that begin with or hold `search`, the most frequent first. */
+    sources(filter: SampleFilter, search: string, limit: number): readonly { value: string; count: number }[] {
+      const { sql, parameters } = conditionOf(filter)
+      return db
+        .prepare(
+          `SELECT s.source AS value, COUNT(*) AS count FROM samples s
+          WHERE ${sql} AND s.source IS NOT NULL AND instr(lower(s.source), lower(@search)) > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT @limit`,
+        )
+        .all({ ...parameters, search, limit }) as { value: string; count: number }[]
+    },
+    /** What was measured item by item on the filter's samples, the newest evaluation first. */
+    measures(filter: SampleFilter): readonly SampleMeasure[] {
+      const { sql, parameters } = conditionOf(filter)
+      const rows = db
+        .prepare(
+          `SELECT i.evaluation_id AS evaluationId, i.metric, COUNT(*) AS samples, MIN(i.value) AS low, MAX(i.value) AS high,
+            e.encoder, e.seed, e.checkpoint, t.name AS study
+          FROM samples s JOIN item_results i ON i.item_id = s.id JOIN evaluations e ON e.id = i.evaluation_id
+          LEFT JOIN studies t ON t.id = e.study_id
+          WHERE ${sql} GROUP BY 1, 2 ORDER BY e.created_at_ms DESC, 1, 2 LIMIT ${MOST_MEASURES}`,
+        )
+        .all(parameters) as (Omit<SampleMeasure, 'subject'> & {
+        encoder: string | null
+        seed: number | null
+        checkpoint: string
+        study: string | null
+      })[]
+      return rows.map(({ encoder, seed, checkpoint, study, ...rest }) => ({
+        ...rest,
+        subject: encoder === null ? checkpoint.split(/[\\/]/).slice(-2).join('/') : `${encoder}${seed === null ? '' : `, seed ${seed}`}${study === null ? '' : ` of ${study}`}`,
       }))
     },
     categoryBalance(filter: SampleFilter): readonly { value: string; train: number; validation: number; test: number }[] {

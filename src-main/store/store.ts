@@ -14,6 +14,7 @@ import { createJudgementStore, type JudgementStore } from './judgements.ts'
 import { createLabelQueueStore, type LabelQueueStore } from './label-queues.ts'
 import { createModelAnswerStore, type ModelAnswerStore } from './model-answers.ts'
 import { createModelFolderStore, type ModelFolderStore } from './model-folders.ts'
+import { createMapPointStore, type MapPointStore } from './map-points.ts'
 import { createPairAuditStore, type PairAuditStore } from './pair-audits.ts'
 import { createFindingStore, type FindingStore } from './findings.ts'
 import { createRunLogStore, type RunLogStore } from './run-log.ts'
@@ -34,6 +35,7 @@ export interface Store {
   readonly savedViews: SavedViewStore
   readonly dataTasks: DataTaskStore
   readonly findings: FindingStore
+  readonly mapPoints: MapPointStore
   readonly runs: RunStore
   readonly runMetrics: RunMetricStore
   readonly runLog: RunLogStore
@@ -68,6 +70,7 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     savedViews: createSavedViewStore(db),
     dataTasks: createDataTaskStore(db),
     findings: createFindingStore(db),
+    mapPoints: createMapPointStore(db),
     runs: createRunStore(db),
     runMetrics: createRunMetricStore(db),
     runLog: createRunLogStore(db),

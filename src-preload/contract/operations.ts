@@ -9,7 +9,7 @@ import { encoderRowSchema } from '../../src-main/domain/encoder.ts'
 import { experimentRequestSchema } from '../../src-main/domain/experiment.ts'
 import { exportCheckSchema, exportSettingsSchema } from '../../src-main/domain/export.ts'
 import { curationChangeSchema, journalEntrySchema, selectionSchema, splitTableSchema } from '../../src-main/domain/curation.ts'
-import { findingRowSchema } from '../../src-main/domain/data-check.ts'
+import { findingRowSchema, findingSummarySchema } from '../../src-main/domain/data-check.ts'
 import { formatChoiceSchema } from '../../src-main/domain/data-export.ts'
 import {
   benchmarkRequestSchema,
@@ -28,7 +28,7 @@ import {
   snapshotRowSchema,
 } from '../../src-main/domain/dataset-view.ts'
 import { doctorReportSchema } from '../../src-main/domain/doctor-report.ts'
-import { mapPointsSchema, similarImageSchema } from '../../src-main/domain/feature-map.ts'
+import { mapColourSchema, mapPointsSchema, mapValuesSchema, similarImageSchema } from '../../src-main/domain/feature-map.ts'
 import { importOptionsSchema, importPreviewSchema } from '../../src-main/domain/import-event.ts'
 import { EVALUATORS, sightTestSchema } from '../../src-main/domain/job.ts'
 import { judgementInputSchema, labellerSchema } from '../../src-main/domain/labelling/judgement.ts'
@@ -60,11 +60,13 @@ import {
   seriesSchema,
 } from '../../src-main/domain/run-view.ts'
 import {
+  countedSchema,
   facetsSchema,
   orderRequestSchema,
   pageRequestSchema,
   sampleDetailSchema,
   sampleFilterSchema,
+  sampleMeasureSchema,
   samplePageSchema,
   sampleRowSchema,
   savedViewSchema,
@@ -133,6 +135,13 @@ export const operations = {
   'samples.list': { input: z.strictObject({ rows: z.array(z.int()).max(1000) }), output: z.array(sampleRowSchema) },
   'samples.count': { input: ofFilter, output: z.int() },
   'samples.facets': { input: ofFilter, output: facetsSchema },
+  /** Where samples come from; `search` is part of the name. */
+  'samples.sources': {
+    input: ofFilter.extend({ search: z.string().max(500).default(''), limit: z.int().min(1).max(200).default(20) }),
+    output: countedSchema,
+  },
+  /** What was measured item by item on the filter's samples. */
+  'samples.measures': { input: ofFilter, output: z.array(sampleMeasureSchema) },
   'samples.get': { input: z.strictObject({ row: z.int() }), output: sampleDetailSchema },
   /** null: the samples were so already. Every change can be taken back with samples.undo. */
   'samples.change': {
@@ -181,12 +190,16 @@ export const operations = {
     input: z.strictObject({ taskId: z.string(), after: z.int().min(-1).default(-1), limit: z.int().min(1).max(200).default(50) }),
     output: z.array(z.array(findingRowSchema)),
   },
+  'checks.summary': { input: ofTask, output: findingSummarySchema },
   /** Formats that can hold every kind of sample that the filter finds. */
   'exports.formats': { input: ofFilter, output: z.array(formatChoiceSchema) },
   /** Writes into the project's exports, or into a new folder in the one that a dialog has given. */
   'exports.start': { input: exportRequestSchema.omit({ kind: true }), output: ofTask },
   'maps.start': { input: mapRequestSchema.omit({ kind: true, checkpoint: true }).extend({ runId: z.string() }), output: ofTask },
   'maps.points': { input: ofTask, output: mapPointsSchema },
+  'maps.colours': { input: z.strictObject({ taskId: z.string(), colour: mapColourSchema }), output: mapValuesSchema },
+  /** Points, by row, whose images the selected samples are about. */
+  'maps.marked': { input: z.strictObject({ taskId: z.string(), selection: selectionSchema }), output: z.array(z.int()) },
 
   /** Where encoders look in one picture, patch by patch. A newer question takes the place of one that is still being answered. */
   'maps.of': { input: mapsRequestSchema, output: mapsSchema },
@@ -407,6 +420,8 @@ export const operations = {
   'schema.queue': { input: nothing, output: jsonSchema },
   'schema.audit': { input: nothing, output: jsonSchema },
   'schema.benchmark': { input: nothing, output: jsonSchema },
+  'schema.check': { input: nothing, output: jsonSchema },
+  'schema.split': { input: nothing, output: jsonSchema },
   'schema.study': { input: nothing, output: jsonSchema },
 
   'doctor.run': { input: nothing, output: doctorReportSchema },

@@ -1,7 +1,8 @@
 // The parts of ECharts that the lab's charts use; everything else stays out of the bundle. Options are typed by them.
 
-import { CustomChart, HeatmapChart, LineChart, RadarChart, ScatterChart } from 'echarts/charts'
+import { BarChart, CustomChart, HeatmapChart, LineChart, RadarChart, ScatterChart } from 'echarts/charts'
 import type {
+  BarSeriesOption,
   CustomSeriesOption,
   HeatmapSeriesOption,
   LineSeriesOption,
@@ -31,6 +32,7 @@ import type { ComposeOption, EChartsType } from 'echarts/core'
 import { CanvasRenderer, SVGRenderer } from 'echarts/renderers'
 
 use([
+  BarChart,
   CustomChart,
   HeatmapChart,
   LineChart,
@@ -49,6 +51,7 @@ use([
 
 export type ChartOption = ComposeOption<
   | AriaComponentOption
+  | BarSeriesOption
   | CustomSeriesOption
   | GridComponentOption
   | HeatmapSeriesOption

@@ -18,6 +18,16 @@ export async function ask<Name extends OperationName>(name: Name, ...[input]: As
   return reply.value as Output<Name>
 }
 
+/**
+ * Where a dropped file or folder lies; main then takes it as chosen by the person. null: it lies nowhere.
+ * @throws LabError with main's code, message and details
+ */
+export async function pathOfDropped(file: File): Promise<string | null> {
+  const reply = await window.lab.drop(file)
+  if (!reply.ok) throw fromFailure(reply.failure)
+  return reply.value?.path ?? null
+}
+
 /** What an announcement of that name carries. */
 export type Announced<Name extends EventName> = z.output<(typeof events)[Name]>
 

@@ -1,4 +1,5 @@
-// What the pages of a dataset share while one works on it: filter, order, and the last change with its way back.
+// What the pages of a dataset share while one works on it: filter, order, what is selected, and the last change with its
+// way back.
 
 import { inject, provide, ref, shallowRef, type InjectionKey, type Ref, type ShallowRef } from 'vue'
 import type { CurationChange, JournalEntry, Selection } from '../../../src-main/domain/curation.ts'
@@ -6,16 +7,22 @@ import type { SampleFilter, SampleSort } from '../../../src-main/domain/sample-q
 import { ask } from '../../lab/client.ts'
 import { useAction } from '../../lab/use-operation.ts'
 import { count } from '../../ui/quantity.ts'
+import { goTo } from '../../lab/route.ts'
 import { emptyFilter } from './sample-filters.ts'
+import { nothingSelected, type SampleSelection } from './sample-selection.ts'
 
 export interface DataPlace {
   readonly datasetId: string | null
   readonly filter: ShallowRef<SampleFilter>
   readonly sort: Ref<SampleSort>
   readonly direction: Ref<'ascending' | 'descending'>
+  /** Of the samples that the filter finds, in its order. */
+  readonly selection: ShallowRef<SampleSelection>
   /** What was done last, as a sentence; '' when nothing was. */
   readonly said: Ref<string>
   readonly doing: ReturnType<typeof useAction>
+  /** Opens the grid with other conditions on what is kept in the dataset. */
+  show(conditions: Partial<SampleFilter>): void
   change(selection: Selection, change: CurationChange): Promise<void>
   undo(): Promise<void>
   redo(): Promise<void>
@@ -31,8 +38,13 @@ export function provideDataPlace(datasetId: string | null): DataPlace {
     filter: shallowRef(emptyFilter(datasetId)),
     sort: ref('imported'),
     direction: ref('ascending'),
+    selection: shallowRef(nothingSelected),
     said,
     doing,
+    show(conditions) {
+      place.filter.value = { ...emptyFilter(datasetId), ...conditions }
+      goTo('data', datasetId ?? 'all', 'browse')
+    },
     async change(selection, change) {
       const entry = await doing.act(() => ask('samples.change', { selection, change }))
       if (entry !== undefined) said.value = entry === null ? 'Nothing to change: the samples are so already.' : `Done: ${entry.label}, ${samples(entry)}.`

@@ -1,6 +1,6 @@
 // The filter of the Data room as a person sets it: which boxes there are, what they count, and how a filter is said.
 
-import { FACETS, SAMPLE_SORTS, sampleFilterSchema, type Facets, type SampleFilter, type SampleSort } from '../../../src-main/domain/sample-query.ts'
+import { FACETS, SAMPLE_SORTS, sampleFilterSchema, type Facets, type SampleFilter, type SampleRow, type SampleSort } from '../../../src-main/domain/sample-query.ts'
 
 export type Facet = (typeof FACETS)[number]
 
@@ -29,6 +29,10 @@ export const SORT_LABELS: Readonly<Record<SampleSort, string>> = {
   source: 'Source',
 }
 export const sortChoices = SAMPLE_SORTS.map((value) => ({ value, label: SORT_LABELS[value] }))
+
+/** Its words without the mark that says where the image stands in them; of objects what they are. */
+export const captionOf = ({ text, categories }: Pick<SampleRow, 'text' | 'categories'>): string =>
+  text.replace('<image>', '').trim() || categories.join(', ')
 
 export const emptyFilter = (datasetId: string | null): SampleFilter => sampleFilterSchema.parse({ datasetId })
 

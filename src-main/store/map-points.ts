@@ -1,0 +1,84 @@
+// What the points of a map are coloured by, and which of them a selection of samples means. A point is named by the row of
+// the first sample about its image, as `findings.points` names it.
+
+import type { MapColour, MapValues } from '../domain/feature-map.ts'
+import type { Selection } from '../domain/curation.ts'
+import { conditionOfSelection } from './curation.ts'
+import type { Db } from './database.ts'
+
+/** Expressions on the first sample `s` about an image, and on what was seen in it, `f`. */
+const CLASSES: Readonly<Record<Extract<MapColour, { by: 'class' }>['field'], string>> = {
+  category: '(SELECT category FROM sample_categories WHERE row = s.row ORDER BY category LIMIT 1)',
+  split: 's.split',
+  dataset: '(SELECT name FROM datasets WHERE id = s.dataset_id)',
+  group: 's.question_group',
+  kind: 's.kind',
+  tag: '(SELECT tag FROM sample_tags WHERE row = s.row ORDER BY tag LIMIT 1)',
+  format: 's.image_format',
+  source: 's.source',
+}
+const AMOUNTS: Readonly<Record<Extract<MapColour, { by: 'amount' }>['field'], string>> = {
+  pixels: 's.pixels',
+  textLength: 's.text_length',
+  brightness: 'f.brightness',
+  contrast: 'f.contrast',
+}
+const FIRST_ROW = "(SELECT MIN(row) FROM samples WHERE image_sha256 = p.sha256 AND state <> 'deleted')"
+
+export type MapPointStore = ReturnType<typeof createMapPointStore>
+
+export function createMapPointStore(db: Db) {
+  function valuesOf(taskId: string, expression: string, more: object = {}): readonly { readonly row: number; readonly value: unknown }[] {
+    return db
+      .prepare(
+        `SELECT s.row, ${expression} AS value FROM map_points p JOIN samples s ON s.row = ${FIRST_ROW}
+        LEFT JOIN image_facts f ON f.sha256 = p.sha256 WHERE p.task_id = @taskId ORDER BY s.row`,
+      )
+      .all({ taskId, ...more }) as { row: number; value: unknown }[]
+  }
+
+  return {
+    values(taskId: string, colour: MapColour): MapValues {
+      switch (colour.by) {
+        case 'class':
+          return classes(valuesOf(taskId, CLASSES[colour.field]) as { row: number; value: string | null }[])
+        case 'amount':
+          return amounts(valuesOf(taskId, AMOUNTS[colour.field]))
+        case 'measured': {
+          const measured = 'SELECT value FROM item_results WHERE evaluation_id = @evaluationId AND metric = @metric AND item_id = s.id'
+          return amounts(valuesOf(taskId, `(${measured})`, { evaluationId: colour.evaluationId, metric: colour.metric }))
+        }
+        case 'finding': {
+          const found = 'SELECT 1 FROM samples o JOIN findings g ON g.row = o.row AND g.task_id = @check WHERE o.image_sha256 = p.sha256'
+          const rows = valuesOf(taskId, `EXISTS (${found})`, { check: colour.taskId })
+          return classes(rows.map(({ row, value }) => ({ row, value: value === 1 ? 'found' : 'not found' })))
+        }
+      }
+    },
+    /** Rows of the points whose image any selected sample is about. */
+    marked(taskId: string, selection: Selection): readonly number[] {
+      const { sql, parameters } = conditionOfSelection(selection)
+      return db
+        .prepare(
+          `SELECT ${FIRST_ROW} AS row FROM map_points p WHERE p.task_id = @mapTaskId AND row IS NOT NULL
+          AND p.sha256 IN (SELECT s.image_sha256 FROM samples s WHERE ${sql})`,
+        )
+        .pluck()
+        .all({ ...parameters, mapTaskId: taskId }) as number[]
+    },
+  }
+}
+
+function classes(rows: readonly { readonly row: number; readonly value: string | null }[]): MapValues {
+  const counts = new Map<string, number>()
+  for (const { value } of rows) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1)
+  const names = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([name]) => name)
+  const places = new Map(names.map((name, i) => [name, i]))
+  return { kind: 'classes', rows: rows.map(({ row }) => row), names, of: rows.map(({ value }) => (value === null ? -1 : places.get(value)!)) }
+}
+
+const amounts = (rows: readonly { readonly row: number; readonly value: unknown }[]): MapValues => ({
+  kind: 'amounts',
+  rows: rows.map(({ row }) => row),
+  of: rows.map(({ value }) => value as number | null),
+})

@@ -1,0 +1,64 @@
+// How often each range of a number occurs. Bins in, option out; a bin that is empty still has its place on the axis.
+
+import { count, significant } from '../ui/quantity.ts'
+import type { ChartTheme } from './chart-theme.ts'
+import type { ChartOption } from './echarts-parts.ts'
+
+export interface Bin {
+  readonly from: number
+  /** Of whole numbers the last that belongs to it, else where it ends. */
+  readonly to: number
+  readonly count: number
+}
+
+/** @param axis  what is counted by, with its unit: "Text (characters)" */
+export function histogramChart({ bins, axis, theme }: { readonly bins: readonly Bin[]; readonly axis: string; readonly theme: ChartTheme }): ChartOption {
+  return {
+    animation: false,
+    textStyle: { fontFamily: theme.font },
+    grid: { left: 48, right: 14, top: 14, bottom: 38 },
+    tooltip: {
+      trigger: 'axis',
+      confine: true,
+      transitionDuration: 0,
+      backgroundColor: theme.surface,
+      borderColor: theme.line,
+      textStyle: { color: theme.ink, fontSize: 12 },
+      axisPointer: { type: 'shadow', shadowStyle: { color: theme.line, opacity: 0.5 } },
+      valueFormatter: (value) => count(Number(value)),
+    },
+    xAxis: {
+      type: 'category',
+      data: bins.map(rangeOf),
+      name: axis,
+      nameLocation: 'middle',
+      nameGap: 24,
+      nameTextStyle: { color: theme.faint, fontSize: 11 },
+      axisLine: { lineStyle: { color: theme.strong } },
+      axisTick: { show: false },
+      axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true },
+    },
+    yAxis: {
+      type: 'value',
+      minInterval: 1,
+      axisLabel: { color: theme.muted, fontSize: 11, formatter: (value: number) => count(value) },
+      splitLine: { lineStyle: { color: theme.line } },
+    },
+    series: [
+      {
+        type: 'bar',
+        data: bins.map((bin) => bin.count),
+        barCategoryGap: '12%',
+        itemStyle: { color: theme.muted },
+        emphasis: { itemStyle: { color: theme.ink } },
+        cursor: 'pointer',
+      },
+    ],
+  }
+}
+
+export const rangeOf = ({ from, to }: Bin): string => (from === to ? significant(from, 4) : `${significant(from, 4)} – ${significant(to, 4)}`)
+
+export function binRows(bins: readonly Bin[]): readonly (readonly (string | number)[])[] {
+  return [['from', 'to', 'count'], ...bins.map(({ from, to, count: each }) => [from, to, each])]
+}
