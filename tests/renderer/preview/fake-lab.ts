@@ -3,9 +3,11 @@
 
 import { exportSettingsSchema, loadingLines } from '../../../src-main/domain/export.ts'
 import { z } from 'zod'
+import { dataCheckSettingsSchema } from '../../../src-main/domain/data-check.ts'
 import type { DatasetRow } from '../../../src-main/domain/dataset-view.ts'
 import { EVALUATION_METRICS } from '../../../src-main/domain/metric.ts'
 import { createRandom } from '../../../src-main/domain/random.ts'
+import { splitRuleSchema } from '../../../src-main/domain/split-rule.ts'
 import { runRequestSchema, type RunRow, type RunView } from '../../../src-main/domain/run-view.ts'
 import type { Settings } from '../../../src-main/domain/settings.ts'
 import type { Example, MetricResult, StudyResults } from '../../../src-main/domain/study-results.ts'
@@ -55,6 +57,7 @@ export function installFakeLab(scene: string): void {
           return { ok: false, failure: toFailure(thrown) }
         }
       },
+      drop: () => Promise.resolve({ ok: true, value: null }),
       subscribe(listener: (announcement: Announcement) => void) {
         listeners.add(listener)
         return () => listeners.delete(listener)
@@ -157,6 +160,8 @@ function fakeLab(scene: string): Handlers {
     'samples.list': () => [],
     'samples.count': () => 0,
     'samples.facets': refuse,
+    'samples.sources': () => [],
+    'samples.measures': () => [],
     'samples.get': refuse,
     'samples.change': refuse,
     'samples.previewSplits': refuse,
@@ -177,10 +182,13 @@ function fakeLab(scene: string): Handlers {
     'tasks.exportFaults': refuse,
     'checks.start': refuse,
     'checks.clusters': () => [],
+    'checks.summary': refuse,
     'exports.formats': () => [],
     'exports.start': refuse,
     'maps.start': refuse,
     'maps.points': refuse,
+    'maps.colours': refuse,
+    'maps.marked': () => [],
     'maps.of': refuse,
     'maps.cancel': () => {},
     'experiments.start': refuse,
@@ -256,6 +264,8 @@ function fakeLab(scene: string): Handlers {
     'presets.list': () => presets,
     'presets.get': () => ({ ...presets[1]!, sightTest: null, config }),
     'schema.run': () => z.toJSONSchema(runRequestSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
+    'schema.check': () => z.toJSONSchema(dataCheckSettingsSchema, { io: 'input' }) as Record<string, unknown>,
+    'schema.split': () => z.toJSONSchema(splitRuleSchema, { io: 'input' }) as Record<string, unknown>,
     'schema.study': () => z.toJSONSchema(studyConfigSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
     ...fakeLabelling(scene),
     'schema.question': () => z.toJSONSchema(modelQuestionSchema, { io: 'input' }) as Record<string, unknown>,
