@@ -9,13 +9,16 @@ import { useAction, useOperation } from '../../lab/use-operation.ts'
 
 const FILES = ['json', 'jsonl', 'csv', 'tsv', 'parquet', 'tar']
 
+/** Other tasks measure models and are told of in other rooms. */
+const KINDS = ['import', 'check', 'map', 'export'] as const
+
 export type DataWork = ReturnType<typeof createDataWork>
 const key: InjectionKey<DataWork> = Symbol('data work')
 
 function createDataWork() {
   const tasks = useOperation('tasks.list', () => ({ limit: 300 }))
   useAnnouncement('task.changed', () => tasks.refresh())
-  const all = computed((): readonly DataTaskRow[] => tasks.value.value ?? [])
+  const all = computed((): readonly DataTaskRow[] => (tasks.value.value ?? []).filter(({ request }) => (KINDS as readonly string[]).includes(request.kind)))
   /** Seen under way, or begun, since the window was opened: how they ended is told until it is put away. */
   const followed = shallowRef<ReadonlySet<string>>(new Set())
   const putAway = shallowRef<ReadonlySet<string>>(new Set())
