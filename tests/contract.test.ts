@@ -194,6 +194,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'schema.check': () => undefined,
   'schema.split': () => undefined,
   'schema.study': () => undefined,
+  'schema.transplant': () => undefined,
   'schema.question': () => undefined,
   'schema.queue': () => undefined,
   'schema.audit': () => undefined,

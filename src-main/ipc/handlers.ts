@@ -8,6 +8,7 @@ import { benchmarkSettingsSchema } from '../domain/benchmark.ts'
 import { dataCheckSettingsSchema } from '../domain/data-check.ts'
 import { EXPORT_FORMAT_TABLE } from '../domain/data-export.ts'
 import { LabError } from '../domain/errors.ts'
+import { transplantRequestSchema } from '../domain/experiment.ts'
 import { auditRequestSchema } from '../domain/labelling/pair-audit.ts'
 import { queueRequestSchema } from '../domain/labelling/queue.ts'
 import { modelQuestionSchema } from '../domain/model-view.ts'
@@ -291,6 +292,7 @@ export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: a
     'schema.check': () => toJsonSchema(dataCheckSettingsSchema),
     'schema.split': () => toJsonSchema(splitRuleSchema),
     'schema.study': () => toJsonSchema(studyConfigSchema),
+    'schema.transplant': () => toJsonSchema(transplantRequestSchema),
 
     'doctor.run': () => lab.doctor(),
 

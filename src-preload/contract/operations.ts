@@ -423,6 +423,7 @@ export const operations = {
   'schema.check': { input: nothing, output: jsonSchema },
   'schema.split': { input: nothing, output: jsonSchema },
   'schema.study': { input: nothing, output: jsonSchema },
+  'schema.transplant': { input: nothing, output: jsonSchema },
 
   'doctor.run': { input: nothing, output: doctorReportSchema },
 

@@ -1,7 +1,7 @@
 // Measures as lines of a chart, one line a measure. Measures in different units stand in panels of their own, one below
 // the other, because shares of right answers and nats have no common axis.
 
-import { difference, quantity, type Unit } from '../ui/quantity.ts'
+import { difference, significant, type Unit } from '../ui/quantity.ts'
 import type { ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
 
@@ -80,7 +80,7 @@ export function tooltipText(lines: readonly string[]): string {
 
 /** A value of an axis without its unit, which the axis names: "61", "0.35". */
 export function valueTick(value: number, unit: Unit): string {
-  return value === 0 ? '0' : withoutTail(quantity(value, unit))
+  return significant(unit === 'share' ? value * 100 : value, 5)
 }
 
 /** A difference on an axis: "+2", "−0.5". */
@@ -89,6 +89,6 @@ export function differenceTick(value: number, unit: Unit): string {
 }
 
 function withoutTail(text: string): string {
-  const bare = text.replace(/ (pp|×|%)$/, '')
+  const bare = text.replace(/ (pp|×)$/, '')
   return /e/.test(bare) ? bare : bare.replace(/(\.\d*?)0+$/, '$1').replace(/\.$/, '')
 }

@@ -3,6 +3,7 @@
 
 import type { ComparedItem } from '../../../src-main/domain/comparison.ts'
 import type { ItemDetail } from '../../../src-main/domain/study-results.ts'
+import { difference, quantity, significant, type Unit } from '../../ui/quantity.ts'
 
 export interface GivenAnswer {
   readonly seed: number | null
@@ -47,6 +48,26 @@ export function wrongAnswer(words: ItemWords): string | null {
 export function itemTitle(item: ComparedItem): string {
   const { asked, expected } = itemWords(item)
   return asked ?? expected ?? item.itemId
+}
+
+type ScoredEncoder = ComparedItem['encoders'][number]
+const isJudged = ({ perSeed }: ScoredEncoder) => perSeed.every(({ value }) => value === 0 || value === 1)
+
+/** How an encoder did on the item: "right", "2 of 3 right", "0.83". */
+export function scoreWords(encoder: ScoredEncoder, unit: Unit): string {
+  const { perSeed, value } = encoder
+  if (unit !== 'share' || !isJudged(encoder)) return quantity(value, unit)
+  const right = perSeed.filter((each) => each.value === 1).length
+  return right === perSeed.length ? 'right' : right === 0 ? 'wrong' : `${right} of ${perSeed.length} right`
+}
+
+/** What the second encoder gains: "+2 of 3" where answers are right or wrong in several seeds, else the difference. */
+export function gainWords({ gain, encoders: [first, second] }: ComparedItem, unit: Unit): string {
+  if (unit !== 'share') return difference(gain, unit)
+  const seeds = first?.perSeed.length ?? 0
+  if (first !== undefined && second !== undefined && seeds > 1 && second.perSeed.length === seeds && isJudged(first) && isJudged(second))
+    return `${difference(Math.round(gain * seeds), 'number')} of ${seeds}`
+  return gain === 0 ? '0' : `${gain > 0 ? '+' : ''}${significant(gain, 2)}`
 }
 
 function askedOf(detail: ItemDetail): string | null {

@@ -23,6 +23,7 @@ import { fakeLabelling } from './fake-labelling.ts'
 import { fakeModels } from './fake-models.ts'
 import { aPlan } from '../../support/a-plan.ts'
 import { aStudy } from '../a-study.ts'
+import { transplantRequestSchema } from '../../../src-main/domain/experiment.ts'
 import { LabError, toFailure } from '../../../src-main/domain/errors.ts'
 import { parse } from '../../../src-main/domain/parse.ts'
 import { operations } from '../../../src-preload/contract/operations.ts'
@@ -267,6 +268,7 @@ function fakeLab(scene: string): Handlers {
     'schema.check': () => z.toJSONSchema(dataCheckSettingsSchema, { io: 'input' }) as Record<string, unknown>,
     'schema.split': () => z.toJSONSchema(splitRuleSchema, { io: 'input' }) as Record<string, unknown>,
     'schema.study': () => z.toJSONSchema(studyConfigSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
+    'schema.transplant': () => z.toJSONSchema(transplantRequestSchema, { io: 'input', unrepresentable: 'any' }) as Record<string, unknown>,
     ...fakeLabelling(scene),
     'schema.question': () => z.toJSONSchema(modelQuestionSchema, { io: 'input' }) as Record<string, unknown>,
     'schema.queue': () => z.toJSONSchema(queueRequestSchema, { io: 'input' }) as Record<string, unknown>,
