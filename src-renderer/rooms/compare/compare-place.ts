@@ -4,8 +4,15 @@
 import { computed } from 'vue'
 import { goTo, route } from '../../lab/route.ts'
 
-export const PAGES = ['result', 'items', 'maps', 'representation', 'transplant', 'gradients', 'sweeps', 'benchmarks'] as const
+export const PAGES = ['result', 'items', 'maps', 'transplant', 'benchmarks'] as const
 export type Page = (typeof PAGES)[number]
+export const PAGE_LABELS: Readonly<Record<Page, string>> = {
+  result: 'Result',
+  items: 'Who sees better',
+  maps: 'Maps',
+  transplant: 'Transplant',
+  benchmarks: 'Benchmarks',
+}
 
 export interface ComparePlace {
   readonly page: Page
