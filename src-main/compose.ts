@@ -96,6 +96,7 @@ export function composeLab(given: LabParts) {
   const experiments = createExperimentService(parts, { tasks, datasets, runs, encoders })
   if (given.access === 'write') {
     tasks.recover()
+    void datasets.recover()
     runs.recover()
     studies.recover()
     labelQueues.recover()

@@ -75,6 +75,8 @@ export function createCurationService({ store, project, now, newId, announce }: 
     facets: (filter: SampleFilter): Facets => store.samples.facets(filter),
     sources: (filter: SampleFilter, search: string, limit: number) => store.samples.sources(filter, search, limit),
     measures: (filter: SampleFilter): readonly SampleMeasure[] => store.samples.measures(filter),
+    count: (filter: SampleFilter): number => store.sampleCounts.count(filter),
+    facets: (filter: SampleFilter): Facets => store.sampleCounts.facets(filter),
     /** @throws LabError 'not-found' */
     get(row: number): SampleDetail {
       const found = store.samples.find(row)
@@ -125,11 +127,11 @@ export function createCurationService({ store, project, now, newId, announce }: 
       }
       return {
         samples,
-        images: store.samples.imageCount(filter),
-        textLength: [...store.samples.histogram(filter, 'textLength', HISTOGRAM_BINS)],
+        images: store.sampleCounts.imageCount(filter),
+        textLength: [...store.sampleCounts.histogram(filter, 'textLength', HISTOGRAM_BINS)],
         lengthGap: histogram(gaps, HISTOGRAM_BINS),
-        imageSize: [...store.samples.histogram(filter, 'imageSize', HISTOGRAM_BINS)],
-        categories: [...store.samples.categoryBalance(filter)],
+        imageSize: [...store.sampleCounts.histogram(filter, 'imageSize', HISTOGRAM_BINS)],
+        categories: [...store.sampleCounts.categoryBalance(filter)],
         answers: [...answers]
           .map(([value, count]) => ({ value, count }))
           .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))

@@ -48,7 +48,7 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
     const findings = await FINDERS[request.check](request, work)
     store.findings.replace(work.taskId, findings)
     announce({ name: 'dataset.changed', value: { datasetId: request.filter.datasetId } })
-    return { kind: 'check', samples: store.samples.count(request.filter), ...store.findings.counts(work.taskId) }
+    return { kind: 'check', samples: store.sampleCounts.count(request.filter), ...store.findings.counts(work.taskId) }
   }
 
   const FINDERS: Readonly<Record<CheckRequest['check'], (request: CheckRequest, work: TaskWork) => Promise<FindingRow[]>>> = {

@@ -68,7 +68,7 @@ export function createDataExportService({ store, project, dataRunner, now, newId
     },
     /** Formats that can hold every kind that the filter finds. */
     formats(filter: SampleFilter): readonly ExportFormat[] {
-      const kinds = store.samples.facets(filter).kinds.map(({ value }) => value)
+      const kinds = store.sampleCounts.facets(filter).kinds.map(({ value }) => value)
       return EXPORT_FORMATS.filter((format) => kinds.every((kind) => EXPORT_FORMAT_TABLE[format].kinds.some((each) => each === kind)))
     },
     /** The whole project as one file, taken while it is in use. */

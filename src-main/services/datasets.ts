@@ -6,6 +6,7 @@ import { once } from 'node:events'
 import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, extname, isAbsolute, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { PlacedImage, PlacedSample } from '../domain/data-job.ts'
 import { importRequestSchema, type ImportRequest } from '../domain/data-task.ts'
 import {
@@ -32,6 +33,8 @@ export type DatasetService = ReturnType<typeof createDatasetService>
 /** Faults told one by one where an import ends; the task keeps all. */
 const MOST_PROBLEMS = 50
 const PREVIEW_ROWS = 10
+/** Samples in one transaction: main must answer in between. */
+const DELETED_AT_ONCE = 500
 /** Smaller imports hardly move what the query planner knows. */
 const ANALYZED_FROM = 1000
 
@@ -46,7 +49,8 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
       work: (work) => readInto(request, work),
       async undo(taskId) {
         // By reference images are somebody's own and stay.
-        for (const path of store.datasets.removeAddedBy(taskId)) if (!isAbsolute(path)) await rm(join(project, path), { force: true })
+        while (store.datasets.removeSomeAddedBy(taskId, DELETED_AT_ONCE)) await nextTurn()
+        for (const path of store.datasets.removeLeftOf(taskId)) if (!isAbsolute(path)) await rm(join(project, path), { force: true })
         store.dataTasks.removeFaults(taskId)
         announce({ name: 'dataset.changed', value: { datasetId: null } })
       },
@@ -143,6 +147,7 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
     await mkdir(folder, { recursive: true })
     const temporary = join(folder, `${datasetId}.tmp`)
     const hash = createHash('sha256')
+    const changes = store.datasets.changesOf(datasetId)
     let samples = 0
     try {
       const file = createWriteStream(temporary)
@@ -165,11 +170,17 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
       await Promise.race([new Promise<void>((resolve) => file.end(resolve)), failed])
       const sha256 = hash.digest('hex')
       await rename(temporary, join(folder, `${sha256}.jsonl`))
-      store.datasets.insertSnapshot({ datasetId, sha256, samples, createdAtMs: now() })
+      store.datasets.insertSnapshot({ datasetId, sha256, samples, createdAtMs: now(), changes })
       return sha256
     } finally {
       await rm(temporary, { force: true })
     }
+  }
+
+  /** Also when the lab is closed meanwhile: the rest is deleted at its next start. */
+  async function finishDeleting(datasetId: string): Promise<void> {
+    while (store.isOpen() && !store.datasets.deleteSome(datasetId, DELETED_AT_ONCE)) await nextTurn()
+    if (store.isOpen()) announce({ name: 'dataset.changed', value: { datasetId: null } })
   }
 
   /** @throws LabError 'not-found' */
@@ -250,10 +261,15 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
       store.datasets.rename(datasetId, name)
       announce({ name: 'dataset.changed', value: { datasetId } })
     },
-    /** Its images stay: snapshots that runs were trained on name them. */
-    delete(datasetId: string): void {
-      store.datasets.delete(datasetId)
+    /** Gone at once for whoever looks; its samples follow, some at a time. Its images stay: snapshots that runs were trained on name them. */
+    async delete(datasetId: string): Promise<void> {
+      store.datasets.doom(datasetId)
       announce({ name: 'dataset.changed', value: { datasetId: null } })
+      await finishDeleting(datasetId)
+    },
+    /** Goes on with deletions that broke off. For the only writer, at its start. */
+    async recover(): Promise<void> {
+      for (const id of store.datasets.doomed()) await finishDeleting(id)
     },
   }
 }

@@ -31,7 +31,7 @@ export function createCurationStore(db: Db) {
   const entries = db.prepare('SELECT * FROM curation_journal ORDER BY id DESC LIMIT ?')
   const setUndone = db.prepare('UPDATE curation_journal SET is_undone = ? WHERE id = ?')
   const markChanged = db.prepare(`
-    UPDATE datasets SET is_changed = 1
+    UPDATE datasets SET changes = changes + 1
     WHERE id IN (SELECT DISTINCT s.dataset_id FROM curation_changes c JOIN samples s ON s.row = c.row WHERE c.journal_id = ?)`)
   const touched = db
     .prepare('SELECT DISTINCT s.dataset_id FROM curation_changes c JOIN samples s ON s.row = c.row WHERE c.journal_id = ?')

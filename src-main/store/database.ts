@@ -18,6 +18,7 @@ import { benchmarksMigration } from './migrations/0070-benchmarks.ts'
 import { encodersMigration } from './migrations/0071-encoders.ts'
 import { modelsMigration } from './migrations/0075-models.ts'
 import { runNotesMigration } from './migrations/0076-run-notes.ts'
+import { sampleCountsMigration } from './migrations/0080-sample-counts.ts'
 import type { Migration } from './migrations/migration.ts'
 import { registerFunctions } from './sql-functions.ts'
 
@@ -37,6 +38,7 @@ export const MIGRATIONS: readonly Migration[] = [
   encodersMigration,
   modelsMigration,
   runNotesMigration,
+  sampleCountsMigration,
 ]
 
 /** Indexes by content hash are read in no order: what does not fit in here comes from the disk page by page. */

@@ -44,13 +44,12 @@ export function createDatasetStore(db: Db) {
   const rename = db.prepare('UPDATE datasets SET name = ? WHERE id = ?')
   const select = `
     SELECT d.*,
-      (SELECT COUNT(DISTINCT image_sha256) FROM samples WHERE dataset_id = d.id AND state = 'kept') AS images,
       (SELECT sha256 FROM snapshots WHERE dataset_id = d.id ORDER BY created_at_ms DESC LIMIT 1) AS snapshot
-    FROM datasets d`
+    FROM datasets d WHERE d.is_deleted = 0`
   const all = db.prepare(`${select} ORDER BY d.created_at_ms, d.name`)
-  const byId = db.prepare(`${select} WHERE d.id = ?`)
-  const byName = db.prepare(`${select} WHERE d.name = ?`)
-  const splits = db.prepare("SELECT split, COUNT(*) AS samples FROM samples WHERE dataset_id = ? AND state = 'kept' GROUP BY split")
+  const byId = db.prepare(`${select} AND d.id = ?`)
+  const byName = db.prepare(`${select} AND d.name = ?`)
+  const splits = db.prepare("SELECT split, SUM(samples) AS samples FROM sample_counts WHERE dataset_id = ? AND state = 'kept' GROUP BY split")
   const insertImage = db.prepare(
     `INSERT INTO images (sha256, path, width, height, file_bytes, format, task_id)
      VALUES (@sha256, @path, @width, @height, @bytes, @format, @taskId) ON CONFLICT DO NOTHING`,
@@ -59,8 +58,10 @@ export function createDatasetStore(db: Db) {
   const isEmpty = db.prepare('SELECT NOT EXISTS (SELECT 1 FROM samples WHERE dataset_id = ?)').pluck()
   const insertSample = db.prepare(`
     INSERT INTO samples (dataset_id, id, kind, split, source, image_sha256, image_format, width, height, pixels, image_bytes,
-      question_group, has_mask, text_length, task_id)
+      question_group, has_mask, has_pair, text_length, task_id)
     VALUES (@datasetId, @id, @kind, @split, @source, @sha256, @format, @width, @height, @pixels, @bytes, @group, @hasMask,
+      @sha256 IS NOT NULL AND (@kind = 'preferences' OR EXISTS (
+        SELECT 1 FROM samples WHERE image_sha256 = @sha256 AND kind = 'preferences' AND state = 'kept')),
       @textLength, @taskId)
     ON CONFLICT DO NOTHING`)
   const insertContent = db.prepare('INSERT INTO sample_contents (row, content) VALUES (?, ?)')
@@ -78,12 +79,17 @@ export function createDatasetStore(db: Db) {
   const snapshotsOf = db.prepare(
     'SELECT sha256, samples, created_at_ms AS createdAtMs FROM snapshots WHERE dataset_id = ? ORDER BY created_at_ms DESC, sha256',
   )
-  const setChanged = db.prepare('UPDATE datasets SET is_changed = ? WHERE id = ?')
-  const isChanged = db.prepare('SELECT is_changed FROM datasets WHERE id = ?').pluck()
+  const setChanged = db.prepare('UPDATE datasets SET changes = changes + 1 WHERE id = ?')
+  const setSnapshot = db.prepare('UPDATE datasets SET snapshot_changes = ? WHERE id = ?')
+  const changes = db.prepare('SELECT changes FROM datasets WHERE id = ?').pluck()
+  const isChanged = db.prepare('SELECT changes <> snapshot_changes FROM datasets WHERE id = ?').pluck()
+  const doom = db.prepare("UPDATE datasets SET is_deleted = 1, name = 'deleted ' || id WHERE id = ?")
+  const doomed = db.prepare('SELECT id FROM datasets WHERE is_deleted = 1').pluck()
+  const removeSome = db.prepare('DELETE FROM samples WHERE row IN (SELECT row FROM samples WHERE dataset_id = ? LIMIT ?)')
   const ofTask = db.prepare('SELECT id FROM datasets WHERE task_id = ?').pluck()
   const addedBy = db.prepare('SELECT COUNT(*) FROM samples WHERE task_id = ?').pluck()
   const datasetsTouchedBy = db.prepare('SELECT DISTINCT dataset_id FROM samples WHERE task_id = ?').pluck()
-  const removeAddedBy = db.prepare('DELETE FROM samples WHERE task_id = ?')
+  const removeSomeAddedBy = db.prepare('DELETE FROM samples WHERE row IN (SELECT row FROM samples WHERE task_id = ? LIMIT ?)')
   const unusedImagesOf = db.prepare(
     'SELECT sha256, path FROM images i WHERE task_id = ? AND NOT EXISTS (SELECT 1 FROM samples WHERE image_sha256 = i.sha256)',
   )
@@ -109,7 +115,18 @@ export function createDatasetStore(db: Db) {
 
   return {
     insert: (dataset: NewDataset): void => void insert.run(dataset),
+    /** For a dataset of few samples, or none. */
     delete: (id: string): void => void remove.run(id),
+    /** From here on nobody is shown it; `deleteSome` takes its samples away. */
+    doom: (id: string): void => void doom.run(id),
+    /** Those whose deletion has begun and not ended. */
+    doomed: (): readonly string[] => doomed.all() as string[],
+    /** Deletes at most `limit` of its samples, and the dataset when none are left: true. */
+    deleteSome(id: string, limit: number): boolean {
+      if (removeSome.run(id, limit).changes > 0) return false
+      remove.run(id)
+      return true
+    },
     rename: (id: string, name: string): void => void rename.run(name, id),
     list: (): readonly DatasetRow[] => all.all().map(row),
     find: (id: string): DatasetRow | null => optionalRow(byId.get(id)),
@@ -161,33 +178,44 @@ export function createDatasetStore(db: Db) {
           content: readJson(contentSchema, each.content, 'sample_contents.content'),
         }
     },
-    /** The dataset is then as the snapshot says. */
-    insertSnapshot(snapshot: {
+    /** @param snapshot.changes  what `changesOf` said when its samples were read: what came after is not in it */
+    insertSnapshot({ changes, ...snapshot }: {
       readonly datasetId: string
       readonly sha256: string
       readonly samples: number
       readonly createdAtMs: number
+      readonly changes: number
     }): void {
       db.transaction(() => {
         insertSnapshot.run(snapshot)
-        setChanged.run(0, snapshot.datasetId)
+        setSnapshot.run(changes, snapshot.datasetId)
       })()
     },
+    /** How often its samples, splits or states have changed. */
+    changesOf: (datasetId: string): number => changes.get(datasetId) as number,
     snapshotsOf: (datasetId: string) =>
       snapshotsOf.all(datasetId) as { readonly sha256: string; readonly samples: number; readonly createdAtMs: number }[],
     /** Whether its samples, splits or states changed since its newest snapshot. */
     isChanged: (datasetId: string): boolean => isChanged.get(datasetId) === 1,
-    setChanged: (datasetId: string): void => void setChanged.run(1, datasetId),
+    setChanged: (datasetId: string): void => void setChanged.run(datasetId),
 
     /** Tells the query planner how many samples share a source, a tag, a category: it chooses indexes by that. */
     analyze: (): void => void db.exec('PRAGMA analysis_limit = 1000; ANALYZE'),
     /** Samples that an import has added so far. */
     addedBy: (taskId: string): number => addedBy.get(taskId) as number,
-    /** Takes back what an import has added, and the datasets that it made; returns the paths of its images that nothing is about. */
-    removeAddedBy(taskId: string): readonly string[] {
+    /** Deletes at most `limit` of the samples that an import has added; false: none are left. */
+    removeSomeAddedBy(taskId: string, limit: number): boolean {
       return db.transaction(() => {
-        for (const id of datasetsTouchedBy.all(taskId) as string[]) setChanged.run(1, id)
-        removeAddedBy.run(taskId)
+        for (const id of datasetsTouchedBy.all(taskId) as string[]) setChanged.run(id)
+        return removeSomeAddedBy.run(taskId, limit).changes > 0
+      })()
+    },
+    /**
+     * Once its samples are gone: removes the datasets that an import made and that are empty, and the images that it placed and
+     * that nothing is about; returns the paths of those.
+     */
+    removeLeftOf(taskId: string): readonly string[] {
+      return db.transaction(() => {
         for (const id of ofTask.all(taskId) as string[]) if (isEmpty.get(id) === 1) remove.run(id)
         const unused = unusedImagesOf.all(taskId) as { readonly sha256: string; readonly path: string }[]
         for (const { sha256 } of unused) removeImage.run(sha256)

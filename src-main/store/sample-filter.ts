@@ -2,6 +2,7 @@
 
 import { boundsOf } from '../domain/feature-map.ts'
 import type { SampleFilter } from '../domain/sample-query.ts'
+import { sampleFilterSchema, type SampleFilter } from '../domain/sample-query.ts'
 
 export interface Condition {
   readonly sql: string
@@ -17,6 +18,41 @@ export function searchWords(text: string): string | null {
 }
 
 export function conditionOf(filter: SampleFilter): Condition {
+  return joined(partsOf(filter))
+}
+
+/** More parts than this are read as one: SQLite takes at most 500 selects in one statement. */
+const MOST_PLACES = 200
+
+/**
+ * The filter as conditions of which a sample fulfils at most one, each within one dataset and one state: an index holds those in
+ * any order asked for, so that lists of several are merged and need no sorting. They share their parameters.
+ * @param datasetIds  all datasets of the project
+ */
+export function placesOf(filter: SampleFilter, datasetIds: readonly string[]): { readonly sqls: readonly string[]; readonly parameters: Condition['parameters'] } {
+  const ids = filter.datasetId === null ? datasetIds : [filter.datasetId]
+  const whole = conditionOf(filter)
+  if (ids.length * filter.states.length > MOST_PLACES || ids.length === 0) return { sqls: [whole.sql], parameters: whole.parameters }
+  const { parts, parameters } = partsOf({ ...filter, datasetId: null, states: [] })
+  const places = ids.flatMap((datasetId, i) => filter.states.map((state, j) => ({ datasetId, state, i, j })))
+  return {
+    sqls: places.map(({ i, j }) => [`s.dataset_id = @d${i}`, `s.state = @s${j}`, ...parts].join(' AND ')),
+    parameters: {
+      ...parameters,
+      ...Object.fromEntries(ids.map((id, i) => [`d${i}`, id])),
+      ...Object.fromEntries(filter.states.map((state, j) => [`s${j}`, state])),
+    },
+  }
+}
+
+interface Parts {
+  readonly parts: readonly string[]
+  readonly parameters: Readonly<Record<string, string | number>>
+}
+
+const joined = ({ parts, parameters }: Parts): Condition => ({ sql: parts.length === 0 ? '1' : parts.join(' AND '), parameters })
+
+function partsOf(filter: SampleFilter): Parts {
   const parts: string[] = []
   const parameters: Record<string, string | number> = {}
   const bind = (value: string | number): string => {
@@ -51,11 +87,7 @@ export function conditionOf(filter: SampleFilter): Condition {
   }
   if (filter.hasImage !== null) parts.push(`s.width IS ${filter.hasImage ? 'NOT NULL' : 'NULL'}`)
   if (filter.hasMask !== null) parts.push(`s.has_mask = ${filter.hasMask ? 1 : 0}`)
-  if (filter.hasPair !== null)
-    parts.push(
-      `${filter.hasPair ? '' : 'NOT '}EXISTS (SELECT 1 FROM samples p
-        WHERE p.image_sha256 = s.image_sha256 AND p.kind = 'preferences' AND p.state = 'kept')`,
-    )
+  if (filter.hasPair !== null) parts.push(`s.has_pair = ${filter.hasPair ? 1 : 0}`)
   if (filter.imageSha256 !== null) parts.push(`s.image_sha256 = ${bind(filter.imageSha256)}`)
   for (const tag of filter.tags) parts.push(`s.row IN (SELECT row FROM sample_tags WHERE tag = ${bind(tag)})`)
   for (const tag of filter.withoutTags) parts.push(`s.row NOT IN (SELECT row FROM sample_tags WHERE tag = ${bind(tag)})`)
@@ -92,5 +124,23 @@ export function conditionOf(filter: SampleFilter): Condition {
         `${value.from === null ? '' : ` AND value >= ${bind(value.from)}`}${value.to === null ? '' : ` AND value <= ${bind(value.to)}`})`,
     )
   }
-  return { sql: parts.join(' AND '), parameters }
+  return { parts, parameters }
 }
+
+/** Whether the kept counts of samples know how many it finds. */
+export function isOfCounts(filter: SampleFilter): boolean {
+  const { datasetId, kinds, splits, states, groups, imageFormats, hasImage, hasMask, hasPair, ...rest } = filter
+  return JSON.stringify(rest) === EVERYTHING_ELSE && ![...groups, ...imageFormats].includes('')
+}
+
+/** Whether the kept counts of categories do. */
+export function isOfCategoryCounts(filter: SampleFilter): boolean {
+  const { kinds, groups, imageFormats, hasImage, hasMask, hasPair } = filter
+  return isOfCounts(filter) && kinds.length + groups.length + imageFormats.length === 0 && [hasImage, hasMask, hasPair].every((each) => each === null)
+}
+
+/** What a filter says of the rest when it asks for nothing of it. */
+const EVERYTHING_ELSE = (() => {
+  const { datasetId, kinds, splits, states, groups, imageFormats, hasImage, hasMask, hasPair, ...rest } = sampleFilterSchema.parse({})
+  return JSON.stringify(rest)
+})()

@@ -1,13 +1,15 @@
-// Samples as they are browsed: pages by key (never by offset, so the thousandth page costs what the first does), counts,
-// one sample in full, and what checks and exports read.
+// Samples as they are browsed: pages by key (never by offset, so the thousandth page costs what the first does), one sample
+// in full, and what checks and exports read. What is counted of them is in sample-counts.ts.
 
 import { z } from 'zod'
 import { SAMPLE_STATES, type Cursor, type Facets, type OrderRequest, type PageRequest, type SampleFilter, type SampleMeasure, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
+import { SAMPLE_STATES, sampleFilterSchema, type Cursor, type OrderRequest, type PageRequest, type SampleFilter, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
 import { textOfContent } from '../domain/sample-facts.ts'
 import { contentSchema, DATASET_KINDS, SPLITS, type Content, type DatasetKind, type ImageRef, type Sample, type Split } from '../domain/sample.ts'
 import type { Db } from './database.ts'
 import { readJson } from './json-column.ts'
-import { conditionOf } from './sample-filter.ts'
+import type { SampleCountStore } from './sample-counts.ts'
+import { conditionOf, isOfCounts, placesOf, type Condition } from './sample-filter.ts'
 
 const SORT_COLUMNS: Readonly<Record<SampleSort, string>> = {
   imported: 's.row',
@@ -16,6 +18,8 @@ const SORT_COLUMNS: Readonly<Record<SampleSort, string>> = {
   imageBytes: 's.image_bytes',
   source: "COALESCE(s.source, '')",
 }
+/** So many samples are looked up one by one. */
+const FEW_ROWS = 5000
 /** Characters of the text in a list. */
 const EXCERPT = 240
 const MOST_FACET_VALUES = 100
@@ -34,26 +38,16 @@ export interface ExaminedSample {
   readonly height: number
 }
 
-interface FacetCell {
-  readonly kind: string
-  readonly split: string
-  readonly state: string
-  readonly question_group: string | null
-  readonly image_format: string | null
-  readonly total: number
-  readonly images: number
-  readonly masks: number
-}
-
 export type SampleStore = ReturnType<typeof createSampleStore>
 
-export function createSampleStore(db: Db) {
+export function createSampleStore(db: Db, counts: SampleCountStore) {
   const listed = `s.row, s.id, s.dataset_id, s.kind, s.split, s.state, s.source, s.image_sha256, s.image_format, s.width, s.height,
     s.image_bytes, s.text_length, c.content,
     (SELECT json_group_array(tag) FROM (SELECT tag FROM sample_tags WHERE row = s.row ORDER BY tag)) AS tags,
     (SELECT json_group_array(category) FROM (SELECT category FROM sample_categories WHERE row = s.row ORDER BY category)) AS categories`
   const byRow = db.prepare(`SELECT ${listed} FROM samples s JOIN sample_contents c ON c.row = s.row WHERE s.row = ?`)
   const inRows = db.prepare(`SELECT ${listed} FROM samples s JOIN sample_contents c ON c.row = s.row WHERE s.row IN (SELECT value FROM json_each(?))`)
+  const datasetIds = db.prepare('SELECT id FROM datasets WHERE is_deleted = 0 ORDER BY id').pluck()
   const rowOf = db.prepare('SELECT row FROM samples WHERE dataset_id = ? AND id = ?').pluck()
   const rowOfItem = db.prepare("SELECT row FROM samples WHERE id = ? ORDER BY state = 'deleted', row LIMIT 1").pluck()
   const sameImage = db.prepare(`
@@ -70,13 +64,37 @@ export function createSampleStore(db: Db) {
     SELECT f.task_id AS taskId, t.title, f.score, f.detail FROM findings f JOIN data_tasks t ON t.id = f.task_id WHERE f.row = ?
     ORDER BY t.created_at_ms DESC`)
 
-  const counted = (what: string, from: string, sql: string, parameters: object) =>
-    (
-      db
-        .prepare(`SELECT ${what} AS value, COUNT(*) AS count FROM ${from} WHERE ${sql} AND ${what} IS NOT NULL
-          GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT ${MOST_FACET_VALUES}`)
-        .all(parameters) as { value: string; count: number }[]
-    )
+  /** What a query gives as `row`. As one text: a hundred thousand results of a statement take longer than the search. */
+  const rowsIn = ({ sql, parameters }: Condition) =>
+    JSON.parse(db.prepare(`SELECT json_group_array(row) FROM (${sql})`).pluck().get(parameters) as string) as number[]
+  const rowsOf = ({ sql, parameters }: Condition) => rowsIn({ sql: `SELECT s.row AS row FROM samples s WHERE ${sql}`, parameters })
+
+  /** Equal values keep the order of import. */
+  const orderBy = (sort: SampleSort, direction: OrderRequest['direction'], { value, row } = { value: SORT_COLUMNS[sort], row: 's.row' }) => {
+    const way = direction === 'ascending' ? 'ASC' : 'DESC'
+    return `ORDER BY ${sort === 'imported' ? '' : `${value} ${way}, `}${row} ${way}`
+  }
+
+  /** `beyond`: an SQL condition more. The columns are row and value. */
+  function ordered({ filter, sort, direction }: OrderRequest, beyond = ''): Condition {
+    const { sqls, parameters } = placesOf(filter, datasetIds.all() as string[])
+    const columns = `s.row AS row, ${SORT_COLUMNS[sort]} AS value`
+    if (sqls.length === 1) return { sql: `SELECT ${columns} FROM samples s WHERE ${sqls[0]} ${beyond} ${orderBy(sort, direction)}`, parameters }
+    const places = sqls.map((sql) => `SELECT ${columns} FROM samples s WHERE ${sql} ${beyond}`)
+    return { sql: `${places.join(' UNION ALL ')} ${orderBy(sort, direction, { value: 'value', row: 'row' })}`, parameters }
+  }
+
+  /** These rows, with the columns of `ordered`. */
+  function sorted(rows: readonly number[], { sort, direction }: Pick<OrderRequest, 'sort' | 'direction'>, beyond = ''): Condition {
+    const from = `FROM samples s WHERE s.row IN (SELECT value FROM json_each(@found)) ${beyond}`
+    return { sql: `SELECT s.row AS row, ${SORT_COLUMNS[sort]} AS value ${from} ${orderBy(sort, direction)}`, parameters: { found: JSON.stringify(rows) } }
+  }
+
+  /** In the order of `rows`; those that are gone are left out. */
+  function list(rows: readonly number[]): readonly SampleRow[] {
+    const found = new Map(inRows.all(JSON.stringify(rows)).map((each) => [(each as { row: number }).row, listedRow(each)]))
+    return rows.flatMap((row) => found.get(row) ?? [])
+  }
 
   function* examined(filter: SampleFilter): Generator<ExaminedSample & { readonly content: Content }> {
     const { sql, parameters } = conditionOf(filter)
@@ -92,70 +110,35 @@ export function createSampleStore(db: Db) {
 
   return {
     page({ filter, sort, direction, after, limit }: PageRequest): { readonly rows: readonly SampleRow[]; readonly next: Cursor | null } {
-      const { sql, parameters } = conditionOf(filter)
-      const column = SORT_COLUMNS[sort]
       const compare = direction === 'ascending' ? '>' : '<'
-      const beyond = after === null ? '' : sort === 'imported' ? `AND s.row ${compare} @row` : `AND (${column}, s.row) ${compare} (@value, @row)`
-      const found = db
-        .prepare(
-          `SELECT ${listed}, ${column} AS sort_value FROM samples s JOIN sample_contents c ON c.row = s.row
-          WHERE ${sql} ${beyond} ORDER BY ${orderOf(sort, direction)} LIMIT @limit`,
-        )
-        .all({
-          ...parameters,
-          ...(after === null ? {} : { row: after.row, ...(sort === 'imported' ? {} : { value: after.value }) }),
-          limit: limit + 1,
-        }) as { row: number; sort_value: number | string | null }[]
-      const rows = found.slice(0, limit)
-      const last = rows.at(-1)
-      const next = found.length > limit && last !== undefined ? { value: last.sort_value, row: last.row } : null
-      return { rows: rows.map(listedRow), next }
+      const beyond = after === null ? '' : sort === 'imported' ? `AND s.row ${compare} @row` : `AND (${SORT_COLUMNS[sort]}, s.row) ${compare} (@value, @row)`
+      // Few of many are far apart in the order of all.
+      const isFew = isOfCounts(filter) && counts.count(filter) <= FEW_ROWS
+      const { sql, parameters } = isFew ? sorted(rowsOf(conditionOf(filter)), { sort, direction }, beyond) : ordered({ filter, sort, direction }, beyond)
+      const places = db.prepare(`${sql} LIMIT @limit`).all({
+        ...parameters,
+        ...(after === null ? {} : { row: after.row, ...(sort === 'imported' ? {} : { value: after.value }) }),
+        limit: limit + 1,
+      }) as { row: number; value: number | string | null }[]
+      const last = places[limit - 1]
+      return { rows: list(places.slice(0, limit).map(({ row }) => row)), next: places.length > limit && last !== undefined ? last : null }
     },
-    /** Rows of all samples of the filter, in order. */
+    /**
+     * Rows of all samples of the filter, in order. Few are found and sorted; many are picked out of the order of all, which an
+     * index holds: to look each of them up would take longer than both walks.
+     */
     order({ filter, sort, direction }: OrderRequest): readonly number[] {
-      const { sql, parameters } = conditionOf(filter)
-      return db.prepare(`SELECT s.row FROM samples s WHERE ${sql} ORDER BY ${orderOf(sort, direction)}`).pluck().all(parameters) as number[]
+      const everything = sampleFilterSchema.parse({ datasetId: filter.datasetId, states: filter.states })
+      const isEverything = JSON.stringify(everything) === JSON.stringify(filter)
+      const found = isEverything ? [] : rowsOf(conditionOf(filter))
+      if (!isEverything && found.length <= FEW_ROWS) return rowsIn(sorted(found, { sort, direction }))
+      const all = rowsIn(ordered({ filter: everything, sort, direction }))
+      if (isEverything) return all
+      const isFound = new Uint8Array(found.reduce((most, row) => Math.max(most, row), 0) + 1)
+      for (const row of found) isFound[row] = 1
+      return all.filter((row) => isFound[row] === 1)
     },
-    /** In the order of `rows`; those that are gone are left out. */
-    list(rows: readonly number[]): readonly SampleRow[] {
-      const found = new Map(inRows.all(JSON.stringify(rows)).map((each) => [(each as { row: number }).row, listedRow(each)]))
-      return rows.flatMap((row) => found.get(row) ?? [])
-    },
-    count(filter: SampleFilter): number {
-      const { sql, parameters } = conditionOf(filter)
-      return db.prepare(`SELECT COUNT(*) FROM samples s WHERE ${sql}`).pluck().get(parameters) as number
-    },
-    facets(filter: SampleFilter): Facets {
-      const { sql, parameters } = conditionOf(filter)
-      // One walk over the index for all that stands in it; what is counted is added up by each value.
-      const cells = db
-        .prepare(
-          `SELECT s.kind, s.split, s.state, s.question_group, s.image_format, COUNT(*) AS total, COUNT(s.width) AS images,
-            SUM(s.has_mask) AS masks FROM samples s WHERE ${sql} GROUP BY 1, 2, 3, 4, 5`,
-        )
-        .all(parameters) as FacetCell[]
-      const sum = (of: 'total' | 'images' | 'masks') => cells.reduce((total, cell) => total + cell[of], 0)
-      const by = (key: 'kind' | 'split' | 'state' | 'question_group' | 'image_format') => {
-        const counts = new Map<string, number>()
-        for (const cell of cells) if (cell[key] !== null) counts.set(cell[key], (counts.get(cell[key]) ?? 0) + cell.total)
-        return [...counts]
-          .map(([value, count]) => ({ value, count }))
-          .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
-          .slice(0, MOST_FACET_VALUES)
-      }
-      return {
-        total: sum('total'),
-        kinds: by('kind'),
-        splits: by('split'),
-        states: by('state'),
-        tags: counted('t.tag', 'sample_tags t JOIN samples s ON s.row = t.row', sql, parameters),
-        categories: counted('t.category', 'sample_categories t JOIN samples s ON s.row = t.row', sql, parameters),
-        groups: by('question_group'),
-        imageFormats: by('image_format'),
-        hasImage: sum('images'),
-        hasMask: sum('masks'),
-      }
-    },
+    list,
     /** null: there is no such sample. */
     find(row: number): { readonly row: SampleRow; readonly content: Content } | null {
       const found = byRow.get(row)
@@ -282,12 +265,6 @@ export function createSampleStore(db: Db) {
       return db.prepare(`SELECT COUNT(DISTINCT s.image_sha256) FROM samples s WHERE ${sql}`).pluck().get(parameters) as number
     },
   }
-}
-
-/** Equal values keep the order of import. */
-function orderOf(sort: SampleSort, direction: OrderRequest['direction']): string {
-  const order = direction === 'ascending' ? 'ASC' : 'DESC'
-  return sort === 'imported' ? `s.row ${order}` : `${SORT_COLUMNS[sort]} ${order}, s.row ${order}`
 }
 
 const listedColumns = z.object({

@@ -20,6 +20,7 @@ import { createFindingStore, type FindingStore } from './findings.ts'
 import { createRunLogStore, type RunLogStore } from './run-log.ts'
 import { createRunMetricStore, type RunMetricStore } from './run-metrics.ts'
 import { createRunStore, type RunStore } from './runs.ts'
+import { createSampleCountStore, type SampleCountStore } from './sample-counts.ts'
 import { createSampleStore, type SampleStore } from './samples.ts'
 import { createSavedViewStore, type SavedViewStore } from './saved-views.ts'
 import { createSettingsStore, type SettingsStore } from './settings.ts'
@@ -31,6 +32,7 @@ export interface Store {
   readonly sqliteVersion: string
   readonly datasets: DatasetStore
   readonly samples: SampleStore
+  readonly sampleCounts: SampleCountStore
   readonly curation: CurationStore
   readonly savedViews: SavedViewStore
   readonly dataTasks: DataTaskStore
@@ -57,15 +59,18 @@ export interface Store {
   transaction<T>(write: () => T): T
   /** A consistent copy of the database as a file of its own, while it is in use. */
   copyTo(file: string): Promise<void>
+  isOpen(): boolean
   close(): void
 }
 
 export function createStore({ db, access, close }: OpenDatabase): Store {
+  const sampleCounts = createSampleCountStore(db)
   return {
     access,
     sqliteVersion: db.prepare('SELECT sqlite_version()').pluck().get() as string,
     datasets: createDatasetStore(db),
-    samples: createSampleStore(db),
+    samples: createSampleStore(db, sampleCounts),
+    sampleCounts,
     curation: createCurationStore(db),
     savedViews: createSavedViewStore(db),
     dataTasks: createDataTaskStore(db),
@@ -92,6 +97,7 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     async copyTo(file) {
       await db.backup(file)
     },
+    isOpen: () => db.open,
     close,
   }
 }

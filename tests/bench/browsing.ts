@@ -147,7 +147,9 @@ async function* measureQueries(project: string, images: number, pairs: number): 
     'text length': { datasetId: pairsId, textLength: { from: 300 } },
     'text search': { datasetId: pairsId, text: 'river 1234' },
     'has pair': { datasetId: imagesId, hasPair: true },
+    'no pair': { datasetId: imagesId, hasPair: false },
     'all datasets': {},
+    'kept and excluded': { states: ['kept', 'excluded'] },
   }
   for (const [name, filter] of Object.entries(filters)) {
     for (const sort of ['imported', 'textLength', 'pixels'] as const) {
@@ -155,10 +157,11 @@ async function* measureQueries(project: string, images: number, pairs: number): 
       yield timed(`page, ${name}, by ${sort}`, 20, () => {
         after = open.curation.page(pageRequestSchema.parse({ filter, sort, after, limit: 100 })).next
       })
+      yield timed(`order, ${name}, by ${sort}`, 5, () => open.curation.order(pageRequestSchema.parse({ filter, sort })))
     }
+    yield timed(`facets, ${name}`, 5, () => open.curation.facets(sampleFilterSchema.parse(filter)))
     yield timed(`count, ${name}`, 10, () => open.curation.count(sampleFilterSchema.parse(filter)))
   }
-  yield timed('facets, no filter', 5, () => open.curation.facets(sampleFilterSchema.parse({ datasetId: pairsId })))
   yield timed('list of datasets', 10, () => open.datasets.list())
   yield timed('one sample', 50, () => open.curation.get(1 + random.integer(images)))
   yield timed('tag and undo 20,000', 3, () => {

@@ -45,6 +45,20 @@ async function importQuestions(name: string, rows: number, { images = 5, from = 
   return lab.datasets.import({ path: join(source, 'rows.jsonl'), name })
 }
 
+/** Pairs about the pictures of `importQuestions`: one for each number of a picture. */
+async function importPairs(name: string, images: readonly number[]) {
+  const source = temporaryFolder()
+  const lines = images.map((image, i) => {
+    const data = Uint8Array.from({ length: 24 * 20 * 3 }, (_, at) => (at * (image + 3) * 7 + image * 31) % 256)
+    writeFileSync(join(source, `${image}.png`), encodePng({ width: 24, height: 20, data }))
+    return JSON.stringify({ image: `${image}.png`, prompt: `<image>What of pair ${i}?`, chosen: 'this', rejected: `that ${i}`, category: 'pairs' })
+  })
+  writeFileSync(join(source, 'pairs.jsonl'), lines.join('\n'))
+  await lab.datasets.import({ path: join(source, 'pairs.jsonl'), name })
+}
+
+const tally = (values: readonly string[]) => Object.fromEntries([...Map.groupBy(values, (each) => each)].map(([value, of]) => [value, of.length]))
+
 const filter = (fields: object = {}) => sampleFilterSchema.parse(fields)
 const all = (fields: object = {}): Selection => ({ kind: 'filter', filter: filter(fields), except: [] })
 const change = (what: object): CurationChange => curationChangeSchema.parse(what)
@@ -97,6 +111,53 @@ describe('pages', () => {
     for (const hostile of ['"', 'a OR b', 'NEAR(', '*', "'; DROP TABLE samples; --", '-x', 'text:x', '('])
       expect(() => lab.curation.count(filter({ text: hostile }))).not.toThrow()
     expect(searchWords('a OR b')).toBe('"a" "OR" "b"*')
+  })
+})
+
+describe('kept counts', () => {
+  it('are what counting one by one gives, whatever is changed, deleted and imported, and taken back', async () => {
+    await importQuestions('mine', 24)
+    await importPairs('pairs', [0, 1, 1, 3])
+    const filters = [
+      {},
+      ...[{ kinds: ['questions'] }, { splits: ['train'] }, { splits: ['test', 'validation'] }, { states: ['excluded', 'kept'] }],
+      ...[{ hasPair: true }, { hasPair: false }, { hasImage: true }, { imageFormats: ['png'] }, { hasMask: false }],
+      { states: ['deleted'], hasPair: true },
+    ]
+    const assertCounts = () => {
+      const images = new Map(lab.datasets.list().map(({ id, images: of }) => [id, of]))
+      for (const fields of filters) {
+        const rows = pages({ filter: fields })
+        expect([fields, lab.curation.count(filter(fields))]).toEqual([fields, rows.length])
+        const { total, categories, splits } = lab.curation.facets(filter(fields))
+        expect(total).toBe(rows.length)
+        expect(Object.fromEntries(categories.map(({ value, count }) => [value, count]))).toEqual(tally(rows.flatMap((row) => row.categories)))
+        expect(Object.fromEntries(splits.map(({ value, count }) => [value, count]))).toEqual(tally(rows.map(({ split }) => split)))
+      }
+      const kept = pages({})
+      for (const [id, of] of images) expect(of).toBe(new Set(kept.filter(({ datasetId }) => datasetId === id).map(({ image }) => image!.sha256)).size)
+      const paired = new Set(kept.filter(({ kind }) => kind === 'preferences').map(({ image }) => image!.sha256))
+      expect(pages({ filter: { hasPair: true } })).toEqual(kept.filter(({ image }) => paired.has(image!.sha256)))
+    }
+    assertCounts()
+    const steps: [object, object][] = [
+      [{ kinds: ['preferences'], text: 'pair 1' }, { kind: 'state', state: 'excluded' }],
+      [{ categories: ['count'] }, { kind: 'split', split: 'test' }],
+      [{ kinds: ['preferences'] }, { kind: 'state', state: 'deleted' }],
+      [{ categories: ['shape'] }, { kind: 'state', state: 'excluded' }],
+      [{ states: ['kept', 'excluded'] }, { kind: 'divide', rule: { seed: 3 } }],
+    ]
+    for (const [fields, what] of steps) {
+      expect(await lab.curation.change(all(fields), change(what))).not.toBeNull()
+      assertCounts()
+    }
+    for (const _ of steps) {
+      await lab.curation.undo()
+      assertCounts()
+    }
+    await lab.datasets.delete(lab.datasets.named('pairs').id)
+    assertCounts()
+    expect(lab.curation.count(filter({ hasPair: true }))).toBe(0)
   })
 })
 
