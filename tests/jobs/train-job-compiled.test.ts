@@ -4,9 +4,11 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { TrainJob } from '../../src-main/domain/job.ts'
 import type { Start } from '../../src-main/domain/run-config.ts'
+import { nativeBackend } from '../../src-main/engine/compile/native-backend.ts'
 import { newestCheckpoint, readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
 import {
@@ -71,6 +73,15 @@ describe('compiled runs that are stopped and continued equal those that never we
       const { checkpoint } = await readCheckpoint((await newestCheckpoint(parts.folder))!)
       expect(checkpoint.execution).toBe('graph')
     })
+})
+
+it('leaves neither tensors nor sessions behind: the next job of this process has the memory', async () => {
+  const sessions = nativeBackend().getNumOfSavedModels()
+  const before = tf.memory().numTensors
+  for (const kind of ['sft', 'dpo', 'grpo']) {
+    await train(aJob({ training: { steps: 2, objective: kind === 'grpo' ? { kind, numGenerations: 2, maxCompletionLength: 4 } : { kind } } }))
+    expect([nativeBackend().getNumOfSavedModels(), tf.memory().numTensors], kind).toEqual([sessions, before])
+  }
 })
 
 describe('a compiled step', () => {

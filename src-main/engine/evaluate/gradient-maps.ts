@@ -25,26 +25,22 @@ export interface AnswerLogProbs {
   readonly rejected: number
 }
 
+/** What the maps of B pairs are made of; nothing of it is read back, so it can be compiled. */
+export interface PairGradients {
+  /** log π of all chosen answers, then of all rejected ones, (2·B). */
+  readonly logProbs: tf.Tensor1D
+  /** Σ_d |g| of g_c, g_r and g_c − g_r, (3, B, I). */
+  readonly magnitudes: tf.Tensor3D
+}
+
 /**
- * The four maps of each of B pairs. With g_c and g_r the gradients of log π(chosen) and log π(rejected), n the chosen
- * answer's tokens and m = β·[(log π_c − log πref_c) − (log π_r − log πref_r)]:
- *
- *   SFT: −g_c/n      DPO: −β·σ(−m)·(g_c − g_r)
- *
- * What both answers pull at alike cancels in the second. At equal weights SFT's and the chosen map differ by a factor only.
+ * The caller disposes.
  * @param rows    2·B rows over 2·B images: all chosen, then all rejected
  * @param tokens  image tokens of the B images, (B, I, D)
- * @param references  log π_reference of each pair's answers, constant; null: the model is its own reference (m = 0)
  */
-export function pairMaps(
-  model: MultimodalLm,
-  rows: AnswerRows,
-  tokens: tf.Tensor,
-  references: readonly (AnswerLogProbs | null)[],
-  beta: number,
-): readonly PairMaps[] {
+export function pairGradients(model: MultimodalLm, rows: AnswerRows, tokens: tf.Tensor): PairGradients {
   const [B, I] = tokens.shape as [number, number]
-  const [logProbs, answerTokens, magnitudes] = tf.tidy(() => {
+  const [logProbs, magnitudes] = tf.tidy(() => {
     const held = tf.concat([tokens, tokens], 0) // (2·B, I, D)
     // Without a dy of its own the gradient is that of the sum over rows: each row's own, as no row sees another.
     const { value, gradients: found } = gradients(() => rowLogProbs(model, rows, held), [held])
@@ -52,14 +48,30 @@ export function pairMaps(
     const chosen = tf.slice(grad, [0, 0, 0], [B, I, -1])
     const rejected = tf.slice(grad, [B, 0, 0], [B, I, -1])
     const magnitude = (gradient: tf.Tensor) => tf.sum(tf.abs(gradient), -1) // (B, I)
-    return [
-      value,
-      tf.sum(rows.answerMask, -1),
-      tf.stack([magnitude(chosen), magnitude(rejected), magnitude(tf.sub(chosen, rejected))]),
-    ]
-  }) as [tf.Tensor, tf.Tensor, tf.Tensor]
-  const [logs, counts, values] = [logProbs.dataSync(), answerTokens.dataSync(), magnitudes.dataSync()]
-  tf.dispose([logProbs, answerTokens, magnitudes])
+    return [value, tf.stack([magnitude(chosen), magnitude(rejected), magnitude(tf.sub(chosen, rejected))])]
+  }) as [tf.Tensor1D, tf.Tensor3D]
+  return { logProbs, magnitudes }
+}
+
+/**
+ * The four maps of each of B pairs. With g_c and g_r the gradients of log π(chosen) and log π(rejected), n the chosen
+ * answer's tokens and m = β·[(log π_c − log πref_c) − (log π_r − log πref_r)]:
+ *
+ *   SFT: −g_c/n      DPO: −β·σ(−m)·(g_c − g_r)
+ *
+ * What both answers pull at alike cancels in the second. At equal weights SFT's and the chosen map differ by a factor only.
+ * @param answerMask  of the rows, (2·B, A)
+ * @param references  log π_reference of each pair's answers, constant; null: the model is its own reference (m = 0)
+ */
+export function pairMaps(
+  { logProbs, magnitudes }: PairGradients,
+  answerMask: tf.Tensor2D,
+  references: readonly (AnswerLogProbs | null)[],
+  beta: number,
+): readonly PairMaps[] {
+  const [, B, I] = magnitudes.shape
+  const [logs, values] = [logProbs.dataSync(), magnitudes.dataSync()]
+  const counts = tf.tidy(() => tf.sum(answerMask, -1).dataSync())
   return Array.from({ length: B }, (_, i) => {
     const map = (which: number) => Float64Array.from(values.subarray((which * B + i) * I, (which * B + i + 1) * I))
     const own = { chosen: logs[i]!, rejected: logs[B + i]! }

@@ -7,9 +7,10 @@ import { LabError } from '../../domain/errors.ts'
 import type { ItemResult } from '../../domain/job.ts'
 import type { Box, ImageRef, SampleOf } from '../../domain/sample.ts'
 import type { ItemDetail, PatchMap } from '../../domain/study-results.ts'
-import { pairMaps, type AnswerLogProbs, type PairMaps } from '../../engine/evaluate/gradient-maps.ts'
+import { pairGradients, pairMaps, type AnswerLogProbs, type PairGradients, type PairMaps } from '../../engine/evaluate/gradient-maps.ts'
 import { coverageOfBoxes, localisationScores, type LocalisationScores } from '../../engine/evaluate/measures/localisation.ts'
 import { imageTokens } from '../../engine/models/multimodal-lm.ts'
+import type { AnswerRows } from '../../engine/objectives/log-probs.ts'
 import { mapBox } from '../../engine/preprocess/pipeline.ts'
 import { chooseBuckets, collateSamples, encodeSamples, rowTensors } from '../batches.ts'
 import { pairLogProbs } from '../reference-log-probs.ts'
@@ -79,14 +80,18 @@ export const measureLocalisation: Measurement = async function* (bench) {
     const tokens = tf.tidy(() => imageTokens(model, features))
     const both = [...group, ...group.map(({ rows: [, rejected], ...rest }) => ({ ...rest, rows: [rejected!] }))]
     const rows = rowTensors(collateSamples(measured, both, 1, chooseBuckets(group).at(-1)!))
+    const found = measured.run(
+      'pair gradients',
+      (of, inputs) => ({ ...pairGradients(of, inputs as unknown as AnswerRows, inputs['tokens']!) }),
+      { ...rows, tokens },
+    ) as unknown as PairGradients
     const maps = pairMaps(
-      model,
-      rows,
-      tokens,
+      found,
+      rows.answerMask,
       group.map(({ id }) => references.get(id) ?? null),
       beta,
     ).map((pair) => atPatches(measured, pair))
-    tf.dispose([features, tokens, rows as unknown as tf.NamedTensorMap])
+    tf.dispose([features, tokens, rows as unknown as tf.NamedTensorMap, found as unknown as tf.NamedTensorMap])
     for (const [i, pair] of maps.entries()) {
       const { sample, coverage } = byId.get(group[i]!.id)!
       for (const kind of MAP_KINDS) {

@@ -3,7 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { objectiveSchema } from '../../domain/objective-config.ts'
-import { pairMaps } from '../../engine/evaluate/gradient-maps.ts'
+import { pairGradients, pairMaps } from '../../engine/evaluate/gradient-maps.ts'
 import { greedyAnswers } from '../../engine/generate.ts'
 import { answerLogits, imageFeatures, imageTokens, type MultimodalLm } from '../../engine/models/multimodal-lm.ts'
 import { patchify } from '../../engine/models/vision-encoder.ts'
@@ -154,7 +154,8 @@ function compareMaps(opened: Opened): void {
   const rows = [...rowsOf(opened, 'chosen'), ...rowsOf(opened, 'rejected')]
   const [chosen, rejected] = ['reference.chosen_logps', 'reference.rejected_logps'].map((name) => recorded.get(name).values) as [Float32Array, Float32Array]
   const references = Array.from(chosen, (each, i) => ({ chosen: each, rejected: rejected[i]! }))
-  const maps = pairMaps(model, batchOf(opened, rows, rows.length, () => 1), tokensOf(opened), references, beta)
+  const batch = batchOf(opened, rows, rows.length, () => 1)
+  const maps = pairMaps(pairGradients(model, batch, tokensOf(opened)), batch.answerMask, references, beta)
   for (const name of ['sft', 'chosen', 'rejected', 'dpo'] as const)
     comparison.check('gradient maps', `map.${name}`, maps.flatMap((pair) => [...pair[name]]), recorded.get(`map.${name}`), gradient)
   for (const answer of ['chosen', 'rejected'] as const)

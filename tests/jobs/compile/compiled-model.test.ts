@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs'
 import { afterAll, describe, expect, it, vi } from 'vitest'
 import { numImageTokens } from '../../../src-main/domain/model-spec.ts'
 import { createRandom } from '../../../src-main/domain/random.ts'
+import { pairGradients } from '../../../src-main/engine/evaluate/gradient-maps.ts'
 import { greedyAnswers } from '../../../src-main/engine/generate.ts'
 import { imageFeatures, imageTokens } from '../../../src-main/engine/models/multimodal-lm.ts'
 import { rowLogProbs } from '../../../src-main/engine/objectives/log-probs.ts'
@@ -25,6 +26,11 @@ const arrays = { spec: TINY, weights: livelyWeights(1) }
 const features: Forward = (model, { patches }) => ({ features: imageFeatures(model, patches!) })
 const logProbs: Forward = (model, inputs) => ({
   result: rowLogProbs(model, inputs as unknown as Parameters<typeof rowLogProbs>[1], imageTokens(model, imageFeatures(model, inputs['patches']!))),
+})
+
+// Row 1 is the chosen answer about image 1, row 2 the rejected one about it.
+const pullOfPairs: Forward = (model, inputs) => ({
+  ...pairGradients(model, inputs as unknown as Parameters<typeof rowLogProbs>[1], tf.slice(imageTokens(model, imageFeatures(model, inputs['patches']!)), 0, 1)),
 })
 
 /** Patches of two pictures, (2, P, C·patch²). */
@@ -46,6 +52,7 @@ function numbersOf(held: HeldModel): number[] {
     return [
       ...held.run('features', features, { patches: pictures(1) })['features']!.dataSync(),
       ...held.run('log-probabilities', logProbs, rows)['result']!.dataSync(),
+      ...held.run('pair gradients', pullOfPairs, rows)['magnitudes']!.dataSync(),
     ]
   })
 }
@@ -59,7 +66,7 @@ function answersOf(held: HeldModel): number[][] {
 }
 
 describe.skipIf(!native)('a compiled model', () => {
-  it('gives the eager features, log-probabilities and answers, and frees all that it held', () => {
+  it('gives the eager features, log-probabilities, gradients and answers, and frees all that it held', () => {
     const before = tf.memory().numTensors
     const warnings: string[] = []
     const eager = heldModel(arrays)
@@ -69,8 +76,8 @@ describe.skipIf(!native)('a compiled model', () => {
     found.forEach((value, i) => expect(Math.abs(value - expected[i]!), `number ${i}`).toBeLessThan(1e-4))
     expect(answersOf(compiled)).toEqual(answersOf(eager))
     expect(warnings).toEqual([])
-    // Features, log-probabilities and the reading of a token: a program each.
-    expect(readdirSync(root)).toHaveLength(3)
+    // Features, log-probabilities, gradients and the reading of a token: a program each.
+    expect(readdirSync(root)).toHaveLength(4)
     eager.dispose()
     compiled.dispose()
     expect(tf.memory().numTensors).toBe(before)
@@ -84,7 +91,7 @@ describe.skipIf(!native)('a compiled model', () => {
       numbersOf(compiled)
       return programs()
     })
-    expect(counts).toEqual([0, 0, 2, 2])
+    expect(counts).toEqual([0, 0, 3, 3])
     const eager = heldModel(arrays)
     const kernel = 'embeddings.position_embedding.weight'
     expect([...compiled.model.weights.visionEncoder[kernel]!.dataSync()]).toEqual([...eager.model.weights.visionEncoder[kernel]!.dataSync()])

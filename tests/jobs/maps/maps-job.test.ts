@@ -11,7 +11,7 @@ import { jobSchema } from '../../../src-main/domain/job.ts'
 import { multimodalLmSpecSchema } from '../../../src-main/domain/model-spec.ts'
 import { MAP_METHODS, mapsSchema, type Maps } from '../../../src-main/domain/patch-maps.ts'
 import type { SampleOf } from '../../../src-main/domain/sample.ts'
-import { pairMaps } from '../../../src-main/engine/evaluate/gradient-maps.ts'
+import { pairGradients, pairMaps } from '../../../src-main/engine/evaluate/gradient-maps.ts'
 import { imageTokens } from '../../../src-main/engine/models/multimodal-lm.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { chooseBuckets, collateSamples, encodeSamples, rowTensors } from '../../../src-main/jobs/batches.ts'
@@ -84,7 +84,7 @@ describe('maps of a pair', () => {
     const { samples } = encodeSamples([pair], measured.tokenizer, measured.numImageTokens, 512)
     const rows = rowTensors(collateSamples(measured, [...samples, { ...samples[0]!, rows: [samples[0]!.rows[1]!] }], 1, chooseBuckets(samples).at(-1)!))
     const features = await measured.features([pair.image])
-    const [expected] = pairMaps(measured.model, rows, imageTokens(measured.model, features), [null], 0.1)
+    const [expected] = pairMaps(pairGradients(measured.model, rows, imageTokens(measured.model, features)), rows.answerMask, [null], 0.1)
     for (const target of ['sft', 'chosen', 'rejected', 'contrast'] as const) {
       const { values } = maps.layers.find((layer) => layer.encoder === 'encoder 2' && layer.method === 'gradient' && layer.target === target)!
       // A pair that is its own reference has margin 0, so DPO's factor is β/2.
