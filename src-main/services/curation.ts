@@ -71,10 +71,8 @@ export function createCurationService({ store, project, now, newId, announce }: 
     },
     order: (request: OrderRequest): readonly number[] => store.samples.order(request),
     list: (rows: readonly number[]): readonly SampleRow[] => store.samples.list(rows),
-    count: (filter: SampleFilter): number => store.samples.count(filter),
-    facets: (filter: SampleFilter): Facets => store.samples.facets(filter),
-    sources: (filter: SampleFilter, search: string, limit: number) => store.samples.sources(filter, search, limit),
-    measures: (filter: SampleFilter): readonly SampleMeasure[] => store.samples.measures(filter),
+    sources: (filter: SampleFilter, search: string, limit: number) => store.sampleCounts.sources(filter, search, limit),
+    measures: (filter: SampleFilter): readonly SampleMeasure[] => store.sampleCounts.measures(filter),
     count: (filter: SampleFilter): number => store.sampleCounts.count(filter),
     facets: (filter: SampleFilter): Facets => store.sampleCounts.facets(filter),
     /** @throws LabError 'not-found' */

@@ -1,12 +1,13 @@
 // What is counted of the samples of a filter: how many, by facet, by bin. Filters on what the kept counts (tables
 // sample_counts and category_counts) tell are answered from those; others walk an index.
 
-import type { Facets, SampleFilter } from '../domain/sample-query.ts'
+import type { Facets, SampleFilter, SampleMeasure } from '../domain/sample-query.ts'
 import { SPLITS } from '../domain/sample.ts'
 import type { Db } from './database.ts'
 import { conditionOf, isOfCategoryCounts, isOfCounts } from './sample-filter.ts'
 
 const MOST_FACET_VALUES = 100
+const MOST_MEASURES = 1000
 
 /** The kept counts as if they were samples, for the conditions of a filter. */
 const COUNTS = "(SELECT *, NULLIF(has_image, 0) AS width FROM sample_counts WHERE samples > 0) s"
@@ -97,6 +98,38 @@ export function createSampleCountStore(db: Db) {
         hasImage: sum('images'),
         hasMask: sum('masks'),
       }
+    },
+    /** Sources that begin with or hold `search`, the most frequent first. */
+    sources(filter: SampleFilter, search: string, limit: number): readonly { value: string; count: number }[] {
+      const { sql, parameters } = conditionOf(filter)
+      return db
+        .prepare(
+          `SELECT s.source AS value, COUNT(*) AS count FROM samples s
+          WHERE ${sql} AND s.source IS NOT NULL AND instr(lower(s.source), lower(@search)) > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT @limit`,
+        )
+        .all({ ...parameters, search, limit }) as { value: string; count: number }[]
+    },
+    /** What was measured item by item on the filter's samples, the newest evaluation first. */
+    measures(filter: SampleFilter): readonly SampleMeasure[] {
+      const { sql, parameters } = conditionOf(filter)
+      const rows = db
+        .prepare(
+          `SELECT i.evaluation_id AS evaluationId, i.metric, COUNT(*) AS samples, MIN(i.value) AS low, MAX(i.value) AS high,
+            e.encoder, e.seed, e.checkpoint, t.name AS study
+          FROM samples s JOIN item_results i ON i.item_id = s.id JOIN evaluations e ON e.id = i.evaluation_id
+          LEFT JOIN studies t ON t.id = e.study_id
+          WHERE ${sql} GROUP BY 1, 2 ORDER BY e.created_at_ms DESC, 1, 2 LIMIT ${MOST_MEASURES}`,
+        )
+        .all(parameters) as (Omit<SampleMeasure, 'subject'> & {
+        encoder: string | null
+        seed: number | null
+        checkpoint: string
+        study: string | null
+      })[]
+      return rows.map(({ encoder, seed, checkpoint, study, ...rest }) => ({
+        ...rest,
+        subject: encoder === null ? checkpoint.split(/[\\/]/).slice(-2).join('/') : `${encoder}${seed === null ? '' : `, seed ${seed}`}${study === null ? '' : ` of ${study}`}`,
+      }))
     },
     /** Counts in ten to thirty bins of equal width; `of` is an expression on samples s. */
     histogram(filter: SampleFilter, of: 'textLength' | 'imageSize', bins: number): readonly { from: number; to: number; count: number }[] {

@@ -1,7 +1,6 @@
 // A SampleFilter as SQL: a condition on `samples s`, with named parameters. Values never enter the text.
 
 import { boundsOf } from '../domain/feature-map.ts'
-import type { SampleFilter } from '../domain/sample-query.ts'
 import { sampleFilterSchema, type SampleFilter } from '../domain/sample-query.ts'
 
 export interface Condition {

@@ -2,7 +2,6 @@
 // in full, and what checks and exports read. What is counted of them is in sample-counts.ts.
 
 import { z } from 'zod'
-import { SAMPLE_STATES, type Cursor, type Facets, type OrderRequest, type PageRequest, type SampleFilter, type SampleMeasure, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
 import { SAMPLE_STATES, sampleFilterSchema, type Cursor, type OrderRequest, type PageRequest, type SampleFilter, type SampleRow, type SampleSort } from '../domain/sample-query.ts'
 import { textOfContent } from '../domain/sample-facts.ts'
 import { contentSchema, DATASET_KINDS, SPLITS, type Content, type DatasetKind, type ImageRef, type Sample, type Split } from '../domain/sample.ts'
@@ -22,8 +21,6 @@ const SORT_COLUMNS: Readonly<Record<SampleSort, string>> = {
 const FEW_ROWS = 5000
 /** Characters of the text in a list. */
 const EXCERPT = 240
-const MOST_FACET_VALUES = 100
-const MOST_MEASURES = 1000
 
 /** What a check looks at: a sample and its image, without the content. */
 export interface ExaminedSample {
@@ -194,75 +191,6 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
           tags,
         }
       }
-    },
-    /** Counts in ten to thirty bins of equal width; `of` is an expression on samples s. */
-    histogram(filter: SampleFilter, of: 'textLength' | 'imageSize', bins: number): readonly { from: number; to: number; count: number }[] {
-      const { sql, parameters } = conditionOf(filter)
-      const expression = of === 'textLength' ? 's.text_length' : 'MAX(s.width, s.height)'
-      const where = of === 'textLength' ? sql : `${sql} AND s.width IS NOT NULL`
-      const ends = db
-        .prepare(`SELECT MIN(v) AS low, MAX(v) AS high FROM (SELECT ${expression} AS v FROM samples s WHERE ${where})`)
-        .get(parameters) as { low: number | null; high: number | null }
-      if (ends.low === null || ends.high === null) return []
-      const width = Math.max(1, Math.ceil((ends.high - ends.low + 1) / bins))
-      const counts = new Map(
-        (
-          db
-            .prepare(`SELECT (${expression} - @low) / @width AS bin, COUNT(*) AS count FROM samples s WHERE ${where} GROUP BY 1`)
-            .all({ ...parameters, low: ends.low, width }) as { bin: number; count: number }[]
-        ).map(({ bin, count }) => [Math.floor(bin), count]),
-      )
-      const last = Math.floor((ends.high - ends.low) / width)
-      return Array.from({ length: last + 1 }, (_, i) => ({
-        from: ends.low! + i * width,
-        to: ends.low! + (i + 1) * width - 1,
-        count: counts.get(i) ?? 0,
-      }))
-    },
-    /** Sources that begin with or hold `search`, the most frequent first. */
-    sources(filter: SampleFilter, search: string, limit: number): readonly { value: string; count: number }[] {
-      const { sql, parameters } = conditionOf(filter)
-      return db
-        .prepare(
-          `SELECT s.source AS value, COUNT(*) AS count FROM samples s
-          WHERE ${sql} AND s.source IS NOT NULL AND instr(lower(s.source), lower(@search)) > 0 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT @limit`,
-        )
-        .all({ ...parameters, search, limit }) as { value: string; count: number }[]
-    },
-    /** What was measured item by item on the filter's samples, the newest evaluation first. */
-    measures(filter: SampleFilter): readonly SampleMeasure[] {
-      const { sql, parameters } = conditionOf(filter)
-      const rows = db
-        .prepare(
-          `SELECT i.evaluation_id AS evaluationId, i.metric, COUNT(*) AS samples, MIN(i.value) AS low, MAX(i.value) AS high,
-            e.encoder, e.seed, e.checkpoint, t.name AS study
-          FROM samples s JOIN item_results i ON i.item_id = s.id JOIN evaluations e ON e.id = i.evaluation_id
-          LEFT JOIN studies t ON t.id = e.study_id
-          WHERE ${sql} GROUP BY 1, 2 ORDER BY e.created_at_ms DESC, 1, 2 LIMIT ${MOST_MEASURES}`,
-        )
-        .all(parameters) as (Omit<SampleMeasure, 'subject'> & {
-        encoder: string | null
-        seed: number | null
-        checkpoint: string
-        study: string | null
-      })[]
-      return rows.map(({ encoder, seed, checkpoint, study, ...rest }) => ({
-        ...rest,
-        subject: encoder === null ? checkpoint.split(/[\\/]/).slice(-2).join('/') : `${encoder}${seed === null ? '' : `, seed ${seed}`}${study === null ? '' : ` of ${study}`}`,
-      }))
-    },
-    categoryBalance(filter: SampleFilter): readonly { value: string; train: number; validation: number; test: number }[] {
-      const { sql, parameters } = conditionOf(filter)
-      return db
-        .prepare(
-          `SELECT t.category AS value, ${SPLITS.map((split) => `SUM(s.split = '${split}') AS ${split}`).join(', ')}
-          FROM sample_categories t JOIN samples s ON s.row = t.row WHERE ${sql} GROUP BY 1 ORDER BY COUNT(*) DESC, 1 LIMIT 500`,
-        )
-        .all(parameters) as { value: string; train: number; validation: number; test: number }[]
-    },
-    imageCount(filter: SampleFilter): number {
-      const { sql, parameters } = conditionOf(filter)
-      return db.prepare(`SELECT COUNT(DISTINCT s.image_sha256) FROM samples s WHERE ${sql}`).pluck().get(parameters) as number
     },
   }
 }
