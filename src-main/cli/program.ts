@@ -13,6 +13,7 @@ import { addMapsCommand, addMapScoresCommand } from './commands/maps.ts'
 import { addModelCommands } from './commands/model.ts'
 import { addParityCommand } from './commands/parity.ts'
 import { addLabelCommand } from './commands/label.ts'
+import { addRepresentationCommand } from './commands/representation.ts'
 import { addRunCommands } from './commands/run.ts'
 import { addStudyCommand } from './commands/study.ts'
 import { addTransplantCommand } from './commands/transplant.ts'
@@ -48,6 +49,7 @@ export function createProgram(parts: CliParts): Command {
   addMapsCommand(program, parts)
   addMapScoresCommand(program, parts)
   addTransplantCommand(program, parts)
+  addRepresentationCommand(program, parts)
   addParityCommand(program, parts)
   addZeroShotCommand(program, parts)
   addDoctorCommand(program, parts)

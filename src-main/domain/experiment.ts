@@ -5,7 +5,9 @@
 import { z } from 'zod'
 import { evaluationSchema } from './job.ts'
 import { mapScoreSettingsSchema } from './patch-maps.ts'
+import { representationSchema, representationSettingsSchema } from './representation.ts'
 import { trainingSchema } from './run-config.ts'
+import { SPLITS } from './sample.ts'
 
 /** Two to eight encoders beside each other, or one alone. */
 const encoders = (least: number) =>
@@ -68,11 +70,26 @@ const transplantResultSchema = z.strictObject({
   candidates: z.array(z.strictObject({ encoder: z.string(), seed: z.int(), runId: z.string(), evaluationId: z.string(), scores: z.array(scoreSchema) })),
 })
 
-export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, transplantRequestSchema])
+/** How two encoders represent the same pictures. Of arms of a study the checkpoints of one seed are compared. */
+export const representationRequestSchema = z.strictObject({
+  kind: z.literal('representation'),
+  encoders: encoders(2).refine((all) => all.length === 2, 'expected two encoders: before and after'),
+  /** Of an arm: which seed; null: its first. */
+  ofSeed: z.int().nullable().default(null),
+  /** Any dataset with pictures; conversations have captions too, and only those are compared with language. */
+  dataset: z.string().min(1),
+  split: z.enum(SPLITS).default('test'),
+  /** A run, an encoder or a folder whose language model reads the captions; null: language is left out. */
+  languageModel: z.string().nullable().default(null),
+  settings: representationSettingsSchema.prefault({}),
+})
+const representationResultSchema = z.strictObject({ kind: z.literal('representation'), encoders: z.tuple([z.string(), z.string()]), representation: representationSchema })
+
+export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, transplantRequestSchema, representationRequestSchema])
 export type ExperimentRequest = z.output<typeof experimentRequestSchema>
 export type ExperimentKind = ExperimentRequest['kind']
 export type ExperimentOf<K extends ExperimentKind> = Extract<ExperimentRequest, { kind: K }>
 
-export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, transplantResultSchema])
+export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, transplantResultSchema, representationResultSchema])
 export type ExperimentResult = z.output<typeof experimentResultSchema>
 export type ExperimentResultOf<K extends ExperimentKind> = Extract<ExperimentResult, { kind: K }>

@@ -12,7 +12,8 @@ import { modelQuestionSchema, type AnswerToken, type ModelAnswer, type ModelInsp
 import type { ParityReport } from './parity.ts'
 import { mapItemSchema, mapScoreSettingsSchema, mapSettingsSchema } from './patch-maps.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
-import { imageRefSchema } from './sample.ts'
+import { representationSettingsSchema } from './representation.ts'
+import { imageRefSchema, SPLITS } from './sample.ts'
 import type { TrainingPlan } from './training-plan.ts'
 
 /** Trains one model. Continues from the newest complete checkpoint in `folder` when there is one. */
@@ -266,6 +267,19 @@ const mapScoresJob = z.strictObject({
   settings: mapScoreSettingsSchema,
 })
 
+/** Two encoders on the pictures of a snapshot; answers `Representation`. */
+const representationJob = z.strictObject({
+  kind: z.literal('representation'),
+  project: z.string(),
+  a: z.string(),
+  b: z.string(),
+  /** A checkpoint whose language model reads the captions; null: language is left out. */
+  languageModel: z.string().nullable(),
+  snapshot: z.string(),
+  split: z.enum(SPLITS),
+  settings: representationSettingsSchema,
+})
+
 export const jobSchema = z.discriminatedUnion('kind', [
   trainJob, planJob,
   evaluateJob,
@@ -286,6 +300,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   imageFeaturesJob,
   mapsJob,
   mapScoresJob,
+  representationJob,
   ...dataJobSchema.options,
 ])
 export type Job = z.output<typeof jobSchema>
@@ -306,6 +321,7 @@ export type EncoderFactsJob = Extract<Job, { kind: 'encoder-facts' }>
 export type AskJob = Extract<Job, { kind: 'ask' }>
 export type ImageFeaturesJob = Extract<Job, { kind: 'image-features' }>
 export type MapScoresJob = Extract<Job, { kind: 'map-scores' }>
+export type RepresentationJob = Extract<Job, { kind: 'representation' }>
 export type MapsJob = Extract<Job, { kind: 'maps' }>
 export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
 export type AnswersJob = Extract<Job, { kind: 'answers' }>

@@ -13,6 +13,7 @@ import { runInspectJob } from './inspect-job.ts'
 import { runAnswersJob } from './labelling/answers-job.ts'
 import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runParityJob } from './parity-job.ts'
+import { runRepresentationJob } from './representation-job.ts'
 import { runMapScoresJob } from './maps/map-scores-job.ts'
 import { runMapsJob } from './maps/maps-job.ts'
 import { runImageFeaturesJob } from './image-features-job.ts'
@@ -64,6 +65,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runImageFeaturesJob(job, signal)
     case 'map-scores':
       return runMapScoresJob(job, signal)
+    case 'representation':
+      return runRepresentationJob(job, signal)
     case 'maps':
       return runMapsJob(job, signal)
     default:

@@ -138,6 +138,11 @@ function eventsOf(job: Job): readonly JobEvent[] {
       return [{ kind: 'examined', images: [] }]
     case 'map-scores':
       return [device, { kind: 'result', metric: 'maps/occlusion/energy', value: 1.5, n: 3, interval: { low: 1, high: 2 } }]
+    case 'representation': {
+      const shape = { effectiveRank: [1, 2], width: 4, patchNorms: [1, 1, 1, 1, 1], outliers: 0 }
+      const value = { images: 0, tables: [], a: shape, b: shape, changed: [], kept: 1, moved: [], residual: 0, explained: 1, notes: [] }
+      return [device, { kind: 'answer', value }]
+    }
     case 'maps':
       return [device, { kind: 'answer', value: { encoders: [], layers: [], missing: [] } }]
     case 'image-features':

@@ -101,7 +101,8 @@ function encoderTable(rows: readonly EncoderRow[]): string {
   )
 }
 
-function comparisonText({ encoders, rows, verdict, tests, confidence }: Comparison): string {
+/** Values, then every pair that was tested, then the verdict. */
+export function comparisonText({ encoders, rows, verdict, tests, confidence }: Comparison): string {
   const values = table(
     [left('Measure'), ...encoders.map(({ shortName }) => right(shortName))],
     rows.map((row) => [

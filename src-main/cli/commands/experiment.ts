@@ -2,13 +2,10 @@
 // `lab tasks --resume <id>` takes it up again.
 
 import { resolve } from 'node:path'
-import type { Comparison } from '../../domain/comparison.ts'
 import { experimentRequestSchema, type ExperimentKind, type ExperimentResultOf } from '../../domain/experiment.ts'
 import { LabError } from '../../domain/errors.ts'
 import { parse } from '../../domain/parse.ts'
-import { formatDifference, formatInterval, formatPValue, formatValue } from '../../services/number-text.ts'
 import type { Session } from '../session.ts'
-import { table } from '../table.ts'
 import { showTasks } from './data.ts'
 
 /** An encoder's or a run's id stays; a folder is brought into the list of encoders. @throws LabError when it holds none */
@@ -32,39 +29,4 @@ export async function experiment<K extends ExperimentKind>(session: Session, kin
   if (result?.kind !== kind) throw new LabError('internal', `${kind}: the task ended without a finding`)
   terminal.json({ event: 'finished', taskId, ...result })
   return { taskId, result: result as ExperimentResultOf<K> }
-}
-
-/** Encoders side by side, then every pair that was tested, then the verdict. */
-export function tellComparison({ terminal }: Pick<Session, 'terminal'>, { encoders, rows, verdict, confidence }: Comparison): void {
-  const left = (title: string) => ({ title, align: 'left' }) as const
-  const right = (title: string) => ({ title, align: 'right' }) as const
-  const nameOf = (id: string) => encoders.find((each) => each.id === id)!.shortName
-  terminal.out(
-    table(
-      [left('Measure'), ...encoders.map(({ shortName }) => right(shortName))],
-      rows.map(({ label, unit, cells }) => [
-        label,
-        ...cells.map((cell) => (cell === null ? '–' : `${cell.isBest ? '* ' : cell.isTied ? '= ' : ''}${formatValue(cell.value, unit)} ${formatInterval(cell.low, cell.high, unit)}`)),
-      ]),
-    ),
-  )
-  terminal.out(`* best, = not told apart from it at ${Math.round(100 * confidence)} % after Holm’s correction`)
-  terminal.out('')
-  terminal.out(
-    table(
-      [left('Measure'), left('Pair'), right('Difference'), right('Interval'), right('p'), right('p Holm'), left('')],
-      rows.flatMap(({ label, unit, pairs }) =>
-        pairs.map(({ a, b, difference, low, high, pValue, holmPValue, words }) => [
-          label,
-          `${nameOf(b)} − ${nameOf(a)}`,
-          formatDifference(difference, unit),
-          formatInterval(low, high, unit),
-          formatPValue(pValue),
-          formatPValue(holmPValue),
-          words,
-        ]),
-      ),
-    ),
-  )
-  for (const line of verdict) terminal.out(line)
 }

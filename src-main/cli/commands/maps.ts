@@ -10,7 +10,8 @@ import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
 import { collectSetting, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
 import { progressOfJob } from './data.ts'
-import { asEncoders, experiment, tellComparison } from './experiment.ts'
+import { comparisonText } from './compare.ts'
+import { asEncoders, experiment } from './experiment.ts'
 
 interface MapsOptions extends GlobalOptions {
   readonly sample?: number
@@ -73,7 +74,7 @@ export function addMapScoresCommand(program: Command, parts: CliParts): void {
       await withLab(parts, options, 'write', async (session) => {
         const request = { kind: 'map-scores', encoders: await asEncoders(session, models), dataset: options.dataset, settings: withSettings({}, options.set ?? []) }
         const { taskId } = await experiment(session, 'map-scores', request)
-        tellComparison(session, session.lab.experiments.table(taskId))
+        session.terminal.out(comparisonText(session.lab.experiments.table(taskId)))
       })
     })
 }

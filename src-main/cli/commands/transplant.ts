@@ -3,7 +3,8 @@
 import type { Command } from 'commander'
 import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
 import { collectSetting, withSettings } from '../settings-from-text.ts'
-import { asEncoder, asEncoders, experiment, tellComparison } from './experiment.ts'
+import { comparisonText } from './compare.ts'
+import { asEncoder, asEncoders, experiment } from './experiment.ts'
 
 interface TransplantOptions extends GlobalOptions {
   readonly dataset: string
@@ -44,7 +45,7 @@ export function addTransplantCommand(program: Command, parts: CliParts): void {
           languageModel: languageModel === undefined ? null : await asEncoder(session, languageModel),
           ...(withSettings({}, set ?? []) as object),
         })
-        tellComparison(session, session.lab.experiments.table(taskId))
+        session.terminal.out(comparisonText(session.lab.experiments.table(taskId)))
       })
     })
 }

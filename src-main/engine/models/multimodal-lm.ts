@@ -56,7 +56,11 @@ function blocksBelow({ visionEncoder }: MultimodalLmSpec, layer: number): number
 export function imageFeatures(model: MultimodalLm, images: tf.Tensor): tf.Tensor {
   const { spec, weights, gradientCheckpointing, imagesAs } = model
   if (imagesAs === 'features') return images
-  const states = visionHiddenStates(spec.visionEncoder, weights.visionEncoder, images, encoderLayersUsed(spec), { gradientCheckpointing: gradientCheckpointing.visionEncoder })
+  return selectedFeatures(spec, visionHiddenStates(spec.visionEncoder, weights.visionEncoder, images, encoderLayersUsed(spec), { gradientCheckpointing: gradientCheckpointing.visionEncoder }))
+}
+
+/** The same from hidden states that were computed already. @param states (B, N, D) each, those below the highest that feeds the projector */
+export function selectedFeatures(spec: MultimodalLmSpec, states: readonly tf.Tensor[]): tf.Tensor {
   const selected = featureLayers(spec).map((layer) => withoutFirst(states[blocksBelow(spec, layer)]!, spec.visionFeatureSelectStrategy === 'default' ? 1 : 0))
   return selected.length === 1 ? selected[0]! : tf.concat(selected, -1)
 }

@@ -93,7 +93,7 @@ async function captionedImages(bench: Bench): Promise<readonly Captioned[]> {
 }
 
 /** The output of every block that feeds the projector, averaged over patches: one matrix (B, D) a block. */
-async function pooledBlocks(measured: MeasuredModel, images: readonly ImageRef[]): Promise<readonly Matrix[]> {
+export async function pooledBlocks(measured: MeasuredModel, images: readonly ImageRef[]): Promise<readonly Matrix[]> {
   const { spec, weights } = measured.model
   const patches = await patchesTensor(measured, images)
   const pooled = tf.tidy(() =>
@@ -106,7 +106,7 @@ async function pooledBlocks(measured: MeasuredModel, images: readonly ImageRef[]
 }
 
 /** Every hidden state of the language model on the texts alone, averaged over their tokens: one matrix (B, D) a layer. */
-function pooledText({ model, tokenizer }: MeasuredModel, texts: readonly string[]): readonly Matrix[] {
+export function pooledText({ model, tokenizer }: MeasuredModel, texts: readonly string[]): readonly Matrix[] {
   const { languageModel: spec } = model.spec
   const rows = texts.map((text) => tokenizer.encode(text).slice(0, spec.maxPositionEmbeddings))
   const T = Math.max(1, ...rows.map((row) => row.length))

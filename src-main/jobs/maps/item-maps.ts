@@ -10,8 +10,8 @@ import { attentionRollout, lastAttention, lookedAt } from '../../engine/evaluate
 import { answerScore, type Score, type ScoredFrom } from '../../engine/evaluate/maps/answer-score.ts'
 import { gradCam, gradientMagnitude, integratedGradients, occlusion } from '../../engine/evaluate/maps/attribution.ts'
 import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
-import { encoderLayersUsed, imageTokens } from '../../engine/models/multimodal-lm.ts'
-import { visionAttention, visionHiddenStates, withoutFirst } from '../../engine/models/vision-encoder.ts'
+import { encoderLayersUsed, imageTokens, selectedFeatures } from '../../engine/models/multimodal-lm.ts'
+import { visionAttention, visionHiddenStates } from '../../engine/models/vision-encoder.ts'
 import { placement } from '../../engine/preprocess/pipeline.ts'
 import type { AnswerRows } from '../../engine/objectives/log-probs.ts'
 import { chooseBuckets, collateSamples, encodeSamples, rowTensors, type EncodedSample } from '../batches.ts'
@@ -67,7 +67,7 @@ export async function lookAt(measured: MeasuredModel, item: MapItem, coverage: F
   const answers = encodedAnswers(item, measured)
   const patches = tf.tensor2d(await measured.images.patches(item.image), [numPatches, patchWidth])
   const states = tf.tidy(() => visionHiddenStates(spec.visionEncoder, weights.visionEncoder, tf.reshape(patches, [1, numPatches, patchWidth]), encoderLayersUsed(spec)))
-  const features = tf.tidy(() => tf.clone(withoutFirst(states.at(-1)!, spec.visionFeatureSelectStrategy === 'default' ? 1 : 0))) as tf.Tensor3D
+  const features = tf.tidy(() => tf.clone(selectedFeatures(spec, states))) as tf.Tensor3D
   const held: LookedAt['held'] = new Map()
   const tokenIds = answers === null ? [] : answers.rows[0]!.ids.filter((_, i) => answers.rows[0]!.isAnswer[i])
   return {

@@ -12,6 +12,7 @@ import type { EncoderService } from '../encoders.ts'
 import type { Parts } from '../parts.ts'
 import type { RunService } from '../runs.ts'
 import { mapScores } from './map-scores.ts'
+import { representation } from './representation.ts'
 import { experimentTable } from './table.ts'
 import { transplant } from './transplant.ts'
 
@@ -50,6 +51,7 @@ export function createExperimentService(parts: Parts, services: ExperimentServic
   const { tasks } = services
   tasks.define('map-scores', (request) => ({ ...mapScores(parts, services, request), lane: 'experiments' }))
   tasks.define('transplant', (request) => ({ ...transplant(parts, services, request), lane: 'experiments' }))
+  tasks.define('representation', (request) => ({ ...representation(parts, services, request), lane: 'experiments' }))
   return {
     start: (request: ExperimentRequest): { readonly taskId: string } =>
       tasks.start({ ...request, encoders: request.encoders.map((each) => services.encoders.idOf(each) ?? each) }),
