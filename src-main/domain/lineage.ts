@@ -22,7 +22,10 @@ export const lineageSchema = z.strictObject({
 })
 export type Lineage = z.output<typeof lineageSchema>
 
-/** Nodes in columns: each stands one column after the last of those that it comes from. */
+/**
+ * Nodes in columns: each stands one column after the last of those that it comes from; what comes from nothing stands right before
+ * the first that comes from it.
+ */
 export function lineageColumns({ nodes, edges }: Lineage): readonly (readonly LineageNode[])[] {
   const depth = new Map<string, number>()
   const depthOf = (id: string): number => {
@@ -34,7 +37,12 @@ export function lineageColumns({ nodes, edges }: Lineage): readonly (readonly Li
     depth.set(id, own)
     return own
   }
+  const columnOf = (id: string): number => {
+    if (edges.some(({ to }) => to === id)) return depthOf(id)
+    const first = Math.min(...edges.filter(({ from }) => from === id).map(({ to }) => depthOf(to)))
+    return Number.isFinite(first) ? first - 1 : 0
+  }
   const columns: LineageNode[][] = []
-  for (const node of nodes) (columns[depthOf(node.id)] ??= []).push(node)
+  for (const node of nodes) (columns[columnOf(node.id)] ??= []).push(node)
   return columns.filter((column) => column !== undefined)
 }

@@ -20,6 +20,8 @@ export interface CurveChart {
   readonly axis: string
   readonly smoothing: number
   readonly isLogarithmic: boolean
+  /** What the horizontal axis counts; absent: steps. */
+  readonly along?: string
   /** Where the step axis ends: a run under way grows into a frame that stays. Absent: at the last step. */
   readonly lastStep?: number
   /** A reference level with its name: ln 2 at DPO's start, 0.5 for chance. */
@@ -27,7 +29,7 @@ export interface CurveChart {
   readonly theme: ChartTheme
 }
 
-export function curveChart({ curves, axis, smoothing, isLogarithmic, lastStep, reference, theme }: CurveChart): ChartOption {
+export function curveChart({ curves, axis, smoothing, isLogarithmic, along = 'step', lastStep, reference, theme }: CurveChart): ChartOption {
   // A logarithm has no place for what is not above zero; those points are left out and counted by `hiddenByLog`.
   const shown = curves.map((curve) => ({
     ...curve,
@@ -84,12 +86,12 @@ export function curveChart({ curves, axis, smoothing, isLogarithmic, lastStep, r
     },
     xAxis: {
       type: 'value',
-      name: 'step',
+      name: along,
       nameLocation: 'end',
       nameTextStyle: { color: theme.faint, fontSize: 11, align: 'right', verticalAlign: 'top', padding: [22, 0, 0, 0] },
       min: 0,
       max: lastStep ?? 'dataMax',
-      minInterval: 1,
+      ...(along === 'step' ? { minInterval: 1 } : {}),
       axisLine: { onZero: false, lineStyle: { color: theme.strong } },
       axisTick: { lineStyle: { color: theme.strong } },
       axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true },

@@ -76,7 +76,12 @@ function createWorkplace() {
     settings.value.value = await ask('settings.set', { theme })
   }
 
-  return { project, studies, runs, datasets, settings, progress, runningStudy, runningRun, underWay, setTheme }
+  /** The run whose values others are shown as differences to; null: none. */
+  async function setBaseline(baselineRun: string | null) {
+    settings.value.value = await ask('settings.set', { baselineRun })
+  }
+
+  return { project, studies, runs, datasets, settings, progress, runningStudy, runningRun, underWay, setTheme, setBaseline }
 }
 
 export function provideWorkplace(): Workplace {

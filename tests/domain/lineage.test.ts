@@ -7,9 +7,9 @@ const node = (id: string): LineageNode => ({ id, kind: 'run', label: id, detail:
 const columns = (ids: string, edges: readonly string[]) =>
   lineageColumns({ nodes: [...ids].map(node), edges: edges.map(([from, to]) => ({ from: from!, to: to! })) }).map((column) => column.map(({ id }) => id).join(''))
 
-it('a node stands one column after the last of those that it comes from', () => {
-  // d(ata) → a(lignment) → i(nstruction) → s, p; the pairs q feed s and p, and stand in the first column all the same.
-  expect(columns('daisqpe', ['da', 'ai', 'is', 'ip', 'qs', 'qp', 'pe'])).toEqual(['dq', 'a', 'i', 'sp', 'e'])
+it('a node stands one column after the last of those that it comes from, and data right before what is first trained on it', () => {
+  // d(ata) → a(lignment) → i(nstruction) → s, p; the pairs q feed s and p.
+  expect(columns('daisqpe', ['da', 'ai', 'is', 'ip', 'qs', 'qp', 'pe'])).toEqual(['d', 'a', 'iq', 'sp', 'e'])
 })
 
 it('every edge goes to the right, whatever the order of nodes and edges', () => {

@@ -85,7 +85,7 @@ describe('a lineage', () => {
     // Its own evaluation, and the export that the study made of it, beside the one that was asked for.
     expect(nodes.filter(({ kind }) => kind === 'evaluation').map(({ label }) => label)).toContain('seed-0/dpo/evaluate')
     expect(nodes.filter(({ kind }) => kind === 'export')).toHaveLength(2)
-    expect(lineageColumns({ nodes, edges })[0]!.every(({ kind }) => kind === 'data')).toBe(true)
+    expect(lineageColumns({ nodes, edges })[0]!.map(({ label }) => label)).toEqual(['captions'])
     await lab.close()
   })
 
