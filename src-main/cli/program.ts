@@ -14,6 +14,7 @@ import { addModelCommands } from './commands/model.ts'
 import { addParityCommand } from './commands/parity.ts'
 import { addLabelCommand } from './commands/label.ts'
 import { addRepresentationCommand } from './commands/representation.ts'
+import { addProbeCommand } from './commands/probe.ts'
 import { addRunCommands } from './commands/run.ts'
 import { addStudyCommand } from './commands/study.ts'
 import { addTransplantCommand } from './commands/transplant.ts'
@@ -51,6 +52,7 @@ export function createProgram(parts: CliParts): Command {
   addTransplantCommand(program, parts)
   addRepresentationCommand(program, parts)
   addParityCommand(program, parts)
+  addProbeCommand(program, parts)
   addZeroShotCommand(program, parts)
   addDoctorCommand(program, parts)
   everyCommand(program, (command) => command.exitOverride().configureOutput(program.configureOutput()))

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { evaluationSchema } from './job.ts'
 import { mapScoreSettingsSchema } from './patch-maps.ts'
 import { representationSchema, representationSettingsSchema } from './representation.ts'
+import { probeSettingsSchema } from './probe.ts'
 import { trainingSchema } from './run-config.ts'
 import { SPLITS } from './sample.ts'
 
@@ -37,6 +38,15 @@ const mapScoresResultSchema = z.strictObject({
   kind: z.literal('map-scores'),
   encoders: z.array(z.strictObject({ encoder: z.string(), seed: z.int().nullable(), evaluationId: z.string(), scores: z.array(scoreSchema) })),
 })
+
+export const probeRequestSchema = z.strictObject({
+  kind: z.literal('probe'),
+  encoders: encoders(1),
+  /** Pictures with a class each, or with annotated objects. */
+  dataset: z.string(),
+  settings: probeSettingsSchema.prefault({}),
+})
+const probeResultSchema = mapScoresResultSchema.extend({ kind: z.literal('probe') })
 
 const seeds = z
   .array(z.int().min(0))
@@ -85,11 +95,11 @@ export const representationRequestSchema = z.strictObject({
 })
 const representationResultSchema = z.strictObject({ kind: z.literal('representation'), encoders: z.tuple([z.string(), z.string()]), representation: representationSchema })
 
-export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, transplantRequestSchema, representationRequestSchema])
+export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, probeRequestSchema, transplantRequestSchema, representationRequestSchema])
 export type ExperimentRequest = z.output<typeof experimentRequestSchema>
 export type ExperimentKind = ExperimentRequest['kind']
 export type ExperimentOf<K extends ExperimentKind> = Extract<ExperimentRequest, { kind: K }>
 
-export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, transplantResultSchema, representationResultSchema])
+export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, probeResultSchema, transplantResultSchema, representationResultSchema])
 export type ExperimentResult = z.output<typeof experimentResultSchema>
 export type ExperimentResultOf<K extends ExperimentKind> = Extract<ExperimentResult, { kind: K }>

@@ -11,6 +11,7 @@ import { multimodalLmSpecSchema } from './model-spec.ts'
 import { modelQuestionSchema, type AnswerToken, type ModelAnswer, type ModelInspection } from './model-view.ts'
 import type { ParityReport } from './parity.ts'
 import { mapItemSchema, mapScoreSettingsSchema, mapSettingsSchema } from './patch-maps.ts'
+import { probeSettingsSchema } from './probe.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { representationSettingsSchema } from './representation.ts'
 import { imageRefSchema, SPLITS } from './sample.ts'
@@ -223,6 +224,17 @@ const benchmarkJob = z.strictObject({
   answers: z.array(benchmarkAnswerSchema),
 })
 
+/** Probes the frozen vision encoder of a folder on labelled pictures; yields results and the items behind them. */
+const probeJob = z.strictObject({
+  kind: z.literal('probe'),
+  project: z.string(),
+  /** A folder that holds the encoder alone, in a dual encoder or in a multimodal model. */
+  checkpoint: z.string(),
+  /** SHA-256 of a snapshot of objects. */
+  snapshot: z.string(),
+  settings: probeSettingsSchema,
+})
+
 /** Compares the lab with every reference case at or below `folder`. */
 const parityJob = z.strictObject({ kind: z.literal('parity'), folder: z.string() })
 
@@ -294,6 +306,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   parityJob,
   inspectJob,
   encoderFactsJob,
+  probeJob,
   askJob,
   zeroShotJobSchema,
   benchmarkJob,
@@ -317,6 +330,7 @@ export type BenchmarkJob = Extract<Job, { kind: 'benchmark' }>
 export type ZeroShotJob = Extract<Job, { kind: 'zero-shot' }>
 export type ParityJob = Extract<Job, { kind: 'parity' }>
 export type InspectJob = Extract<Job, { kind: 'inspect' }>
+export type ProbeJob = Extract<Job, { kind: 'probe' }>
 export type EncoderFactsJob = Extract<Job, { kind: 'encoder-facts' }>
 export type AskJob = Extract<Job, { kind: 'ask' }>
 export type ImageFeaturesJob = Extract<Job, { kind: 'image-features' }>

@@ -147,9 +147,20 @@ const MAP_SCORE_METRICS: ReadonlyMap<string, Metric> = new Map(
   ),
 )
 
+/** Probes beside those of a study: each k, few pictures a class, layer by layer. */
+function probeMetric(name: string): Metric | null {
+  const [, base, rest] = /^(probe\/(?:few-shot\/)?[\w-]+)((?:\/(?:k|n|layer)=\d+)+)$/.exec(name) ?? []
+  if (base === undefined) return null
+  const own = EVALUATION_METRICS.find((each) => each.name === base.replace('few-shot/', ''))
+  if (own === undefined) return null
+  const words = rest!.split('/').filter(Boolean).map((each) => each.replace(/^k=/, 'k ').replace(/^n=(\d+)/, (_, n: string) => `${n} ${n === '1' ? 'picture' : 'pictures'} a class`).replace(/^layer=/, 'layer '))
+  const meaning = base.includes('few-shot') ? `${own.meaning} Trained on few pictures a class, drawn several times; the mean over draws.` : own.meaning
+  return { ...own, name, meaning, label: [`${base.includes('few-shot') ? 'Few-shot, ' : ''}${base.includes('few-shot') ? own.label.toLowerCase() : own.label}`, ...words].join(', ') }
+}
+
 export function metricNamed(name: string): Metric {
   const all: readonly Metric[] = [...TRAINING_METRICS, ...MEMORY_METRICS, ...EVALUATION_METRICS]
-  return all.find((each) => each.name === name) ?? benchmarkMetric(name) ?? MAP_SCORE_METRICS.get(name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
+  return all.find((each) => each.name === name) ?? benchmarkMetric(name) ?? probeMetric(name) ?? MAP_SCORE_METRICS.get(name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
 }
 
 /** What measured a metric, as tables group it. */

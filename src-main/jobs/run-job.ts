@@ -19,6 +19,7 @@ import { runMapsJob } from './maps/maps-job.ts'
 import { runImageFeaturesJob } from './image-features-job.ts'
 import { runDataJob } from './run-data-job.ts'
 import { runPlanJob } from './plan-job.ts'
+import { runProbeJob } from './probe/probe-job.ts'
 import { runSightTestJob } from './sight-test-job.ts'
 import { runTokenizerJob } from './tokenizer-job.ts'
 import { runTrainJob } from './train-job.ts'
@@ -47,6 +48,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runTokenizerJob(job, signal)
     case 'inspect':
       return runInspectJob(job)
+    case 'probe':
+      return runProbeJob(job, signal)
     case 'encoder-facts':
       return runEncoderFactsJob(job)
     case 'ask':

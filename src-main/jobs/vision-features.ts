@@ -5,7 +5,7 @@
 // products do not depend on how many images are in a batch, and to a compiled step's up to rounding.
 
 import { createHash } from 'node:crypto'
-import { readdir, rm, stat, statfs, utimes } from 'node:fs/promises'
+import { readdir, rm, statfs, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
@@ -20,6 +20,7 @@ import type { NamedArrays } from '../engine/weights/initial.ts'
 import { safetensorsPieces } from '../engine/weights/safetensors.ts'
 import { patchesTensor, type BatchSource } from './batches.ts'
 import { compiledModel } from './compile/compiled-model.ts'
+import { foldersOf, makeRoom } from './feature-cache.ts'
 import { sha256, writeWhole } from './files.ts'
 import type { StartModel } from './start-model.ts'
 import { readTensors, type FileTensor } from './weight-files.ts'
@@ -39,8 +40,6 @@ export const FEATURE_MEMORY_BYTES = 2 ** 30
 const FILE_BYTES = 64 * 2 ** 20
 /** Images a forward pass; the last one is filled up, so that there is one shape. */
 const BATCH = 16
-/** Another key's features are left alone for so long after their last use: another process may be reading them. */
-const REST_MS = 24 * 3600 * 1000
 /** A change in how features are computed needs a new number. */
 const FORMAT = 'vision features 2'
 
@@ -52,7 +51,7 @@ export function featureBytes(spec: MultimodalLmSpec): number {
 export async function takesFeatures(project: string, training: Training, { usesImages }: Objective, spec: MultimodalLmSpec, images: number): Promise<boolean> {
   if (training.modules.visionEncoder.train || !usesImages || images === 0) return false
   const { bavail, bsize } = await statfs(project)
-  const kept = (await foldersOf(project)).reduce((sum, { bytes }) => sum + bytes, 0)
+  const kept = (await foldersOf(featuresFolder(project))).reduce((sum, { bytes }) => sum + bytes, 0)
   // Half of what is free, so that checkpoints have room; what the cache holds already counts, so that a resumed run decides alike.
   return images * featureBytes(spec) <= Math.min(FEATURE_DISK_BYTES, kept + (bavail * bsize) / 2)
 }
@@ -64,7 +63,7 @@ export function featureKey({ spec, weights }: Pick<StartModel, 'spec' | 'weights
 }
 
 /** Of names, shapes and values, one tensor at a time. */
-function sha256OfTensors(tensors: NamedArrays): string {
+export function sha256OfTensors(tensors: NamedArrays): string {
   const hash = createHash('sha256')
   for (const name of Object.keys(tensors).sort()) {
     const { shape, values } = tensors[name]!
@@ -91,7 +90,7 @@ export async function* visionFeatures(
   const stored = await readFolder(folder, shape)
   const missing = images.filter(({ sha256: name }) => !stored.has(name))
   const size = featureBytes(spec)
-  await makeRoom(project, folder, missing.length * size)
+  await makeRoom(featuresFolder(project), folder, missing.length * size, FEATURE_DISK_BYTES)
   if (missing.length > 0) {
     yield { kind: 'part', name: 'vision features', of: missing.length }
     const perFile = Math.max(BATCH, Math.floor(FILE_BYTES / size / BATCH) * BATCH)
@@ -157,31 +156,6 @@ async function readFolder(folder: string, shape: readonly number[]): Promise<Map
   const at = new Date()
   if (names.length > 0) await utimes(folder, at, at)
   return found
-}
-
-/** Deletes features of other keys, the longest unused first, until `bytes` more fit. */
-async function makeRoom(project: string, folder: string, bytes: number): Promise<void> {
-  const folders = await foldersOf(project)
-  let total = folders.reduce((sum, each) => sum + each.bytes, bytes)
-  for (const { path, bytes: freed, usedMs } of folders.sort((a, b) => a.usedMs - b.usedMs)) {
-    if (total <= FEATURE_DISK_BYTES) return
-    if (path === folder || Date.now() - usedMs < REST_MS) continue
-    await rm(path, { recursive: true, force: true })
-    total -= freed
-  }
-}
-
-async function foldersOf(project: string): Promise<{ readonly path: string; readonly bytes: number; readonly usedMs: number }[]> {
-  const root = featuresFolder(project)
-  const names = await readdir(root).catch(() => [])
-  return Promise.all(
-    names.map(async (name) => {
-      const path = join(root, name)
-      const files = await readdir(path).catch(() => [])
-      const sizes = await Promise.all(files.map(async (file) => (await stat(join(path, file)).catch(() => null))?.size ?? 0))
-      return { path, bytes: sizes.reduce((sum, each) => sum + each, 0), usedMs: (await stat(path).catch(() => null))?.mtimeMs ?? 0 }
-    }),
-  )
 }
 
 function featuresFolder(project: string): string {

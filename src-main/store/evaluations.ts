@@ -2,7 +2,7 @@
 // Scores and what a person looks at are apart, so that many scores are read at once.
 
 import { z } from 'zod'
-import type { BenchmarkJob, EvaluateJob, ItemResult, MapScoresJob } from '../domain/job.ts'
+import type { BenchmarkJob, EvaluateJob, ItemResult, MapScoresJob, ProbeJob } from '../domain/job.ts'
 import { LabError } from '../domain/errors.ts'
 import { itemDetailSchema, type ItemDetail } from '../domain/study-results.ts'
 import type { EncoderName } from '../domain/study.ts'
@@ -19,7 +19,7 @@ export interface NewEvaluation {
   readonly encoderId: string | null
   /** What decides the numbers beside data and settings of the job: how a transplant was trained. null: nothing. */
   readonly protocol: string | null
-  readonly job: EvaluateJob | BenchmarkJob | MapScoresJob
+  readonly job: EvaluateJob | BenchmarkJob | MapScoresJob | ProbeJob
   readonly createdAtMs: number
 }
 

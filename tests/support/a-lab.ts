@@ -136,6 +136,7 @@ function eventsOf(job: Job): readonly JobEvent[] {
       ]
     case 'examine-images':
       return [{ kind: 'examined', images: [] }]
+    case 'probe':
     case 'map-scores':
       return [device, { kind: 'result', metric: 'maps/occlusion/energy', value: 1.5, n: 3, interval: { low: 1, high: 2 } }]
     case 'representation': {

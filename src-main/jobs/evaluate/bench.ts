@@ -9,16 +9,21 @@ import type { EncodedSample } from '../batches.ts'
 import { readSnapshot, samplesOf } from '../samples.ts'
 import type { MeasuredModel } from './measured-model.ts'
 
-export interface Bench {
+/** Where samples come from, and whether anyone still wants them. */
+export interface SampleBench {
+  readonly job: Pick<EvaluateJob, 'snapshots'>
+  /** A snapshot's samples, read once. */
+  snapshot(sha256: string): Promise<readonly Sample[]>
+  /** @throws LabError 'cancelled' */
+  assertWanted(): void
+}
+
+export interface Bench extends SampleBench {
   readonly job: EvaluateJob
   readonly settings: Evaluation
   readonly measured: MeasuredModel
   /** The very same object as `measured` where a checkpoint is its own baseline. */
   readonly baseline: MeasuredModel | null
-  /** A snapshot's samples, read once. */
-  snapshot(sha256: string): Promise<readonly Sample[]>
-  /** @throws LabError 'cancelled' */
-  assertWanted(): void
 }
 
 /** Measures one thing: a part, progress, items, results. */
@@ -54,7 +59,7 @@ export function createBench(
  * @throws LabError 'invalid-input' when there is no snapshot, or nothing of that split in it
  */
 export async function samplesOfSplit<K extends DatasetKind>(
-  bench: Bench,
+  bench: SampleBench,
   role: Role,
   kind: K,
   split: Split,

@@ -16,7 +16,21 @@ import { compiledModel } from '../compile/compiled-model.ts'
 import type { HeldModel } from '../held-model.ts'
 import { createImageSource, type ImageSource } from '../samples.ts'
 
-export interface MeasuredModel extends HeldModel {
+/** What a probe of patches needs to know of an encoder, alone or in a model. */
+export interface EncoderView {
+  readonly preprocess: PreprocessSpec
+  /** Side of the square input, pixels. */
+  readonly imageSize: number
+  readonly numImageTokens: number
+  readonly numPatches: number
+  /** Width of an image feature. */
+  readonly featureWidth: number
+  readonly grid: PatchGrid
+  /** Features of stored images, (B, I, D). The caller disposes. */
+  features(images: readonly (ImageRef | null)[]): Promise<tf.Tensor3D>
+}
+
+export interface MeasuredModel extends HeldModel, EncoderView {
   /** SHA-256 of the weights. */
   readonly identity: string
   readonly tokenizer: ChatTokenizer
@@ -77,6 +91,7 @@ export async function openMeasuredModel(project: string, folder: string): Promis
     patchWidth: ofPatch,
     featureWidth: D,
     grid: patchGrid(visionEncoder),
+    imageSize: visionEncoder.imageSize,
     featuresOf,
     async features(refs) {
       const values = new Float32Array(refs.length * I * D)

@@ -6,15 +6,15 @@
 // when it ends: it named every patch background.
 
 import { LabError } from '../../domain/errors.ts'
-import type { ItemResult } from '../../domain/job.ts'
+import type { Evaluation, ItemResult, JobEvent } from '../../domain/job.ts'
 import type { ImageRef, SampleOf } from '../../domain/sample.ts'
 import { columnMeans } from '../../engine/evaluate/measures/matrix.ts'
 import type { ClassCounts } from '../../engine/evaluate/measures/segmentation-scores.ts'
 import { majorityLabels, unionLabels } from '../../engine/evaluate/probes/patch-labels.ts'
 import { trainPatchProbe, type PatchSet } from '../../engine/evaluate/probes/patch-segmentation.ts'
-import { batchesOf, drawSamples, samplesOfSplit, type Bench, type Measurement } from './bench.ts'
+import { batchesOf, drawSamples, samplesOfSplit, type SampleBench } from './bench.ts'
 import { labelMap, preprocessLabels } from './label-maps.ts'
-import { ofPatches } from './measured-model.ts'
+import { ofPatches, type EncoderView } from './measured-model.ts'
 
 const BATCH = 16
 const PEAK_RATE = 1e-2
@@ -23,8 +23,11 @@ interface Annotated extends SampleOf<'objects'> {
   readonly image: ImageRef
 }
 
+/** A bench whose encoder may stand alone. */
+export type SegmentationBench = SampleBench & { readonly measured: EncoderView; readonly settings: Pick<Evaluation, 'seed' | 'batchSize' | 'segmentation'> }
+
 /** Yields segmentation/macro-recall and segmentation/mean-iou with one item a test image each. */
-export const measureSegmentation: Measurement = async function* (bench) {
+export async function* measureSegmentation(bench: SegmentationBench): AsyncGenerator<JobEvent> {
   const { measured, settings } = bench
   const { limit, hiddenSize, epochs, labels } = settings.segmentation
   const [train, test] = [await annotated(bench, 'train', limit.train), await annotated(bench, 'test', limit.test)]
@@ -82,7 +85,7 @@ export const measureSegmentation: Measurement = async function* (bench) {
 }
 
 /** Images whose every object has a mask. */
-async function annotated(bench: Bench, split: 'train' | 'test', limit: number): Promise<readonly Annotated[]> {
+async function annotated(bench: SegmentationBench, split: 'train' | 'test', limit: number): Promise<readonly Annotated[]> {
   const all = await samplesOfSplit(bench, 'objects', 'objects', split)
   const whole = all.filter(
     (sample): sample is Annotated => sample.image !== null && sample.content.objects.every(({ mask }) => mask !== null),
@@ -111,11 +114,11 @@ function standardised(train: PatchSet, test: PatchSet): readonly [PatchSet, Patc
 }
 
 function patchLabels(
-  { measured, settings }: Bench,
+  { measured, settings }: SegmentationBench,
   { image, content }: Annotated,
   categories: readonly string[],
 ): Int32Array | Uint8Array {
-  const side = measured.model.spec.visionEncoder.imageSize
+  const side = measured.imageSize
   const map = preprocessLabels(labelMap(image, content, categories), image, measured.preprocess)
   const reduce = settings.segmentation.labels === 'union' ? unionLabels : majorityLabels
   return reduce(map, { width: side, height: side }, measured.grid, categories.length + 1)

@@ -13,6 +13,7 @@ import type { Parts } from '../parts.ts'
 import type { RunService } from '../runs.ts'
 import { mapScores } from './map-scores.ts'
 import { representation } from './representation.ts'
+import { probe } from './probes.ts'
 import { experimentTable } from './table.ts'
 import { transplant } from './transplant.ts'
 
@@ -50,6 +51,7 @@ export type ExperimentService = ReturnType<typeof createExperimentService>
 export function createExperimentService(parts: Parts, services: ExperimentServices) {
   const { tasks } = services
   tasks.define('map-scores', (request) => ({ ...mapScores(parts, services, request), lane: 'experiments' }))
+  tasks.define('probe', (request) => ({ ...probe(parts, services, request), lane: 'experiments' }))
   tasks.define('transplant', (request) => ({ ...transplant(parts, services, request), lane: 'experiments' }))
   tasks.define('representation', (request) => ({ ...representation(parts, services, request), lane: 'experiments' }))
   return {
@@ -58,7 +60,7 @@ export function createExperimentService(parts: Parts, services: ExperimentServic
     /** Encoders side by side over what a finished task measured, with tests. @throws LabError 'conflict' while there is nothing yet */
     table(taskId: string): Comparison {
       const { title, status, result } = tasks.get(taskId)
-      if (result?.kind !== 'map-scores' && result?.kind !== 'transplant')
+      if (result?.kind !== 'map-scores' && result?.kind !== 'probe' && result?.kind !== 'transplant')
         throw new LabError('conflict', `"${title}" is ${status} and holds no scores to compare; wait for it, or choose another task`, { taskId })
       return experimentTable(parts.store, services.encoders, result)
     },

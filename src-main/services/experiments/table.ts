@@ -8,7 +8,7 @@ import { rowScores, type MeasuredRow, type MemberResult } from '../comparison/me
 import { comparisonTable } from '../comparison/table.ts'
 import type { EncoderService } from '../encoders.ts'
 
-type Scored = ExperimentResultOf<'map-scores'> | ExperimentResultOf<'transplant'>
+type Scored = ExperimentResultOf<'map-scores'> | ExperimentResultOf<'probe'> | ExperimentResultOf<'transplant'>
 
 /** @throws LabError 'not-found' for an encoder that is no longer listed */
 export function experimentTable(store: Store, encoders: EncoderService, result: Scored): Comparison {
