@@ -290,6 +290,9 @@ function openProblem(features: Matrix, labels: ArrayLike<number>) {
   }
 }
 
+/** An eigen decomposition of so many items costs about what all the fits that it would shorten do. */
+const MOST_REDUCED = 512
+
 /**
  * Where there are more features than items, the weights lie in the span of the items: coordinates along its principal
  * axes, (n, r), hold the whole problem with the same norm. `back` turns weights (K, r) into weights (K, d).
@@ -299,7 +302,7 @@ function reduce(centred: DoubleMatrix): {
   readonly back: (weights: Float64Array, K: number) => Float64Array
 } {
   const { rows: n, columns: d } = centred
-  if (d <= n) return { coordinates: centred, back: (weights) => weights.slice() }
+  if (d <= n || n > MOST_REDUCED) return { coordinates: centred, back: (weights) => weights.slice() }
   const eigen = symmetricEigen(multiplyTransposed(centred, centred).values, n)
   const rank = Math.max(1, eigen.values.filter((value) => value > 1e-13 * eigen.values[0]!).length)
   const coordinates = new Float64Array(n * rank)
