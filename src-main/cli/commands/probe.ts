@@ -3,7 +3,8 @@
 import type { Command } from 'commander'
 import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
 import { collectSetting, withSettings } from '../settings-from-text.ts'
-import { asEncoders, experiment, tellComparison } from './experiment.ts'
+import { comparisonText } from './compare.ts'
+import { asEncoders, experiment } from './experiment.ts'
 
 interface ProbeOptions extends GlobalOptions {
   readonly dataset: string
@@ -21,7 +22,7 @@ export function addProbeCommand(program: Command, parts: CliParts): void {
       await withLab(parts, options, 'write', async (session) => {
         const request = { kind: 'probe', encoders: await asEncoders(session, models), dataset: options.dataset, settings: withSettings({}, options.set ?? []) }
         const { taskId } = await experiment(session, 'probe', request)
-        tellComparison(session, session.lab.experiments.table(taskId))
+        session.terminal.out(comparisonText(session.lab.experiments.table(taskId)))
       })
     })
 }
