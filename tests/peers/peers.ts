@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
+import { readAdapters, writeAdapters } from './adapters.ts'
 import { writeExports } from './exports.ts'
 import { takeIn, writeRecipe } from './recipe.ts'
 
@@ -41,6 +42,7 @@ interface Peer {
 
 const PEERS: readonly Peer[] = [
   { name: 'exports', packages: ['torch', 'transformers', 'safetensors', 'numpy'], script: 'load_exports.py', prepare: writeExports },
+  { name: 'adapters', packages: ['torch', 'transformers', 'peft', 'safetensors'], script: 'load_adapters.py', prepare: writeAdapters, conclude: readAdapters },
   { name: 'recipe', packages: ['torch', 'transformers', 'trl', 'accelerate', 'datasets', 'PIL'], script: 'run_recipe.py', prepare: writeRecipe, conclude: takeIn },
 ]
 
