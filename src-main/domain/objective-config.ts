@@ -190,7 +190,7 @@ export const objectiveSchema = z.discriminatedUnion('kind', [
     kind: z.literal('grpo'),
     reward: z.enum(['exact-match', 'number', 'box-iou']).default('exact-match').meta({
       label: 'Reward',
-      help: "how the model's answer is judged against the dataset's (of a pair: the chosen one): equal after cleaning, a number within the tolerance, or the overlap of boxes [x1, y1, x2, y2]",
+      help: "how the model's answer is judged against those that the dataset accepts (of a pair: the chosen one): equal after cleaning, a number within the tolerance, or the overlap of boxes [x1, y1, x2, y2]",
     }),
     numberTolerance: z.number().min(0).max(1).default(0.05).meta({
       label: 'Tolerance',
@@ -217,6 +217,9 @@ export type ObjectiveOf<Kind extends ObjectiveKind> = Extract<ObjectiveConfig, {
 /** Objectives that learn from both answers of a pair: what the preference arm of a study may train with. */
 export const PREFERENCE_OBJECTIVES = ['dpo', 'mpo', 'simpo', 'cpo', 'orpo', 'kto'] as const satisfies readonly ObjectiveKind[]
 
+/** What the second arm of a study may train with: both answers of a pair, or its own answers, judged by the chosen one. */
+export const SECOND_ARM_OBJECTIVES = [...PREFERENCE_OBJECTIVES, 'grpo'] as const satisfies readonly ObjectiveKind[]
+
 export function needsPairs(kind: ObjectiveKind): boolean {
   return (PREFERENCE_OBJECTIVES as readonly string[]).includes(kind)
 }
@@ -227,6 +230,25 @@ export function datasetKindsFor(kind: ObjectiveKind): readonly DatasetKind[] {
   return kind === 'grpo' ? ['questions', 'conversations', 'preferences'] : ['conversations', 'preferences']
 }
 
+/** What a training with an objective learns from, for a title. */
+export function learnsFrom(kind: ObjectiveKind): string {
+  return kind === 'sft' ? 'the chosen answers' : kind === 'grpo' ? 'its own answers' : 'the pairs'
+}
+
+/** How an objective is called: its field's short name. */
+export const OBJECTIVE_NAMES: Readonly<Record<ObjectiveKind, string>> = {
+  sft: 'SFT',
+  dpo: 'DPO',
+  mpo: 'MPO',
+  simpo: 'SimPO',
+  cpo: 'CPO',
+  orpo: 'ORPO',
+  kto: 'KTO',
+  grpo: 'GRPO',
+  'caption-words': 'Caption words',
+  text: 'Text alone',
+}
+
 /** How an objective that is not plain SFT or DPO is called in a sentence; null for those two. */
 export function unusualName(config: ObjectiveConfig): string | null {
   switch (config.kind) {
@@ -234,12 +256,10 @@ export function unusualName(config: ObjectiveConfig): string | null {
       return config.lossType === 'sigmoid' ? null : `DPO with the loss ${config.lossType}`
     case 'mpo':
       return `MPO (${config.lossType.map((loss, i) => `${config.lossWeights[i]} ${loss}`).join(' + ')})`
-    case 'simpo':
-      return 'SimPO'
     case 'sft':
       return null
     default:
-      return config.kind.toUpperCase()
+      return OBJECTIVE_NAMES[config.kind]
   }
 }
 

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { LabError } from './errors.ts'
 import { evaluationSchema, EVALUATORS, type Evaluator } from './job.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
-import { PREFERENCE_OBJECTIVES } from './objective-config.ts'
+import { learnsFrom, OBJECTIVE_NAMES, SECOND_ARM_OBJECTIVES } from './objective-config.ts'
 import { runDecodingSchema } from './preprocess-spec.ts'
 import { modelPartsSchema, trainingSchema, type Training } from './run-config.ts'
 
@@ -102,15 +102,18 @@ export function studyParity(config: StudyConfig): readonly ParityRow[] {
 
 /**
  * @throws LabError 'conflict' when the arms differ in anything but objective and learning rate, naming every such setting;
- *   'invalid-input' when the SFT arm has another objective, or the DPO arm one that does not learn from pairs
+ *   'invalid-input' when the SFT arm has another objective, or the DPO arm one that learns from neither pairs nor its own answers
  */
 export function assertComparable(config: StudyConfig): void {
-  const allowed: Readonly<Record<Arm, readonly string[]>> = { sft: ['sft'], dpo: PREFERENCE_OBJECTIVES }
+  const allowed: Readonly<Record<Arm, readonly string[]>> = { sft: ['sft'], dpo: SECOND_ARM_OBJECTIVES }
   for (const arm of ARMS) {
     const { kind } = config.stages[arm].objective
     if (!allowed[arm].includes(kind))
       throw new LabError('invalid-input', `stages.${arm}.objective.kind: expected ${allowed[arm].map((each) => `"${each}"`).join(' or ')}, got "${kind}"`)
   }
+  const { objective } = config.stages.dpo
+  if (objective.kind === 'grpo' && objective.numIterations > 1)
+    throw new LabError('invalid-input', `stages.dpo.objective.numIterations: expected 1 in a study, found ${objective.numIterations}: with several updates on the same answers this arm would meet fewer prompts than the other, in another order`)
   const offending = studyParity(config).filter((row) => row.verdict === 'must be equal')
   if (offending.length > 0)
     throw new LabError(
@@ -165,7 +168,7 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
       train('alignment', alignment, 'stage 1a, projector alignment', 'captions', pretraining === null ? afterLanguage : after('pretraining')),
       train('instruction', instruction, 'stage 1b, instructions end to end', 'instructions', after('alignment')),
       train('sft', sft, 'stage 2, SFT on the chosen answers', 'preferences', after('instruction')),
-      train('dpo', dpo, 'stage 2, DPO on the pairs', 'preferences', after('instruction')),
+      train('dpo', dpo, `stage 2, ${OBJECTIVE_NAMES[dpo.objective.kind]} on ${learnsFrom(dpo.objective.kind)}`, 'preferences', after('instruction')),
     ]
     for (const encoder of ENCODERS) {
       phases.push({

@@ -21,8 +21,12 @@ export interface EncodedSample {
   readonly rows: readonly EncodedRow[]
   /** The prompt under the two answers of another sample, where the objective needs it. */
   readonly mismatched?: readonly EncodedRow[]
+  /** Every answer to its question that counts as right, where the dataset lists them. */
+  readonly accepted?: readonly string[]
   /** The dataset's own answer as tokens, where `rows` only hold room for answers that are yet to be drawn. */
   readonly ownAnswer?: readonly number[]
+  /** The dataset's own rows, where `rows` are others: by their lengths it is dealt into batches, so that every objective meets the same order. */
+  readonly ownRows?: readonly EncodedRow[]
 }
 
 export interface EncodedData {
@@ -53,7 +57,7 @@ export function encodeSamples(
     const rows = conversationsOf(sample).map(encode)
     const mismatched = needsMismatched ? mismatchedRows(samples, index, encode, isTooLong) : null
     if (rows.some(isTooLong) || (needsMismatched && mismatched === null)) tooLong.push(sample.id)
-    else encoded.push({ id: sample.id, image: sample.image, rows, ...(mismatched === null ? {} : { mismatched }) })
+    else encoded.push({ id: sample.id, image: sample.image, rows, ...(mismatched === null ? {} : { mismatched }), ...acceptedOf(sample) })
   }
   if (needsMismatched && samples.length < 2)
     throw new LabError('invalid-input', `the objective compares answers across pairs and needs at least two pairs to train on, found ${samples.length}; import more, or choose another objective`)
@@ -104,6 +108,10 @@ function conversationsOf({ content, image }: Sample): readonly (readonly Turn[])
     case 'objects':
       throw new LabError('invalid-input', 'a dataset of objects has no text to train on; choose conversations or preferences')
   }
+}
+
+function acceptedOf({ content }: Sample): Pick<EncodedSample, 'accepted'> {
+  return content.kind === 'questions' ? { accepted: content.benchmark?.answers ?? [content.answer] } : {}
 }
 
 /** The same sample as text alone. */
@@ -191,6 +199,16 @@ function shapeOfRows(rows: readonly EncodedRow[]): Bucket {
     T: bucketLength(Math.max(...rows.map((row) => row.ids.length))),
     A: bucketAnswer(Math.max(...rows.map((row) => row.isAnswer.filter(Boolean).length))),
   }
+}
+
+/** Samples as they are dealt into batches: by their own rows. */
+export function asDealt(samples: readonly EncodedSample[]): readonly EncodedSample[] {
+  return samples.map((sample) => (sample.ownRows === undefined ? sample : { ...sample, rows: sample.ownRows }))
+}
+
+/** The first bucket that holds all of `chosen`. */
+export function bucketOfAll(buckets: readonly Bucket[], chosen: readonly EncodedSample[]): Bucket {
+  return buckets[Math.max(...chosen.map((sample) => bucketFor(buckets, sample)))]!
 }
 
 /** Which samples make up the batch of a step: indices, their bucket, and the epoch begun. */
@@ -322,8 +340,9 @@ export async function imagesTensor(source: Pick<BatchSource, 'images' | 'numPatc
 /** The images of the first `steps` batches, each once. */
 export function imagesMet(samples: readonly EncodedSample[], { batchSize, gradientAccumulation, seed, steps }: Pick<Training, 'batchSize' | 'gradientAccumulation' | 'seed' | 'steps'>): readonly ImageRef[] {
   const met = new Map<string, ImageRef>()
+  const dealt = asDealt(samples)
   let step = 0
-  for (const { indices, epoch } of batchOrder(samples, chooseBuckets(samples), batchSize * gradientAccumulation, seed)) {
+  for (const { indices, epoch } of batchOrder(dealt, chooseBuckets(dealt), batchSize * gradientAccumulation, seed)) {
     for (const index of indices) {
       const { image } = samples[index]!
       if (image !== null) met.set(image.sha256, image)

@@ -9,7 +9,7 @@ import type { ImagesAs } from '../engine/models/multimodal-lm.ts'
 import { createObjective, type Objective } from '../engine/objectives/objective.ts'
 import { parameterLedger, type LedgerTensor } from '../engine/parameter-ledger.ts'
 import { bucketsOf, encodeSamples, imagesMet, type Bucketed, type EncodedData } from './batches.ts'
-import { promptSamples } from './sampled-batches.ts'
+import { assertCheckable, promptSamples } from './sampled-batches.ts'
 import { readSnapshot } from './samples.ts'
 import { startModel, type StartModel } from './start-model.ts'
 import { takesFeatures } from './vision-features.ts'
@@ -40,6 +40,7 @@ export async function prepareTraining(project: string, { training, snapshot, sta
     throw new LabError('invalid-input', `the dataset has ${all.length} samples and none in the split "train"; split it, or choose another`)
   const encoded = encodeSamples(samples, start.tokenizer, numImageTokens(start.spec), training.maxLength, objective)
   const data = training.objective.kind === 'grpo' ? promptSamples(encoded, training.objective, training.maxLength) : encoded
+  if (training.objective.kind === 'grpo') assertCheckable(training.objective, data, start.tokenizer)
   const images = imagesMet(data.samples, training)
   const imagesAs = (await takesFeatures(project, training, objective, start.spec, images.length)) ? 'features' : 'patches'
   return { objective, start, ledger, data, samples: samples.length, buckets: bucketsOf(data.samples), images, imagesAs }

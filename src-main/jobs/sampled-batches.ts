@@ -14,8 +14,9 @@ import { imageFeatures, imageTokens, type MultimodalLm } from '../engine/models/
 import { grpoRowWeight, sampledLogProbs } from '../engine/objectives/grpo.ts'
 import { groupAdvantages, verifiableReward } from '../engine/objectives/rewards.ts'
 import { collateRows, type EncodedRow } from '../engine/text/collate.ts'
+import type { ChatTokenizer } from '../engine/text/tokenizer.ts'
 import type { StepBatch } from '../engine/train.ts'
-import { batchOrder, chooseBuckets, imagesTensor, rowTensors, type BatchSource, type Bucket, type EncodedData, type EncodedSample } from './batches.ts'
+import { asDealt, batchOrder, bucketOfAll, chooseBuckets, imagesTensor, rowTensors, type BatchSource, type Bucket, type EncodedData, type EncodedSample } from './batches.ts'
 import { readJson } from './files.ts'
 
 /** Answers that several steps learn from. */
@@ -50,20 +51,34 @@ export interface SampledSource {
 }
 
 /**
- * Samples as prompts with room for the longest answer, in place of their own.
- * @throws LabError 'invalid-input' when none is left
+ * Samples as prompts with room for the longest answer, in place of their own. Pairs must all have that room: a study's other
+ * arm meets every one of them.
+ * @throws LabError 'invalid-input' when none is left, or a pair's prompt would be left out
  */
 export function promptSamples({ samples, tooLong }: EncodedData, { maxCompletionLength }: ObjectiveOf<'grpo'>, maxLength: number): EncodedData {
-  const room = samples.map(({ rows: [row], ...sample }): EncodedSample => {
+  const room = samples.map(({ rows: [row, ...rest], ...sample }): EncodedSample => {
     const prompt = promptOf(row!)
     const spare = new Array<number>(maxCompletionLength).fill(0)
     const own = row!.ids.filter((_, at) => row!.isAnswer[at] && at >= prompt.length)
-    return { ...sample, rows: [{ ids: [...prompt, ...spare], isAnswer: [...prompt.map(() => false), ...spare.map(() => true)] }], ownAnswer: own }
+    return { ...sample, rows: [{ ids: [...prompt, ...spare], isAnswer: [...prompt.map(() => false), ...spare.map(() => true)] }], ownAnswer: own, ownRows: [row!, ...rest] }
   })
   const fits = room.filter(({ rows }) => rows[0]!.ids.length <= maxLength)
   if (fits.length === 0)
     throw new LabError('invalid-input', `no prompt leaves room for an answer of ${maxCompletionLength} tokens within maxLength (${maxLength}); raise maxLength or lower maxCompletionLength`)
+  const pairs = room.filter((sample) => sample.ownRows!.length > 1 && !fits.includes(sample)).length
+  if (pairs > 0)
+    throw new LabError('invalid-input', `${pairs} of ${room.length} prompts of pairs leave no room for an answer of ${maxCompletionLength} tokens within maxLength (${maxLength}); raise maxLength or lower maxCompletionLength, so that every objective meets the same pairs`)
   return { samples: fits, tooLong: [...tooLong, ...room.filter((sample) => !fits.includes(sample)).map(({ id }) => id)] }
+}
+
+/**
+ * An answer that the rule cannot read in the dataset itself would give no answer of the model a reward, ever.
+ * @throws LabError 'invalid-input' when no answer of the dataset can be checked by the rule
+ */
+export function assertCheckable(config: ObjectiveOf<'grpo'>, { samples }: EncodedData, { decode }: Pick<ChatTokenizer, 'decode'>): void {
+  const own = samples.map((sample) => acceptedAnswers(sample, decode))
+  if (!own.some((accepted) => verifiableReward(config, accepted[0]!, accepted) > 0))
+    throw new LabError('invalid-input', `objective.reward: the rule ${config.reward} finds nothing to check in any of the ${own.length} answers of this dataset, such as ${JSON.stringify(own[0]?.[0]?.slice(0, 80) ?? '')}; choose another reward, or data with such answers`)
 }
 
 /** The batches of steps `stepsDone` + 1, …; `numIterations` steps learn from the same answers. @param drawn those under way, after a resume */
@@ -71,8 +86,10 @@ export async function* sampledBatches(sampled: SampledSource, stepsDone: number,
   const { source, config } = sampled
   const { samples, training } = source
   const perStep = training.batchSize * training.gradientAccumulation
+  const [buckets, dealt] = [chooseBuckets(samples), asDealt(samples)]
   let step = 0
-  for (const plan of batchOrder(samples, chooseBuckets(samples), perStep, training.seed)) {
+  for (const plan of batchOrder(dealt, chooseBuckets(dealt), perStep, training.seed)) {
+    const bucket = bucketOfAll(buckets, plan.indices.map((index) => samples[index]!))
     const firstStep = step + 1
     let answers = drawn?.firstStep === firstStep ? drawn : null
     for (let iteration = 0; iteration < config.numIterations; iteration++) {
@@ -80,9 +97,9 @@ export async function* sampledBatches(sampled: SampledSource, stepsDone: number,
       const chosen = Array.from({ length: training.gradientAccumulation }, (_, i) =>
         plan.indices.slice(i * training.batchSize, (i + 1) * training.batchSize).map((index) => samples[index]!),
       )
-      answers ??= await drawAnswers(sampled, chosen, plan.bucket, firstStep)
+      answers ??= await drawAnswers(sampled, chosen, bucket, firstStep)
       sampled.remember(answers)
-      yield { ...(await batchOf(sampled, chosen, plan.bucket, answers)), epoch: plan.epoch }
+      yield { ...(await batchOf(sampled, chosen, bucket, answers)), epoch: plan.epoch }
     }
   }
 }
@@ -188,10 +205,15 @@ async function batchOf({ source, config, reference }: SampledSource, passes: rea
 /** Rewards of G answers to each of B prompts: one list a prompt. */
 function rewardsOf(config: ObjectiveOf<'grpo'>, { decode }: BatchSource['tokenizer'], chosen: readonly EncodedSample[], answers: readonly (readonly number[])[]): number[][] {
   const B = chosen.length
-  return chosen.map(({ ownAnswer }, b) => {
-    const expected = decode([...(ownAnswer ?? [])])
+  return chosen.map((sample, b) => {
+    const expected = acceptedAnswers(sample, decode)
     return answers.filter((_, r) => r % B === b).map((answer) => verifiableReward(config, decode([...answer]), expected))
   })
+}
+
+/** What an answer is judged against: the list of the dataset, or its one answer. */
+function acceptedAnswers({ accepted, ownAnswer }: EncodedSample, decode: ChatTokenizer['decode']): readonly string[] {
+  return accepted ?? [decode(ownAnswer ?? [])]
 }
 
 function lengthMetrics(lengths: readonly number[], answers: readonly (readonly number[])[], endId: number): Record<string, number> {

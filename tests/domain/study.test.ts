@@ -136,11 +136,22 @@ describe('parity', () => {
     expect(faultOf(() => assertComparable(both)).details['settings']).toEqual(['steps', 'batchSize'])
   })
 
-  it('lets the DPO arm train with any objective of pairs, and with no other', () => {
+  it('lets the DPO arm train with any objective of pairs or on its own answers, and with no other', () => {
     const config = aStudyConfig()
     const withObjective = (objective: unknown) => ({ ...config, stages: { ...config.stages, dpo: { ...config.stages.dpo, objective: objectiveSchema.parse(objective) } } })
-    for (const kind of PREFERENCE_OBJECTIVES) expect(() => assertComparable(withObjective({ kind })), kind).not.toThrow()
-    for (const kind of ['sft', 'text', 'caption-words', 'grpo']) expect(faultOf(() => assertComparable(withObjective({ kind }))).message).toContain('stages.dpo.objective.kind')
+    for (const kind of [...PREFERENCE_OBJECTIVES, 'grpo']) expect(() => assertComparable(withObjective({ kind })), kind).not.toThrow()
+    for (const kind of ['sft', 'text', 'caption-words']) expect(faultOf(() => assertComparable(withObjective({ kind }))).message).toContain('stages.dpo.objective.kind')
+  })
+
+  it('refuses GRPO with several updates on the same answers: the arms would meet other prompts', () => {
+    const config = withDpo('objective', objectiveSchema.parse({ kind: 'grpo', numIterations: 2 }))
+    expect(faultOf(() => assertComparable(config)).message).toContain('stages.dpo.objective.numIterations: expected 1')
+  })
+
+  it('names the second arm in its title by what it trains with', () => {
+    const titleOf = (kind: string) => studyPlan(withDpo('objective', objectiveSchema.parse({ kind }))).find(({ id }) => id.endsWith('/dpo'))!.title
+    expect(titleOf('grpo')).toContain('GRPO on its own answers')
+    expect(titleOf('mpo')).toContain('MPO on the pairs')
   })
 
   it('refuses an arm that has not the objective of its name', () => {

@@ -109,6 +109,16 @@ describe('a step on shapes alone', () => {
     expect(eight!.batch).toBeCloseTo(4 * two!.batch)
   })
 
+  it('of GRPO counts the reference, and what drawing answers holds', () => {
+    const grpo = (settings: object) => predicted(aTraining({ batchSize: 4, objective: { kind: 'grpo', numGenerations: 6, maxCompletionLength: SHAPE.A, ...settings } }))
+    const [free, held] = [expectNoLeak(() => grpo({ beta: 0 })), grpo({ beta: 0.1 })]
+    expect(held.weights).toBe(2 * free.weights)
+    expect(held.working).toBeGreaterThanOrEqual(free.working)
+    expect(grpo({ beta: 0, numGenerations: 12 }).working).toBeGreaterThan(1.5 * free.working)
+    // Six answers a picture, each a row.
+    expect(free.working).toBeGreaterThan(predicted(aTraining({ batchSize: 4, objective: { kind: 'dpo' } })).working)
+  })
+
   it('names a kernel that it does not know, and gives the engine back', () => {
     const before = tf.getBackend()
     expect(() => onShapes(() => tf.linspace(0, 1, 3))).toThrow(/the shapes of the kernel LinSpace are not known/)

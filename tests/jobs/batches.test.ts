@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { numImageTokens } from '../../src-main/domain/model-spec.ts'
+import { objectiveSchema, type ObjectiveOf } from '../../src-main/domain/objective-config.ts'
 import { siglipPreprocess } from '../../src-main/domain/preprocess-spec.ts'
 import { createRandom } from '../../src-main/domain/random.ts'
 import { trainingSchema } from '../../src-main/domain/run-config.ts'
@@ -17,7 +18,9 @@ import { trainTokenizer } from '../../src-main/engine/text/train-tokenizer.ts'
 import type { StepBatch } from '../../src-main/engine/train.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import {
+  asDealt,
   batchOrder,
+  bucketOfAll,
   chooseBuckets,
   encodeSamples,
   stepBatches,
@@ -25,6 +28,7 @@ import {
   type EncodedSample,
   type Plan,
 } from '../../src-main/jobs/batches.ts'
+import { assertCheckable, promptSamples } from '../../src-main/jobs/sampled-batches.ts'
 import { createImageSource } from '../../src-main/jobs/samples.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { SIDE, TINY_SPEC, tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
@@ -55,6 +59,46 @@ function lengths(seed: number, count = 200, longest = 300): EncodedSample[] {
 }
 const longestRow = ({ rows }: EncodedSample) => Math.max(...rows.map(({ ids }) => ids.length))
 const mostAnswers = ({ rows }: EncodedSample) => Math.max(...rows.map(({ isAnswer }) => isAnswer.filter(Boolean).length))
+
+describe('prompts with room for answers that are yet to be drawn', () => {
+  const config = (settings: object) => objectiveSchema.parse({ kind: 'grpo', ...settings }) as ObjectiveOf<'grpo'>
+  const ids = (samples: readonly EncodedSample[], dealt: readonly EncodedSample[]) => {
+    const order = batchOrder(dealt, chooseBuckets(dealt), 6, 3)
+    return Array.from({ length: 100 }, () => order.next().value.indices.map((index) => samples[index]!.id))
+  }
+
+  it('are met in the order in which the pairs themselves are, with the same images', () => {
+    const samples = lengths(4)
+    const { samples: prompts } = promptSamples({ samples, tooLong: [] }, config({ maxCompletionLength: 64 }), 500)
+    expect(ids(prompts, asDealt(prompts))).toEqual(ids(samples, samples))
+    // Their own lengths would give another order: the law is not empty.
+    expect(ids(prompts, prompts)).not.toEqual(ids(samples, samples))
+  })
+
+  it('share a bucket that holds every row of a batch', () => {
+    const { samples: prompts } = promptSamples({ samples: lengths(5), tooLong: [] }, config({ maxCompletionLength: 9 }), 500)
+    const [buckets, dealt] = [chooseBuckets(prompts), asDealt(prompts)]
+    const order = batchOrder(dealt, chooseBuckets(dealt), 6, 3)
+    for (let i = 0; i < 50; i++) {
+      const chosen = order.next().value.indices.map((index) => prompts[index]!)
+      const { T, A } = bucketOfAll(buckets, chosen)
+      for (const each of chosen) expect([longestRow(each) <= T, mostAnswers(each) <= A]).toEqual([true, true])
+    }
+  })
+
+  it('of pairs are refused where one would be left out: the other arm meets it', () => {
+    expect(faultOf(() => promptSamples({ samples: lengths(6), tooLong: [] }, config({ maxCompletionLength: 64 }), 320)).message).toMatch(/\d+ of 200 prompts of pairs leave no room for an answer of 64 tokens within maxLength \(320\)/)
+  })
+
+  it('are refused where the rule can check no answer of the dataset', () => {
+    const { samples: prompts } = promptSamples({ samples: lengths(7), tooLong: [] }, config({}), 500)
+    const accepting = (accepted: readonly string[]) => ({ samples: prompts.map((sample) => ({ ...sample, accepted })), tooLong: [] })
+    const boxes = config({ reward: 'box-iou' })
+    expect(faultOf(() => assertCheckable(boxes, accepting(['on the left']), tokenizer)).message).toMatch(/box-iou finds nothing to check in any of the 200 answers.*"on the left"/)
+    expect(() => assertCheckable(boxes, accepting(['[1, 2, 3, 4]']), tokenizer)).not.toThrow()
+    expect(() => assertCheckable(config({}), accepting(['on the left']), tokenizer)).not.toThrow()
+  })
+})
 
 describe('buckets', () => {
   it('hold every sample, grow in both ways, and are few', () => {

@@ -1,15 +1,16 @@
 // How many bytes of tensors a training step holds at once, by running the step itself on shapes alone.
 
 import * as tf from '@tensorflow/tfjs'
-import { LabError } from '../../domain/errors.ts'
 import type { MultimodalLmSpec } from '../../domain/model-spec.ts'
+import type { ObjectiveOf } from '../../domain/objective-config.ts'
 import type { Training } from '../../domain/run-config.ts'
-import type { ImagesAs } from '../models/multimodal-lm.ts'
+import { eagerDecoder, promptEmbeddings } from '../generate.ts'
+import { imageFeatures, imageTokens, type ImagesAs, type MultimodalLm } from '../models/multimodal-lm.ts'
 import type { Objective } from '../objectives/objective.ts'
 import type { Shapes } from '../parameter-ledger.ts'
 import { createTrainStep, stepNumbers, trainableModel, type NamedTensors } from '../train-step.ts'
 import type { NamedArrays } from '../weights/initial.ts'
-import { onShapes } from './shape-backend.ts'
+import { onShapes, type ByteCount } from './shape-backend.ts'
 
 /** The sizes that decide a batch: B images of P patches (or features), I image tokens a row, rows of T positions with A answer tokens. */
 export interface BatchShape {
@@ -33,8 +34,6 @@ export interface StepMemory {
 
 /** @throws LabError 'internal' naming a kernel whose shapes are not known; 'invalid-input' as the step itself */
 export function stepMemory(spec: MultimodalLmSpec, shapes: Shapes, given: Training, objective: Objective, batch: BatchShape): StepMemory {
-  if (given.objective.kind === 'grpo')
-    throw new LabError('invalid-input', 'the memory of a GRPO run is not predicted: beside its steps it draws answers, and with β above 0 it holds the reference as a model')
   // The second forward pass meets the sums of the first, as every later one does: only the batch grows with their number.
   const training = { ...given, gradientAccumulation: Math.min(2, given.gradientAccumulation) }
   return onShapes((count) => {
@@ -48,7 +47,17 @@ export function stepMemory(spec: MultimodalLmSpec, shapes: Shapes, given: Traini
         const ready = count.aliveBytes
         count.takePeakBytes()
         tf.dispose(createTrainStep(trainable, objective, training).run(tensors, scalars))
-        return { weights: held - moments, moments, batch: ((ready - held) * given.gradientAccumulation) / training.gradientAccumulation, working: count.takePeakBytes() - ready }
+        const stepping = count.takePeakBytes() - ready
+        // Answers are drawn before the batch is made, but what they take comes back to the allocator and not to the system.
+        const drawing = training.objective.kind === 'grpo' ? drawingBytes(trainable.model, training, training.objective, batch, count) : 0
+        const weights = held - moments
+        return {
+          // With β above 0 the reference is held as a model of its own.
+          weights: training.objective.kind === 'grpo' && training.objective.beta > 0 ? 2 * weights : weights,
+          moments,
+          batch: ((ready - held) * given.gradientAccumulation) / training.gradientAccumulation,
+          working: Math.max(stepping, drawing),
+        }
       } finally {
         tf.dispose([tensors as tf.NamedTensorMap, scalars])
       }
@@ -56,6 +65,24 @@ export function stepMemory(spec: MultimodalLmSpec, shapes: Shapes, given: Traini
       trainable.dispose()
     }
   })
+}
+
+/** Most that drawing one pass's answers takes: all prompts are read, and each token's step holds two caches of keys and values. */
+function drawingBytes(model: MultimodalLm, { batchSize: B }: Training, { numGenerations: G, maxCompletionLength }: ObjectiveOf<'grpo'>, { P, patchWidth, I, T }: BatchShape, count: ByteCount): number {
+  const before = count.aliveBytes
+  count.takePeakBytes()
+  const [R, width] = [B * G, T - maxCompletionLength]
+  const { languageModel: spec } = model.spec
+  const decoder = eagerDecoder(spec, model.weights.languageModel)
+  tf.tidy(() => {
+    const tokens = tf.tile(imageTokens(model, imageFeatures(model, tf.zeros([B, P, patchWidth]))), [G, 1, 1]) // (R, I, D)
+    const prompts = new Array<number[]>(R).fill([...new Array<number>(I).fill(-1), 0])
+    const embeddings = promptEmbeddings(model, prompts, tokens, { padId: 0, imageId: -1 }, width)
+    const starts = tf.zeros([R], 'int32') as tf.Tensor1D
+    const read = decoder.readPrompts(embeddings, starts, width + maxCompletionLength - 1)
+    decoder.readToken(tf.zeros([R], 'int32') as tf.Tensor1D, tf.scalar(width, 'int32'), starts, read.cache)
+  })
+  return count.takePeakBytes() - before
 }
 
 /** The shapes with nothing behind them: on shapes alone no value is ever read. */
@@ -72,7 +99,8 @@ function withoutValues(shapes: Shapes): Record<keyof Shapes, NamedArrays> {
   ) as unknown as Record<keyof Shapes, NamedArrays>
 }
 
-function emptyBatch({ batchSize: B, gradientAccumulation }: Training, objective: Objective, { P, patchWidth, I, T, A }: BatchShape): NamedTensors {
+function emptyBatch(training: Training, objective: Objective, { P, patchWidth, I, T, A }: BatchShape): NamedTensors {
+  const { batchSize: B, gradientAccumulation } = training
   const R = B * objective.rowsPerImage
   const rows = () => ({
     ids: tf.zeros([R, T], 'int32'),
@@ -88,9 +116,21 @@ function emptyBatch({ batchSize: B, gradientAccumulation }: Training, objective:
     ...rows(),
     patches: tf.zeros([B, P, patchWidth]),
     rowWeights: tf.zeros([R]),
+    ...(objective.kind === 'grpo' ? sampledRows(training, R, A) : {}),
     ...(objective.needsMismatched ? Object.fromEntries(Object.entries(rows()).map(([name, tensor]) => [`mismatched/${name}`, tensor])) : {}),
   })
   return Object.fromEntries(
     Array.from({ length: gradientAccumulation }, (_, i) => Object.entries(one()).map(([name, tensor]) => [`${i}/${name}`, tensor] as const)).flat(),
   )
+}
+
+/** What a batch for GRPO holds beside its rows. */
+function sampledRows({ objective }: Training, R: number, A: number): Record<string, tf.Tensor> {
+  const { beta, numIterations } = objective as ObjectiveOf<'grpo'>
+  return {
+    'sampled/advantages': tf.zeros([R]),
+    'sampled/share': tf.scalar(1),
+    ...(numIterations > 1 && { 'sampled/oldLogProbs': tf.zeros([R, A]) }),
+    ...(beta > 0 && { 'sampled/referenceLogProbs': tf.zeros([R, A]) }),
+  }
 }

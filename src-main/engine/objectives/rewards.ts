@@ -5,7 +5,7 @@ import type { ObjectiveOf } from '../../domain/objective-config.ts'
 import { exactMatch, relaxedMatch } from '../evaluate/measures/answers.ts'
 
 /**
- * The reward of an answer, 0 to 1, against the one that the dataset gives:
+ * The reward of an answer, 0 to 1: the largest against any of those that the dataset accepts.
  *
  *   exact-match  1 when both are equal after the lab's cleaning (that of question answering)
  *   number       1 when the number is within numberTolerance·|expected| of the expected one; words by exact match
@@ -14,16 +14,20 @@ import { exactMatch, relaxedMatch } from '../evaluate/measures/answers.ts'
 export function verifiableReward(
   { reward, numberTolerance }: Pick<ObjectiveOf<'grpo'>, 'reward' | 'numberTolerance'>,
   answer: string,
-  expected: string,
+  accepted: readonly string[],
 ): number {
   switch (reward) {
     case 'exact-match':
-      return exactMatch(answer, [expected]) ? 1 : 0
+      return exactMatch(answer, accepted) ? 1 : 0
     case 'number':
-      return relaxedMatch(answer, [expected], numberTolerance) ? 1 : 0
+      return relaxedMatch(answer, accepted, numberTolerance) ? 1 : 0
     case 'box-iou': {
-      const [found, wanted] = [boxIn(answer), boxIn(expected)]
-      return found === null || wanted === null ? 0 : intersectionOverUnion(found, wanted)
+      const found = boxIn(answer)
+      if (found === null) return 0
+      return accepted.reduce((best, expected) => {
+        const wanted = boxIn(expected)
+        return wanted === null ? best : Math.max(best, intersectionOverUnion(found, wanted))
+      }, 0)
     }
   }
 }

@@ -3,8 +3,8 @@
 import { describe, expect, it } from 'vitest'
 import { groupAdvantages, verifiableReward } from '../../../src-main/engine/objectives/rewards.ts'
 
-const reward = (kind: 'exact-match' | 'number' | 'box-iou', answer: string, expected: string, numberTolerance = 0.05) =>
-  verifiableReward({ reward: kind, numberTolerance }, answer, expected)
+const reward = (kind: 'exact-match' | 'number' | 'box-iou', answer: string, accepted: string | readonly string[], numberTolerance = 0.05) =>
+  verifiableReward({ reward: kind, numberTolerance }, answer, [accepted].flat())
 
 describe('the reward of an answer', () => {
   it('exact-match: equal after cleaning, and nothing for silence', () => {
@@ -12,6 +12,18 @@ describe('the reward of an answer', () => {
     expect(reward('exact-match', 'The answer is: (B)', 'b')).toBe(1)
     expect(reward('exact-match', 'dark red', 'red')).toBe(0)
     expect(reward('exact-match', '', 'red')).toBe(0)
+  })
+
+  it('is the best over all answers that are accepted, in any order', () => {
+    for (const accepted of [['no', 'Two', '2'], ['2', 'Two', 'no']]) {
+      expect(reward('exact-match', 'two.', accepted)).toBe(1)
+      expect(reward('exact-match', 'three', accepted)).toBe(0)
+      expect(reward('number', '2.05', accepted)).toBe(1)
+    }
+    const boxes = ['[20, 20, 30, 30]', 'nowhere', '[0, 0, 10, 20]', '[0, 0, 10, 10]']
+    expect(reward('box-iou', '[0, 0, 10, 10]', boxes)).toBe(1)
+    expect(reward('box-iou', '[0, 0, 10, 10]', boxes.slice(0, 3))).toBe(0.5)
+    expect(reward('box-iou', '[0, 0, 10, 10]', ['nowhere'])).toBe(0)
   })
 
   it('number: within the tolerance, as a share of the expected one; words by exact match', () => {
