@@ -93,7 +93,8 @@ export function composeLab(given: LabParts) {
   const labelQueues = createLabelQueueService(parts, { datasets, runs, labelling })
   const labelExport = createLabelExportService(parts, labelling, datasets)
   const pairHealth = createPairHealthService(parts, datasets, runs)
-  const experiments = createExperimentService(parts, { tasks, datasets, runs, encoders })
+  const patchMaps = createPatchMapService(parts, { curation, encoders, runs })
+  const experiments = createExperimentService(parts, { tasks, datasets, runs, encoders, patchMaps })
   if (given.access === 'write') {
     tasks.recover()
     void datasets.recover()
@@ -131,7 +132,7 @@ export function composeLab(given: LabParts) {
     pairHealth,
     parity: createParityService(parts),
     experiments,
-    patchMaps: createPatchMapService(parts, { curation, encoders, runs }),
+    patchMaps,
     models,
     zeroShot: createZeroShotService(parts),
     artifacts: store.artifacts,

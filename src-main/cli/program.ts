@@ -10,6 +10,7 @@ import { addDataCommands } from './commands/data.ts'
 import { addDemoCommand } from './commands/demo.ts'
 import { addDoctorCommand } from './commands/doctor.ts'
 import { addMapsCommand, addMapScoresCommand } from './commands/maps.ts'
+import { addMicroscopeCommand } from './commands/microscope.ts'
 import { addModelCommands } from './commands/model.ts'
 import { addParityCommand } from './commands/parity.ts'
 import { addLabelCommand } from './commands/label.ts'
@@ -49,6 +50,7 @@ export function createProgram(parts: CliParts): Command {
   addModelCommands(program, parts)
   addMapsCommand(program, parts)
   addMapScoresCommand(program, parts)
+  addMicroscopeCommand(program, parts)
   addTransplantCommand(program, parts)
   addRepresentationCommand(program, parts)
   addParityCommand(program, parts)

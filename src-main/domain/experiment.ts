@@ -3,8 +3,9 @@
 // line by a model folder too.
 
 import { z } from 'zod'
+import { microscopeSchema } from './gradient-microscope.ts'
 import { evaluationSchema } from './job.ts'
-import { mapScoreSettingsSchema } from './patch-maps.ts'
+import { mapItemRequestSchema, mapScoreSettingsSchema } from './patch-maps.ts'
 import { representationSchema, representationSettingsSchema } from './representation.ts'
 import { probeSettingsSchema } from './probe.ts'
 import { trainingSchema } from './run-config.ts'
@@ -95,11 +96,22 @@ export const representationRequestSchema = z.strictObject({
 })
 const representationResultSchema = z.strictObject({ kind: z.literal('representation'), encoders: z.tuple([z.string(), z.string()]), representation: representationSchema })
 
-export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, probeRequestSchema, transplantRequestSchema, representationRequestSchema])
+/** What SFT and DPO would each do to an encoder on one pair; of an arm, at the checkpoint of every seed. */
+export const microscopeRequestSchema = z.strictObject({
+  kind: z.literal('microscope'),
+  encoders: encoders(1),
+  item: mapItemRequestSchema,
+  /** What DPO measures its margin from; null: each checkpoint itself, so that the margin is 0. */
+  reference: z.string().nullable().default(null),
+  beta: z.number().positive().default(0.1).meta({ label: 'β' }),
+})
+const microscopeResultSchema = z.strictObject({ kind: z.literal('microscope'), microscope: microscopeSchema })
+
+export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, probeRequestSchema, transplantRequestSchema, representationRequestSchema, microscopeRequestSchema])
 export type ExperimentRequest = z.output<typeof experimentRequestSchema>
 export type ExperimentKind = ExperimentRequest['kind']
 export type ExperimentOf<K extends ExperimentKind> = Extract<ExperimentRequest, { kind: K }>
 
-export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, probeResultSchema, transplantResultSchema, representationResultSchema])
+export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, probeResultSchema, transplantResultSchema, representationResultSchema, microscopeResultSchema])
 export type ExperimentResult = z.output<typeof experimentResultSchema>
 export type ExperimentResultOf<K extends ExperimentKind> = Extract<ExperimentResult, { kind: K }>

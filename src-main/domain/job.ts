@@ -292,6 +292,17 @@ const representationJob = z.strictObject({
   settings: representationSettingsSchema,
 })
 
+/** SFT's and DPO's gradients on one pair at several checkpoints; answers `Microscope`. */
+const microscopeJob = z.strictObject({
+  kind: z.literal('microscope'),
+  project: z.string(),
+  checkpoints: z.array(z.strictObject({ name: z.string(), checkpoint: z.string() })).min(1),
+  /** null: each checkpoint is its own reference. */
+  reference: z.string().nullable(),
+  item: mapItemSchema,
+  beta: z.number().positive(),
+})
+
 export const jobSchema = z.discriminatedUnion('kind', [
   trainJob, planJob,
   evaluateJob,
@@ -313,6 +324,7 @@ export const jobSchema = z.discriminatedUnion('kind', [
   imageFeaturesJob,
   mapsJob,
   mapScoresJob,
+  microscopeJob,
   representationJob,
   ...dataJobSchema.options,
 ])
@@ -336,6 +348,7 @@ export type AskJob = Extract<Job, { kind: 'ask' }>
 export type ImageFeaturesJob = Extract<Job, { kind: 'image-features' }>
 export type MapScoresJob = Extract<Job, { kind: 'map-scores' }>
 export type RepresentationJob = Extract<Job, { kind: 'representation' }>
+export type MicroscopeJob = Extract<Job, { kind: 'microscope' }>
 export type MapsJob = Extract<Job, { kind: 'maps' }>
 export type TokenizerJob = Extract<Job, { kind: 'tokenizer' }>
 export type AnswersJob = Extract<Job, { kind: 'answers' }>

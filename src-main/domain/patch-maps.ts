@@ -160,7 +160,15 @@ export const mapSettingsSchema = z.strictObject({
 })
 export type MapSettings = z.output<typeof mapSettingsSchema>
 
-/** What is asked of the lab: items by their row in the project, or a picture of it with words of one's own. */
+/** Which item: a sample by its row, what stands behind a number, or a picture of the project with words of one's own. */
+export const mapItemRequestSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('sample'), row: z.int() }),
+  /** An item behind a measured number, by its id. */
+  z.strictObject({ kind: z.literal('item'), itemId: z.string() }),
+  mapItemSchema.omit({ image: true }).extend({ kind: z.literal('image'), sha256: z.string() }),
+])
+export type MapItemRequest = z.output<typeof mapItemRequestSchema>
+
 export const mapsRequestSchema = z.strictObject({
   /** Ids of encoders.list or of runs; from the command line model folders too. */
   encoders: z
@@ -168,12 +176,7 @@ export const mapsRequestSchema = z.strictObject({
     .min(1)
     .max(8)
     .refine((all) => new Set(all).size === all.length, 'expected every encoder once'),
-  item: z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('sample'), row: z.int() }),
-    /** An item behind a measured number, by its id. */
-    z.strictObject({ kind: z.literal('item'), itemId: z.string() }),
-    mapItemSchema.omit({ image: true }).extend({ kind: z.literal('image'), sha256: z.string() }),
-  ]),
+  item: mapItemRequestSchema,
   settings: mapSettingsSchema.prefault({}),
 })
 export type MapsRequest = z.output<typeof mapsRequestSchema>

@@ -14,6 +14,7 @@ import { runAnswersJob } from './labelling/answers-job.ts'
 import { runPairScoresJob } from './labelling/pair-scores-job.ts'
 import { runParityJob } from './parity-job.ts'
 import { runRepresentationJob } from './representation-job.ts'
+import { runMicroscopeJob } from './maps/microscope-job.ts'
 import { runMapScoresJob } from './maps/map-scores-job.ts'
 import { runMapsJob } from './maps/maps-job.ts'
 import { runImageFeaturesJob } from './image-features-job.ts'
@@ -70,6 +71,8 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
       return runMapScoresJob(job, signal)
     case 'representation':
       return runRepresentationJob(job, signal)
+    case 'microscope':
+      return runMicroscopeJob(job, signal)
     case 'maps':
       return runMapsJob(job, signal)
     default:

@@ -3,7 +3,7 @@
 
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, MapsJob } from '../domain/job.ts'
-import { mapsSchema, type MapItem, type Maps, type MapsRequest } from '../domain/patch-maps.ts'
+import { mapsSchema, type MapItem, type MapItemRequest, type Maps, type MapsRequest } from '../domain/patch-maps.ts'
 import { answerOf } from './answer-of.ts'
 import type { CurationService } from './curation.ts'
 import type { EncoderService } from './encoders.ts'
@@ -25,7 +25,7 @@ export function createPatchMapService({ store, project, runner }: Parts, { curat
   let newest: AbortController | null = null
 
   /** @throws LabError 'not-found', 'invalid-input' for a sample without a picture */
-  function itemOf({ item }: MapsRequest): MapItem {
+  function itemOf(item: MapItemRequest): MapItem {
     if (item.kind === 'image') {
       const { kind, sha256, ...words } = item
       const image = store.datasets.findImage(sha256)
@@ -52,6 +52,7 @@ export function createPatchMapService({ store, project, runner }: Parts, { curat
   }
 
   return {
+    itemOf,
     /** @throws LabError 'cancelled' when a newer look or the signal takes its place */
     of(request: MapsRequest, signal?: AbortSignalLike, observe: (event: JobEvent) => void = () => {}): Promise<Maps> {
       const job: MapsJob = {
@@ -59,7 +60,7 @@ export function createPatchMapService({ store, project, runner }: Parts, { curat
         project,
         // Of an arm, the first seed's.
         encoders: request.encoders.map((name) => ({ name, checkpoint: encodersNamed(named, [name])[0]!.folder })),
-        item: itemOf(request),
+        item: itemOf(request.item),
         settings: request.settings,
       }
       newest?.abort()

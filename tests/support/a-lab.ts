@@ -144,6 +144,8 @@ function eventsOf(job: Job): readonly JobEvent[] {
       const value = { images: 0, tables: [], a: shape, b: shape, changed: [], kept: 1, moved: [], residual: 0, explained: 1, notes: [] }
       return [device, { kind: 'answer', value }]
     }
+    case 'microscope':
+      return [device, { kind: 'answer', value: { checkpoints: [] } }]
     case 'maps':
       return [device, { kind: 'answer', value: { encoders: [], layers: [], missing: [] } }]
     case 'image-features':

@@ -98,7 +98,7 @@ function encodedAnswers({ image, prompt, chosen, rejected }: MapItem, { model, t
 }
 
 /** The score of a target, of any number of copies of the item at once; `token` is one token a copy where the target is one. */
-function scoreOf({ measured, answers, tokenIds, held }: LookedAt, target: MapTarget, from: ScoredFrom, tokens: readonly number[] = []): Score {
+export function scoreOf({ measured, answers, tokenIds, held }: LookedAt, target: MapTarget, from: ScoredFrom, tokens: readonly number[] = []): Score {
   const { model } = measured
   const pair = answers!
   const bucket = chooseBuckets([pair]).at(-1)!

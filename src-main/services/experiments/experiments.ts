@@ -9,9 +9,11 @@ import type { JobEvent } from '../../domain/job.ts'
 import type { DatasetService } from '../datasets.ts'
 import type { DataTaskService, TaskWork } from '../data-tasks.ts'
 import type { EncoderService } from '../encoders.ts'
+import type { PatchMapService } from '../patch-maps.ts'
 import type { Parts } from '../parts.ts'
 import type { RunService } from '../runs.ts'
 import { mapScores } from './map-scores.ts'
+import { microscope } from './microscope.ts'
 import { representation } from './representation.ts'
 import { probe } from './probes.ts'
 import { experimentTable } from './table.ts'
@@ -22,6 +24,7 @@ export interface ExperimentServices {
   readonly datasets: DatasetService
   readonly runs: RunService
   readonly encoders: EncoderService
+  readonly patchMaps: Pick<PatchMapService, 'itemOf'>
 }
 
 /** One set of weights that an experiment looks at: of an arm of a study there is one a seed. */
@@ -53,6 +56,7 @@ export function createExperimentService(parts: Parts, services: ExperimentServic
   tasks.define('map-scores', (request) => ({ ...mapScores(parts, services, request), lane: 'experiments' }))
   tasks.define('probe', (request) => ({ ...probe(parts, services, request), lane: 'experiments' }))
   tasks.define('transplant', (request) => ({ ...transplant(parts, services, request), lane: 'experiments' }))
+  tasks.define('microscope', (request) => ({ ...microscope(parts, services, request), lane: 'experiments' }))
   tasks.define('representation', (request) => ({ ...representation(parts, services, request), lane: 'experiments' }))
   return {
     start: (request: ExperimentRequest): { readonly taskId: string } =>
