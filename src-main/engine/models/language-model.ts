@@ -58,20 +58,62 @@ export function decoderHiddenStates(
   } = {},
 ): tf.Tensor[] {
   const T = embeddings.shape[1]!
-  const angles = anglesAt(spec, options.positions ?? tf.range(0, T, 1, 'int32').reshape([1, T]))
+  const angles = anglesAt(spec, options.positions ?? positionsUpTo(T))
   const causal = causalMask(T)
   const mask = options.padding ? tf.add(causal, options.padding) : causal
-  const states = [embeddings]
-  for (let i = 0; i < spec.numHiddenLayers; i++) {
-    const block = subset(weights, `model.layers.${i}.`)
-    const run = (held: Weights, input: tf.Tensor, [cos, signedSin, added]: readonly tf.Tensor[]) =>
-      decoderBlock(spec, held, input, { cos: cos!, signedSin: signedSin! }, added!, (key, value) => ({ key, value })).x
-    // A block's tidy frees at once what the backward pass does not keep.
-    const constants = [angles.cos, angles.signedSin, mask]
-    states.push(options.gradientCheckpointing ? checkpointed(run, block, states[i]!, constants) : tf.tidy(() => run(block, states[i]!, constants)))
-  }
+  const states = lowerStates(spec, weights, embeddings, { angles, mask, blocks: spec.numHiddenLayers, ...options })
   states.push(rmsNorm(weights, 'model.norm', states.pop()!, spec.rmsNormEps))
   return states
+}
+
+/**
+ * The normed last hidden state where it is asked for. Above its keys and values the last block works on those positions alone,
+ * which is most of its work where few are asked for; the numbers are those of `decoderHiddenStates`.
+ *
+ * @param embeddings  (R, T, D), at positions 0 … T−1
+ * @param places      (R·A) int32: A of each row, counted over the rows laid end to end
+ * @returns (R·A, D)
+ */
+export function lastStatesAt(spec: LanguageModelSpec, weights: Weights, embeddings: tf.Tensor, places: tf.Tensor1D, gradientCheckpointing: boolean): tf.Tensor2D {
+  const [R, T, D] = embeddings.shape as [number, number, number]
+  const A = places.size / R
+  const angles = anglesAt(spec, positionsUpTo(T))
+  const mask = causalMask(T)
+  const below = lowerStates(spec, weights, embeddings, { angles, mask, blocks: spec.numHiddenLayers - 1, gradientCheckpointing }).at(-1)!
+  const inRow = tf.sub(places, tf.tensor1d(Int32Array.from({ length: R * A }, (_, i) => Math.floor(i / A) * T), 'int32')) as tf.Tensor1D // (R·A)
+  const rowsOf = (table: tf.Tensor) => tf.reshape(tf.gather(tf.reshape(table, [T, -1]), inRow), [R, 1, A, -1]) // (R, 1, A, ·)
+  const constants = [angles.cos, angles.signedSin, rowsOf(angles.cos), rowsOf(angles.signedSin), rowsOf(mask), places]
+  const run = (held: Weights, input: tf.Tensor, [cos, signedSin, cosThere, signedSinThere, seen, at]: readonly tf.Tensor[]) => {
+    const there = tf.reshape(tf.gather(tf.reshape(input, [R * T, D]), at as tf.Tensor1D), [R, A, D])
+    const asking = { x: there, angles: { cos: cosThere!, signedSin: signedSinThere! } }
+    return decoderBlock(spec, held, input, { cos: cos!, signedSin: signedSin! }, seen!, (key, value) => ({ key, value }), asking).x
+  }
+  const block = subset(weights, `model.layers.${spec.numHiddenLayers - 1}.`)
+  const last = gradientCheckpointing ? checkpointed(run, block, below, constants) : tf.tidy(() => run(block, below, constants)) // (R, A, D)
+  return tf.reshape(rmsNorm(weights, 'model.norm', last, spec.rmsNormEps), [R * A, D])
+}
+
+/** The embeddings and what each of the first `blocks` blocks makes of them, (R, T, D) each. */
+function lowerStates(
+  spec: LanguageModelSpec,
+  weights: Weights,
+  embeddings: tf.Tensor,
+  { angles, mask, blocks, gradientCheckpointing }: { readonly angles: RotaryAngles; readonly mask: tf.Tensor; readonly blocks: number; readonly gradientCheckpointing?: boolean },
+): tf.Tensor[] {
+  const states = [embeddings]
+  const run = (held: Weights, input: tf.Tensor, [cos, signedSin, added]: readonly tf.Tensor[]) =>
+    decoderBlock(spec, held, input, { cos: cos!, signedSin: signedSin! }, added!, (key, value) => ({ key, value })).x
+  const constants = [angles.cos, angles.signedSin, mask]
+  for (let i = 0; i < blocks; i++) {
+    const block = subset(weights, `model.layers.${i}.`)
+    // A block's tidy frees at once what the backward pass does not keep.
+    states.push(gradientCheckpointing === true ? checkpointed(run, block, states[i]!, constants) : tf.tidy(() => run(block, states[i]!, constants)))
+  }
+  return states
+}
+
+function positionsUpTo(T: number): tf.Tensor2D {
+  return tf.range(0, T, 1, 'int32').reshape([1, T])
 }
 
 /**
@@ -168,7 +210,10 @@ interface KeyValue {
   readonly value: tf.Tensor
 }
 
-/** @param seen  from the keys and values of these positions (R, H_kv, T, d) to all that are attended to (R, H_kv, S, d) */
+/**
+ * @param seen    from the keys and values of these positions (R, H_kv, T, d) to all that are attended to (R, H_kv, S, d)
+ * @param asking  the positions whose output is wanted, (R, A, D), where they are not all of x
+ */
 function decoderBlock(
   spec: LanguageModelSpec,
   weights: Weights,
@@ -176,17 +221,19 @@ function decoderBlock(
   angles: RotaryAngles,
   mask: tf.Tensor,
   seen: (key: tf.Tensor, value: tf.Tensor) => KeyValue,
+  asking: { readonly x: tf.Tensor; readonly angles: RotaryAngles } | null = null,
 ): KeyValue & { readonly x: tf.Tensor } {
   const normed = rmsNorm(weights, 'input_layernorm', x, spec.rmsNormEps)
   const { normsQueriesAndKeys } = languageFamily(spec)
-  const heads = (name: string, count: number) => splitHeads(linear(weights, `self_attn.${name}_proj`, normed), count)
-  const turned = (name: string, count: number) => {
-    const each = heads(name, count)
-    return rotate(normsQueriesAndKeys ? rmsNorm(weights, `self_attn.${name}_norm`, each, spec.rmsNormEps) : each, angles)
+  const heads = (name: string, of: tf.Tensor, count: number) => splitHeads(linear(weights, `self_attn.${name}_proj`, of), count)
+  const turned = (name: string, of: tf.Tensor, count: number, at: RotaryAngles) => {
+    const each = heads(name, of, count)
+    return rotate(normsQueriesAndKeys ? rmsNorm(weights, `self_attn.${name}_norm`, each, spec.rmsNormEps) : each, at)
   }
-  const q = turned('q', spec.numAttentionHeads) // (R, H, T, d)
-  const { key, value } = seen(turned('k', spec.numKeyValueHeads), heads('v', spec.numKeyValueHeads)) // (R, H_kv, S, d)
-  const attended = addResidual(x, linear(weights, 'self_attn.o_proj', mergeHeads(attention(q, key, value, mask)))) // (R, T, D)
+  const { x: from, angles: anglesFrom } = asking ?? { x, angles } // (R, A, D)
+  const q = turned('q', asking === null ? normed : rmsNorm(weights, 'input_layernorm', from, spec.rmsNormEps), spec.numAttentionHeads, anglesFrom) // (R, H, A, d)
+  const { key, value } = seen(turned('k', normed, spec.numKeyValueHeads, angles), heads('v', normed, spec.numKeyValueHeads)) // (R, H_kv, S, d)
+  const attended = addResidual(from, linear(weights, 'self_attn.o_proj', mergeHeads(attention(q, key, value, mask)))) // (R, A, D)
   const inner = rmsNorm(weights, 'post_attention_layernorm', attended, spec.rmsNormEps)
   const gated = swiGlu(linear(weights, 'mlp.gate_proj', inner), linear(weights, 'mlp.up_proj', inner)) // (R, T, 4·D)
   return { x: addResidual(attended, linear(weights, 'mlp.down_proj', gated)), key, value }

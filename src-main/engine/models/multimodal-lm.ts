@@ -6,7 +6,7 @@ import * as tf from '@tensorflow/tfjs'
 import { featureLayers, type Module, type MultimodalLmSpec } from '../../domain/model-spec.ts'
 import { withGradient } from '../nn/with-gradient.ts'
 import type { Weights } from '../shapes.ts'
-import { decoderHiddenStates, embedTokens, languageHead } from './language-model.ts'
+import { embedTokens, languageHead, lastStatesAt } from './language-model.ts'
 import { projector } from './projector.ts'
 import { visionHiddenStates, withoutFirst } from './vision-encoder.ts'
 
@@ -82,12 +82,9 @@ export function joinedEmbeddings(model: MultimodalLm, rows: TextRows, tokens: tf
 export function answerLogits(model: MultimodalLm, rows: TextRows, tokens: tf.Tensor | null): tf.Tensor2D {
   const { languageModel: spec } = model.spec
   const embeddings = tokens === null ? embedTokens(model.weights.languageModel, rows.ids) : joinedEmbeddings(model, rows, tokens)
-  const states = decoderHiddenStates(spec, model.weights.languageModel, embeddings, {
-    gradientCheckpointing: model.gradientCheckpointing.languageModel,
-  })
-  const hidden = tf.reshape(states.at(-1)!, [-1, spec.hiddenSize]) // (R·T, D)
-  // The head is the widest product of all; it runs on answer positions only.
-  return languageHead(spec, model.weights.languageModel, tf.gather(hidden, rows.answerPositions)) as tf.Tensor2D
+  // The head is the widest product of all; it runs on answer positions only, and so does most of the last block.
+  const hidden = lastStatesAt(spec, model.weights.languageModel, embeddings, rows.answerPositions, model.gradientCheckpointing.languageModel)
+  return languageHead(spec, model.weights.languageModel, hidden) as tf.Tensor2D
 }
 
 /**

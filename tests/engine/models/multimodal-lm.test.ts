@@ -10,7 +10,7 @@ import {
   joinedEmbeddings,
   type MultimodalLm,
 } from '../../../src-main/engine/models/multimodal-lm.ts'
-import { embedTokens } from '../../../src-main/engine/models/language-model.ts'
+import { decoderHiddenStates, embedTokens, languageHead } from '../../../src-main/engine/models/language-model.ts'
 import { gradients } from '../../../src-main/engine/nn/gradients.ts'
 import type { EncodedRow } from '../../../src-main/engine/text/collate.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
@@ -71,6 +71,18 @@ describe('image tokens in their places', () => {
     const model = aModel()
     const batch = aPairBatch()
     expectSlopes((tokens) => answerLogits(model, batch, tokens!), [aTensor([2, 4, 16], 'tokens', 0.5)], 8)
+  })
+})
+
+describe('the last block, run on answer positions alone', () => {
+  it('gives the logits that running it everywhere gives', () => {
+    const model = aModel()
+    const batch = aPairBatch()
+    const tokens = aTensor([2, 4, 16], 'tokens')
+    const { languageModel: spec } = model.spec
+    const everywhere = decoderHiddenStates(spec, model.weights.languageModel, joinedEmbeddings(model, batch, tokens)).at(-1)!
+    const there = tf.gather(tf.reshape(everywhere, [-1, spec.hiddenSize]), batch.answerPositions)
+    expectClose(answerLogits(model, batch, tokens), languageHead(spec, model.weights.languageModel, there), 2e-6)
   })
 })
 
