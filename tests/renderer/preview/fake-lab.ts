@@ -402,6 +402,22 @@ function fakeRuns(phases: readonly PhaseRow[]): RunRow[] {
     ...ofStudy,
     {
       ...base,
+      id: 'own-2',
+      name: 'GRPO on questions, 8 answers each',
+      status: 'finished',
+      studyId: null,
+      phaseId: null,
+      objective: 'grpo',
+      dataset: 'sight-test questions',
+      step: 120,
+      steps: 120,
+      createdAtMs: NOW - 20 * HOUR,
+      startedAtMs: NOW - 20 * HOUR,
+      workedMs: 361_000,
+      leftMs: null,
+    },
+    {
+      ...base,
       id: 'own-1',
       note: 'Too hot: NaN after 61 steps. Half the rate next.',
       tags: ['sweep', 'beta'],
@@ -430,7 +446,15 @@ function fakeSeries(run: RunRow, names: readonly string[], points: number) {
   const random = createRandom(7, run.id)
   const steps = Array.from({ length: run.step }, (_, step) => step + 1)
   const isDpo = run.objective === 'dpo'
-  const shape: Record<string, (t: number) => number> = {
+  const grpo: Record<string, (t: number) => number> = {
+    loss: (t) => 0.02 * random.normal() + 0.01 * t,
+    reward: (t) => Math.min(1, Math.max(0, 0.32 + 0.2 * t + 0.06 * random.normal())),
+    frac_reward_zero_std: (t) => Math.min(1, Math.max(0, 0.4 + 0.15 * t + 0.08 * random.normal())),
+    kl: (t) => 0.004 * t + 0.0006 * Math.abs(random.normal()),
+    'completions/mean_length': (t) => 3.1 - 0.8 * t + 0.2 * random.normal(),
+    grad_norm: () => 0.8 + 0.2 * random.normal(),
+  }
+  const shape: Record<string, (t: number) => number> = run.objective === 'grpo' ? grpo : {
     loss: (t) =>
       isDpo ? 0.693 * Math.exp(-1.1 * t) + 0.04 * random.normal() * t : 2.8 * Math.exp(-3 * t) + 0.4 + 0.08 * random.normal(),
     grad_norm: (t) => (isDpo ? 3 : 1.4) * (1 + 0.25 * random.normal()) * (1 - 0.4 * t) + 0.2,

@@ -20,6 +20,7 @@ const scenes = [
   ['run', 'running', `#/runs/${encodeURIComponent('seed-1/dpo')}`],
   ['runs-compare', 'running', `#/runs/compare/${encodeURIComponent('seed-0/sft seed-0/dpo own-1')}`],
   ['run-lineage', 'running', `#/runs/${encodeURIComponent('seed-0/dpo')}/lineage`],
+  ['run-grpo', 'running', '#/runs/own-2'],
   ['run-failed', 'running', '#/runs/own-1'],
   ['run-new', 'running', '#/runs/new'],
   ['run-ask', 'running', '#/runs/own-1/ask'],
