@@ -213,7 +213,7 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
     const places = await answerOf(dataRunner(job, work.signal), placesSchema, 'map of images', (event) => {
       if (event.kind === 'progress') work.progress('laying out', event.done, event.of)
     })
-    store.findings.insertPoints(work.taskId, hashes, places.x, places.y)
+    store.mapPoints.insert(work.taskId, hashes, places.x, places.y)
     return { kind: 'map', images: images.length, explained: places.explained }
   }
 
@@ -242,13 +242,13 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
     },
     points(taskId: string): MapPoints {
       tasks.get(taskId)
-      return store.findings.points(taskId)
+      return store.mapPoints.points(taskId)
     },
     /** The images most like one, under the encoder of a map that holds it. */
     async similar(taskId: string, sha256: string, limit: number): Promise<readonly SimilarImage[]> {
       const { request } = tasks.get(taskId)
       if (request.kind !== 'map') throw new LabError('invalid-input', `"${taskId}" is no map; choose one of lab tasks`, { taskId })
-      const { images, rows } = store.findings.points(taskId)
+      const { images, rows } = store.mapPoints.points(taskId)
       const work: TaskWork = { taskId, signal: new AbortController().signal, progress: () => {} }
       const refs = images.map((image) => store.datasets.findImage(image)!)
       const features = await featuresOf(refs, request.checkpoint, work)

@@ -1,8 +1,6 @@
-// Tables image_facts, findings and map_points: what was seen in images, what checks found, where maps put things.
+// Tables image_facts and findings: what was seen in images, and what checks found.
 
 import type { FindingRow, FindingSummary, ImageFacts } from '../domain/data-check.ts'
-import type { MapPoints } from '../domain/feature-map.ts'
-import type { Split } from '../domain/sample.ts'
 import type { Db } from './database.ts'
 
 const SCORE_BINS = 20
@@ -39,13 +37,6 @@ export function createFindingStore(db: Db) {
     GROUP BY size ORDER BY size`)
   const scores = db.prepare('SELECT score FROM findings WHERE task_id = ? AND score IS NOT NULL').pluck()
   const details = db.prepare('SELECT detail, COUNT(*) AS count FROM findings WHERE task_id = ? GROUP BY detail')
-  const insertPoint = db.prepare('INSERT INTO map_points (task_id, sha256, x, y) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING')
-  const points = db.prepare(`
-    SELECT p.sha256, p.x, p.y, s.row, s.split,
-      (SELECT category FROM sample_categories WHERE row = s.row ORDER BY category LIMIT 1) AS category
-    FROM map_points p JOIN samples s ON s.row =
-      (SELECT MIN(row) FROM samples WHERE image_sha256 = p.sha256 AND state <> 'deleted')
-    WHERE p.task_id = ? ORDER BY s.row`)
 
   return {
     insertFacts(images: readonly ImageFacts[]): void {
@@ -85,20 +76,6 @@ export function createFindingStore(db: Db) {
         sizes: sizes.all(taskId) as { size: number; clusters: number }[],
         scores: binned(scores.all(taskId) as number[], SCORE_BINS),
         reasons: reasonsOf(details.all(taskId) as { detail: string; count: number }[]),
-      }
-    },
-    insertPoints(taskId: string, images: readonly string[], x: readonly number[], y: readonly number[]): void {
-      db.transaction(() => images.forEach((sha256, i) => insertPoint.run(taskId, sha256, x[i], y[i])))()
-    },
-    points(taskId: string): MapPoints {
-      const rows = points.all(taskId) as { sha256: string; x: number; y: number; row: number; split: Split; category: string | null }[]
-      return {
-        images: rows.map(({ sha256 }) => sha256),
-        x: rows.map(({ x }) => x),
-        y: rows.map(({ y }) => y),
-        rows: rows.map(({ row }) => row),
-        categories: rows.map(({ category }) => category),
-        splits: rows.map(({ split }) => split),
       }
     },
   }

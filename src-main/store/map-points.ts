@@ -1,8 +1,9 @@
-// What the points of a map are coloured by, and which of them a selection of samples means. A point is named by the row of
-// the first sample about its image, as `findings.points` names it.
+// Table map_points: where a map puts images, what they are coloured by, and which of them a selection of samples means. A
+// point stands for an image and is named by the row of the first sample about it, of the mapped dataset if there is one.
 
-import type { MapColour, MapValues } from '../domain/feature-map.ts'
 import type { Selection } from '../domain/curation.ts'
+import type { MapColour, MapPoints, MapValues } from '../domain/feature-map.ts'
+import type { Split } from '../domain/sample.ts'
 import { conditionOfSelection } from './curation.ts'
 import type { Db } from './database.ts'
 
@@ -23,21 +24,44 @@ const AMOUNTS: Readonly<Record<Extract<MapColour, { by: 'amount' }>['field'], st
   brightness: 'f.brightness',
   contrast: 'f.contrast',
 }
-const FIRST_ROW = "(SELECT MIN(row) FROM samples WHERE image_sha256 = p.sha256 AND state <> 'deleted')"
+/** `@dataset` is the one that was mapped; null: all. */
+const FIRST_ROW = `(SELECT row FROM samples WHERE image_sha256 = p.sha256 AND state <> 'deleted'
+  ORDER BY dataset_id IS @dataset DESC, row LIMIT 1)`
 
 export type MapPointStore = ReturnType<typeof createMapPointStore>
 
 export function createMapPointStore(db: Db) {
+  const insert = db.prepare('INSERT INTO map_points (task_id, sha256, x, y) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING')
+  const mapped = db.prepare("SELECT json_extract(request, '$.filter.datasetId') FROM data_tasks WHERE id = ?").pluck()
+  const points = db.prepare(`
+    SELECT p.sha256, p.x, p.y, s.row, s.split, ${CLASSES.category} AS category
+    FROM map_points p JOIN samples s ON s.row = ${FIRST_ROW} WHERE p.task_id = @taskId ORDER BY s.row`)
+  const named = (taskId: string) => ({ taskId, dataset: (mapped.get(taskId) as string | null | undefined) ?? null })
+
   function valuesOf(taskId: string, expression: string, more: object = {}): readonly { readonly row: number; readonly value: unknown }[] {
     return db
       .prepare(
         `SELECT s.row, ${expression} AS value FROM map_points p JOIN samples s ON s.row = ${FIRST_ROW}
         LEFT JOIN image_facts f ON f.sha256 = p.sha256 WHERE p.task_id = @taskId ORDER BY s.row`,
       )
-      .all({ taskId, ...more }) as { row: number; value: unknown }[]
+      .all({ ...named(taskId), ...more }) as { row: number; value: unknown }[]
   }
 
   return {
+    insert(taskId: string, images: readonly string[], x: readonly number[], y: readonly number[]): void {
+      db.transaction(() => images.forEach((sha256, i) => insert.run(taskId, sha256, x[i], y[i])))()
+    },
+    points(taskId: string): MapPoints {
+      const rows = points.all(named(taskId)) as { sha256: string; x: number; y: number; row: number; split: Split; category: string | null }[]
+      return {
+        images: rows.map(({ sha256 }) => sha256),
+        x: rows.map(({ x }) => x),
+        y: rows.map(({ y }) => y),
+        rows: rows.map(({ row }) => row),
+        categories: rows.map(({ category }) => category),
+        splits: rows.map(({ split }) => split),
+      }
+    },
     values(taskId: string, colour: MapColour): MapValues {
       switch (colour.by) {
         case 'class':
@@ -60,11 +84,11 @@ export function createMapPointStore(db: Db) {
       const { sql, parameters } = conditionOfSelection(selection)
       return db
         .prepare(
-          `SELECT ${FIRST_ROW} AS row FROM map_points p WHERE p.task_id = @mapTaskId AND row IS NOT NULL
+          `SELECT ${FIRST_ROW} AS row FROM map_points p WHERE p.task_id = @taskId AND row IS NOT NULL
           AND p.sha256 IN (SELECT s.image_sha256 FROM samples s WHERE ${sql})`,
         )
         .pluck()
-        .all({ ...parameters, mapTaskId: taskId }) as number[]
+        .all({ ...parameters, ...named(taskId) }) as number[]
     },
   }
 }

@@ -5,6 +5,7 @@ import { computed, inject, provide, ref, shallowRef, watch, type InjectionKey } 
 import type { DataTaskRow } from '../../../src-main/domain/data-task.ts'
 import { ask, pathOfDropped } from '../../lab/client.ts'
 import { useAnnouncement } from '../../lab/use-announcements.ts'
+import { moment } from '../../ui/duration.ts'
 import { useAction, useOperation } from '../../lab/use-operation.ts'
 
 const FILES = ['json', 'jsonl', 'csv', 'tsv', 'parquet', 'tar']
@@ -73,6 +74,12 @@ function createDataWork() {
 }
 
 export const isUnderWay = ({ status }: Pick<DataTaskRow, 'status'>): boolean => status === 'queued' || status === 'running'
+
+/** "UMAP · seed-2-dpo/step-75 · today 18:59". */
+export function mapName({ request, createdAtMs }: DataTaskRow): string {
+  if (request.kind !== 'map') return ''
+  return `${request.method.toUpperCase()} · ${request.checkpoint.split(/[\\/]/).slice(-2).join('/')} · ${moment(createdAtMs, Date.now())}`
+}
 
 export function provideDataWork(): DataWork {
   const work = createDataWork()
