@@ -30,6 +30,7 @@ import { createRecipeService } from './services/recipes.ts'
 import { createReportService } from './services/reports.ts'
 import { createResultService } from './services/results.ts'
 import { createRunBrowserService } from './services/run-browser.ts'
+import { createRunLogService } from './services/run-logs/run-logs.ts'
 import { createRunService } from './services/runs.ts'
 import { createSightTestService } from './services/sight-test.ts'
 import { createStudyService } from './services/studies.ts'
@@ -133,6 +134,7 @@ export function composeLab(given: LabParts) {
     parity: createParityService(parts),
     experiments,
     patchMaps,
+    runLogs: createRunLogService(parts),
     models,
     zeroShot: createZeroShotService(parts),
     artifacts: store.artifacts,

@@ -125,6 +125,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'runs.pause': ({ runId }) => ({ runId }),
   'runs.resume': ({ runId }) => ({ runId }),
   'runs.cancel': ({ runId }) => ({ runId }),
+  'runs.exportLogs': ({ runId }) => ({ runIds: [runId], format: 'tensorboard' }),
   'runs.delete': ({ runId }) => ({ runId }),
   'runs.log': ({ runId }) => ({ runId }),
   'models.folders': () => undefined,

@@ -25,6 +25,10 @@ export const runFilterSchema = z.strictObject({
 })
 export type RunFilter = z.output<typeof runFilterSchema>
 
+/** For whom the logs of runs are written. */
+export const RUN_LOG_FORMATS = ['tensorboard', 'csv'] as const
+export type RunLogFormat = (typeof RUN_LOG_FORMATS)[number]
+
 export function matchesFilter({ name, objective, dataset, tags, note, id, status }: RunRow, filter: RunFilter): boolean {
   const text = [name, objective, dataset ?? '', ...tags, note, id].join('\n').toLowerCase()
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean)

@@ -164,6 +164,10 @@ export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: a
     'runs.pause': ({ runId }) => lab.runs.pause(runId),
     'runs.resume': ({ runId }) => lab.runs.resume(runId),
     'runs.cancel': ({ runId }) => lab.runs.cancel(runId),
+    'runs.exportLogs': ({ runIds, format, parent }) => {
+      if (parent !== null) assertChosen(parent)
+      return lab.runLogs.write(runIds, format, parent && join(parent, `pivot-lab-runs-${format}-${Date.now()}`))
+    },
     'runs.delete': ({ runId }) => lab.runs.delete(runId),
     'runs.log': ({ runId, afterId, limit }) => [...lab.runs.log(runId, afterId, limit)],
 

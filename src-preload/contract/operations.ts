@@ -48,7 +48,7 @@ import { trustReportSchema } from '../../src-main/domain/labelling/trust.ts'
 import { mapsRequestSchema, mapsSchema } from '../../src-main/domain/patch-maps.ts'
 import { answerViewSchema, modelFolderSchema, modelInspectionSchema, modelQuestionSchema } from '../../src-main/domain/model-view.ts'
 import { lineageSchema } from '../../src-main/domain/lineage.ts'
-import { configDifferenceSchema, runNotesSchema } from '../../src-main/domain/run-browser.ts'
+import { RUN_LOG_FORMATS, configDifferenceSchema, runNotesSchema } from '../../src-main/domain/run-browser.ts'
 import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
 import {
   artifactRowSchema,
@@ -225,6 +225,11 @@ export const operations = {
   'runs.pause': { input: ofRun, output: silence },
   'runs.resume': { input: ofRun, output: silence },
   'runs.cancel': { input: ofRun, output: silence },
+  /** What runs have logged, as TensorBoard's event files or as CSV. `parent` comes from files.chooseFolder; null: the project's exports. */
+  'runs.exportLogs': {
+    input: z.strictObject({ runIds: z.array(z.string()).min(1).max(500), format: z.enum(RUN_LOG_FORMATS), parent: z.string().nullable().default(null) }),
+    output: artifactRowSchema,
+  },
   'runs.delete': { input: ofRun, output: silence },
   /** Lines after `afterId`, oldest first, at most `limit` (the newest of them). */
   'runs.log': {

@@ -1,10 +1,11 @@
 // `lab train`, `lab runs`: one training on its own.
 
+import { resolve } from 'node:path'
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { fromFailure, LabError } from '../../domain/errors.ts'
 import { parse } from '../../domain/parse.ts'
 import { lineageColumns } from '../../domain/lineage.ts'
-import { RUN_GROUPINGS, runFilterSchema, runNotesSchema, type RunGrouping } from '../../domain/run-browser.ts'
+import { RUN_GROUPINGS, RUN_LOG_FORMATS, runFilterSchema, runNotesSchema, type RunGrouping, type RunLogFormat } from '../../domain/run-browser.ts'
 import { RUN_STATUSES, type RunStatus } from '../../domain/run.ts'
 import { runRequestSchema, type RunRequest } from '../../domain/run-view.ts'
 import type { DataRole } from '../../domain/study.ts'
@@ -184,6 +185,19 @@ export function addRunCommands(program: Command, parts: CliParts): void {
         )
         for (const { step, folder } of view.checkpoints) terminal.out(`checkpoint of step ${step}  ${folder}`)
         for (const { level, message } of log) terminal.out(`${level}: ${message}`)
+      })
+    })
+  runs
+    .command('export <runs...>')
+    .description('Write what runs have logged: event files for TensorBoard (a folder a run), or one CSV')
+    .addOption(new Option('--format <format>', 'for whom').choices([...RUN_LOG_FORMATS]).default('tensorboard'))
+    .option('--out <folder>', 'a folder that is not there yet; default: one in the exports of the project')
+    .action(async (runIds: readonly string[], _: unknown, command: Command) => {
+      const { format, out, ...options } = command.optsWithGlobals<GlobalOptions & { readonly format: RunLogFormat; readonly out?: string }>()
+      await withLab(parts, options, 'write', async ({ lab, terminal }) => {
+        const artifact = await lab.runLogs.write(runIds, format, out === undefined ? null : resolve(out))
+        terminal.json({ event: 'exported', artifact })
+        terminal.out(artifact.path)
       })
     })
   runs

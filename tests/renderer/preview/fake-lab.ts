@@ -214,6 +214,7 @@ function fakeLab(scene: string): Handlers {
     'runs.pause': refuse,
     'runs.resume': refuse,
     'runs.cancel': refuse,
+    'runs.exportLogs': refuse,
     'runs.delete': refuse,
     'runs.log': () => [
       { id: 1, atMs: NOW - 60_000, level: 'info', message: 'native TensorFlow 2.21.0 on CPU, 2 cores' },
