@@ -163,6 +163,16 @@ export function metricNamed(name: string): Metric {
   return all.find((each) => each.name === name) ?? benchmarkMetric(name) ?? probeMetric(name) ?? MAP_SCORE_METRICS.get(name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
 }
 
+/** The order of tables: measurements in the order of the list above, each with its parts behind it, numbers in them as numbers. */
+export function byMetricOrder(a: string, b: string): number {
+  const rank = (metric: string) => {
+    const base = metric.replace('few-shot/', '').replace(/(\/(?:k|n|layer)=\d+)+$/, '')
+    const at = EVALUATION_METRICS.findIndex(({ name }) => name === base)
+    return at < 0 ? EVALUATION_METRICS.length : at
+  }
+  return rank(a) - rank(b) || a.localeCompare(b, 'en', { numeric: true })
+}
+
 /** What measured a metric, as tables group it. */
 const FAMILIES: readonly (readonly [prefix: string, family: string])[] = [
   ['benchmark/', 'Benchmarks'],

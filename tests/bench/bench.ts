@@ -2,7 +2,7 @@
 // machine has, as ratios to the lab's own eager step. Each case is a process of its own; the native ones take turns, a few
 // steps each, so that other work on the machine meets all alike. A table, or JSON lines with --json.
 // --peer measures the same model in PyTorch beside it. --endurance takes many steps of one case and shows what memory does.
-// --rooms measures the window instead, --full-size a model of published size.
+// --rooms measures the window instead, --full-size a model of published size, --evaluate probes, maps and comparisons.
 
 import { execFile, fork, type ChildProcess } from 'node:child_process'
 import { join } from 'node:path'
@@ -28,6 +28,7 @@ const { values: options } = parseArgs({
     rooms: { type: 'boolean', default: false },
     fuzz: { type: 'string' },
     'full-size': { type: 'boolean', default: false },
+    evaluate: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
 })
@@ -45,6 +46,7 @@ if (options.help) {
       '  --cache FOLDER   keep programs there: a second run shows a start that records nothing',
       '  --fuzz 100000    instead: reads that many hostile files',
       '  --rooms          instead: how fast the rooms of the window answer, in the real Electron',
+      '  --evaluate       instead: features, probes, maps, and the opening of a comparison of eight encoders',
       '  --full-size      instead: a model of published size loads, takes a DPO step and answers',
       '  --json           JSON lines',
       '',
@@ -66,6 +68,11 @@ if (options.rooms) {
   process.exit(0)
 }
 
+if (options.evaluate) {
+  const { benchEvaluate } = await import('./evaluate.ts')
+  await benchEvaluate(options.json)
+  process.exit(0)
+}
 if (options['full-size']) {
   const { benchFullSize } = await import('./full-size.ts')
   await benchFullSize(options.json)

@@ -89,6 +89,19 @@ it('scored maps are measurements of their encoders, one a seed, and their table 
   expect(lab.experiments.table(taskId).rows.map(({ metric }) => metric)).toEqual(['maps/occlusion/energy'])
 })
 
+it('what was measured under the same conditions is taken as it is; other settings are another measurement', async () => {
+  const probes = async (settings: object) => {
+    const before = made.runner.jobs.length
+    const { taskId } = lab.experiments.start(experimentRequestSchema.parse({ kind: 'probe', encoders: arms, dataset: 'objects', settings }))
+    const { result } = await lab.tasks.ended(taskId)
+    expect(result).toMatchObject({ kind: 'probe', encoders: arms.flatMap((encoder) => [0, 1].map((seed) => ({ encoder, seed }))) })
+    return made.runner.jobs.slice(before).filter(({ kind }) => kind === 'probe').length
+  }
+  expect(await probes({})).toBe(4)
+  expect(await probes({ batchSize: 7 })).toBe(0)
+  expect(await probes({ pooling: 'class' })).toBe(4)
+})
+
 it('a task without scores has no table, and says so', () => {
   expect(() => lab.experiments.table(lab.tasks.list().at(-1)!.id)).toThrow(LabError)
 })

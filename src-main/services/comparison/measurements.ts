@@ -2,7 +2,7 @@
 // side by side, so that item i is the same item for everyone.
 
 import type { EncoderRow } from '../../domain/encoder.ts'
-import { EVALUATION_METRICS } from '../../domain/metric.ts'
+import { byMetricOrder } from '../../domain/metric.ts'
 import { scoresOfMean, type ItemPlaces, type Measured, type MeasuredSeed } from '../../domain/statistics/paired-measurements.ts'
 import type { ResultWithInterval } from '../../store/evaluations.ts'
 import type { Store } from '../../store/store.ts'
@@ -47,8 +47,6 @@ export function measuredRows(store: Pick<Store, 'evaluations'>, encoders: readon
       row.byMember.set(member, { ...result, member, seed: seedOf(encoders, member), evaluationId: head.id })
     }
   }
-  const known: readonly string[] = EVALUATION_METRICS.map(({ name }) => name)
-  const rank = (metric: string) => (known.includes(metric) ? known.indexOf(metric) : known.length)
   return [...rows.entries()]
     .map(([id, { metric, conditions, byMember }]) => ({
       id,
@@ -56,7 +54,7 @@ export function measuredRows(store: Pick<Store, 'evaluations'>, encoders: readon
       conditions,
       results: encoders.map((encoder) => encoder.members.flatMap((member) => byMember.get(member) ?? [])),
     }))
-    .toSorted((a, b) => rank(a.metric) - rank(b.metric) || (a.metric < b.metric ? -1 : a.metric > b.metric ? 1 : a.id < b.id ? -1 : 1))
+    .toSorted((a, b) => byMetricOrder(a.metric, b.metric) || (a.id < b.id ? -1 : 1))
 }
 
 function seedOf(encoders: readonly EncoderRow[], member: string): number | null {

@@ -2,6 +2,7 @@
 
 import type { Comparison } from '../../domain/comparison.ts'
 import type { ExperimentResultOf } from '../../domain/experiment.ts'
+import { byMetricOrder } from '../../domain/metric.ts'
 import type { Store } from '../../store/store.ts'
 import { conditionsOf, rowIdOf } from '../comparison/conditions.ts'
 import { rowScores, type MeasuredRow, type MemberResult } from '../comparison/measurements.ts'
@@ -14,7 +15,7 @@ type Scored = ExperimentResultOf<'map-scores'> | ExperimentResultOf<'probe'> | E
 export function experimentTable(store: Store, encoders: EncoderService, result: Scored): Comparison {
   const entries = result.kind === 'transplant' ? result.candidates : result.encoders
   const ids = [...new Set(entries.map(({ encoder }) => encoder))]
-  const metrics = [...new Set(entries.flatMap(({ scores }) => scores.map(({ metric }) => metric)))]
+  const metrics = [...new Set(entries.flatMap(({ scores }) => scores.map(({ metric }) => metric)))].toSorted(byMetricOrder)
   const rows = metrics.map((metric): MeasuredRow => {
     const of = (encoder: string): readonly MemberResult[] =>
       entries.flatMap((entry) => {

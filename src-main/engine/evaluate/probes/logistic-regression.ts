@@ -201,11 +201,12 @@ function openProblem(features: Matrix, labels: ArrayLike<number>) {
   const xTransposed = transpose(coordinates)
   const gram = multiplyTransposed(xTransposed, xTransposed).values
   const multiplyAdds = n * r * K
-  const doubles = doubleProducts(x, xTransposed.values, n, r)
   // Below this, sending weights back and forth costs more than it saves.
   const singles = multiplyAdds > 2e6 && hasFastBackend() ? backendProducts(x, xTransposed.values, n, r) : null
   // A hundred evaluations must stay below a few minutes on one core.
   const precision = singles !== null && multiplyAdds > LARGE_PRODUCT / 40 ? 'single' : 'double'
+  // Where float32 has the last word the doubles, most of the memory, are let go.
+  const doubles = precision === 'single' ? null : doubleProducts(x, xTransposed.values, n, r)
   const logits = new Float64Array(K * n)
   const logSums = new Float64Array(n)
 
@@ -246,7 +247,7 @@ function openProblem(features: Matrix, labels: ArrayLike<number>) {
       const preconditioner = createPreconditioner(gram, n, r, K, penalty)
       const objective = (products: Products) => (point: Float64Array, gradient: Float64Array) =>
         evaluate(products, point, penalty, gradient)
-      const first = objective(singles ?? doubles)
+      const first = objective(singles ?? doubles!)
       const scratch = new Float64Array(K * r + K)
       const tried = (starts.length === 0 ? [balancedStart(positions, K, r, n)] : starts).map((point) => ({
         point,
@@ -264,7 +265,7 @@ function openProblem(features: Matrix, labels: ArrayLike<number>) {
       )
       evaluations += found.evaluations
       if (singles && precision === 'double' && (tolerance < SINGLE_TOLERANCE || !found.converged)) {
-        found = minimise(objective(doubles), at, preconditioner, maxEvaluations - evaluations, n * tolerance, 1e-14)
+        found = minimise(objective(doubles!), at, preconditioner, maxEvaluations - evaluations, n * tolerance, 1e-14)
         evaluations += found.evaluations
       }
       const weights = back(at.subarray(0, K * r), K)
