@@ -3,7 +3,7 @@
 // presence says that the backup is whole.
 
 import { createReadStream, createWriteStream, existsSync } from 'node:fs'
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { readdir, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createHash } from 'node:crypto'
@@ -12,6 +12,7 @@ import { z } from 'zod'
 import type { DataJobOf } from '../domain/data-job.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
+import { makeFolder } from './files.ts'
 import { parse } from '../domain/parse.ts'
 
 const DATABASE = 'lab.sqlite'
@@ -32,7 +33,7 @@ export async function* runBackupJob({ project, database, file }: DataJobOf<'back
   const paths = await filesBelow(project)
   yield { kind: 'part', name: 'backup', of: paths.length + 1 }
   const temporary = `${file}.${process.pid}.partial`
-  await mkdir(dirname(file), { recursive: true })
+  await makeFolder(dirname(file))
   const tar = pack()
   const written = pipeline(tar, createWriteStream(temporary))
   written.catch(() => {})
@@ -88,7 +89,7 @@ export async function* runRestoreJob({ file, folder }: DataJobOf<'restore'>, sig
       }
       const place = resolve(temporary, name)
       if (entry.header.type !== 'file' || !place.startsWith(resolve(temporary) + sep)) throw corrupt(`it holds ${name}, which is no file of a project`)
-      await mkdir(dirname(place), { recursive: true })
+      await makeFolder(dirname(place))
       const hash = createHash('sha256')
       const hashed = async function* (pieces: AsyncIterable<Buffer>) {
         for await (const piece of pieces) {

@@ -5,7 +5,7 @@
 
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
+import { open, readdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import { checkpointSchema, type Checkpoint } from '../domain/job.ts'
@@ -19,7 +19,7 @@ import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
 import { multimodalName, splitByModule } from '../engine/weights/names.ts'
 import type { AdapterFiles } from '../engine/weights/peft.ts'
 import { safetensorsPieces } from '../engine/weights/safetensors.ts'
-import { readJson, sha256OfFile, writeFolderWhole } from './files.ts'
+import { makeFolder, readJson, sha256OfFile, writeFolderWhole } from './files.ts'
 import { readMultimodalFolder } from './model-folder.ts'
 import { readTokenizerFiles } from './tokenizer-files.ts'
 import { readPreprocess } from './preprocessor-file.ts'
@@ -154,7 +154,7 @@ export async function verifyCheckpoint(folder: string): Promise<void> {
 
 /** Writes chunk by chunk. @returns SHA-256 of the whole */
 async function flushed(path: string, chunks: Iterable<Uint8Array>): Promise<string> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   const hash = createHash('sha256')
   const file = await open(path, 'w')
   try {

@@ -3,7 +3,7 @@
 
 import { once } from 'node:events'
 import { createReadStream, createWriteStream, existsSync, type WriteStream } from 'node:fs'
-import { copyFile, mkdir, readFile, rename, rm } from 'node:fs/promises'
+import { copyFile, readFile, rename, rm } from 'node:fs/promises'
 import { dirname, extname, isAbsolute, join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
@@ -11,6 +11,7 @@ import type { DataJobOf } from '../domain/data-job.ts'
 import { EXPORT_FORMAT_TABLE } from '../domain/data-export.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
+import { makeFolder } from './files.ts'
 import { parse } from '../domain/parse.ts'
 import { sampleSchema, type ImageRef, type Sample } from '../domain/sample.ts'
 import { openSampleWriter, type SampleWriter } from './export-data/sample-writer.ts'
@@ -45,7 +46,7 @@ export async function* runExportDataJob(job: DataJobOf<'export-data'>, signal: A
   let done = 0
   const temporary = `${job.folder}.${process.pid}.partial`
   try {
-    await mkdir(temporary, { recursive: true })
+    await makeFolder(temporary)
     const writer: SampleWriter = await openSampleWriter(job.format, placeIn(temporary, job))
     for await (const line of createInterface({ input: createReadStream(job.samples), crlfDelay: Infinity })) {
       if (signal.aborted) throw new LabError('cancelled', 'export was stopped; nothing was written')
@@ -79,7 +80,7 @@ function placeIn(folder: string, { project, images, name }: DataJobOf<'export-da
       if (images === 'reference') return fileOf(image)
       const path = imageName(image)
       if (!copied.has(path)) {
-        await mkdir(join(folder, dirname(path)), { recursive: true })
+        await makeFolder(join(folder, dirname(path)))
         await copyFile(fileOf(image), join(folder, path))
         copied.add(path)
       }
@@ -87,7 +88,7 @@ function placeIn(folder: string, { project, images, name }: DataJobOf<'export-da
     },
     imageBytes: (image) => readFile(fileOf(image)),
     open: async (file) => {
-      await mkdir(join(folder, dirname(file)), { recursive: true })
+      await makeFolder(join(folder, dirname(file)))
       return openTextFile(createWriteStream(join(folder, file)))
     },
   }

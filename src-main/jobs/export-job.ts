@@ -3,7 +3,7 @@
 // whole and proven, or not at all. Where nothing here can run what was written, the export says so.
 
 import { existsSync } from 'node:fs'
-import { copyFile, mkdir, readdir } from 'node:fs/promises'
+import { copyFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
@@ -31,7 +31,7 @@ import {
   readEncoder,
 } from './exported-encoder.ts'
 import { relativeDifference, samplePixels, TOLERANCES, writeOnnxExport, writeTfjsExport } from './exported-graph.ts'
-import { readJson, sha256OfFile, writeFolderWhole, writeWhole } from './files.ts'
+import { makeFolder, readJson, sha256OfFile, writeFolderWhole, writeWhole } from './files.ts'
 import { modelCard } from './model-card.ts'
 import { readTensors } from './weight-files.ts'
 
@@ -154,7 +154,7 @@ function projectorWeights({ weights }: LoadedCheckpoint, layers: 0 | 1 | 2): Nam
 /** The whole model; in float32 the file is copied, and stays the checkpoint that it was. */
 export async function writeModelFolder(folder: string, loaded: LoadedCheckpoint, dtype: ExportDtype = 'float32'): Promise<Verification> {
   const from = (name: string) => join(loaded.folder, name)
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   for (const name of [...COMPANION_FILES, ...(existsSync(from(GENERATION)) ? [GENERATION] : [])]) await copyFile(from(name), join(folder, name))
   if (dtype === 'float32') {
     for (const name of [WEIGHTS, 'config.json', 'lab.json']) {

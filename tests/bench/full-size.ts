@@ -16,7 +16,7 @@ import { createRandom } from '../../src-main/domain/random.ts'
 import type { Sample } from '../../src-main/domain/sample.ts'
 import { languageModelConfig } from '../../src-main/engine/models/language/families.ts'
 import { specToHuggingFace } from '../../src-main/engine/preprocess/hugging-face.ts'
-import { createChatTokenizer } from '../../src-main/engine/text/tokenizer.ts'
+import { createChatTokenizer, type TokenizerFiles } from '../../src-main/engine/text/tokenizer.ts'
 import { trainTokenizer } from '../../src-main/engine/text/train-tokenizer.ts'
 import { visionEncoderConfig } from '../../src-main/engine/weights/hugging-face-config.ts'
 import { languageModelLayout, visionEncoderLayout, type NamedArrays } from '../../src-main/engine/weights/initial.ts'
@@ -89,7 +89,7 @@ async function makeProject(root: string): Promise<{ readonly train: TrainJob; re
   json(encoder, 'preprocessor_config.json', specToHuggingFace(siglipPreprocess(visionEncoder.imageSize)))
   const names = Object.entries(visionEncoderLayout(visionEncoder)).map(([name, initial]) => [visionEncoderName(visionEncoder, name), initial] as const)
   await writeRandom(join(encoder, 'model.safetensors'), Object.fromEntries(names))
-  const tokenizerFiles = trainTokenizer(['What is in the picture? A red square left of a blue circle.'], 300)
+  const tokenizerFiles = withWholeVocabulary(trainTokenizer(['What is in the picture? A red square left of a blue circle.'], 300), languageModel.vocabSize)
   json(language, 'config.json', languageModelConfig(languageModel))
   json(language, 'tokenizer.json', tokenizerFiles.tokenizer)
   json(language, 'tokenizer_config.json', tokenizerFiles.config)
@@ -132,6 +132,15 @@ async function makeProject(root: string): Promise<{ readonly train: TrainJob; re
   const ask: AskJob = { kind: 'ask', checkpoint: join(folder, 'step-00000001'), image: picture, question }
   if (createChatTokenizer(tokenizerFiles).vocabSize > languageModel.vocabSize) throw new Error('the tokenizer does not fit the model')
   return { train, ask }
+}
+
+/** A word for every further id, as a published tokenizer has one: whatever token is drawn is text. */
+function withWholeVocabulary({ tokenizer, config }: TokenizerFiles, vocabSize: number): TokenizerFiles {
+  const { model, ...rest } = tokenizer as { readonly model: { readonly vocab: Readonly<Record<string, number>> } }
+  const known = createChatTokenizer({ tokenizer, config }).vocabSize
+  // Ġ is a space in the byte-level alphabet.
+  const further = Array.from({ length: vocabSize - known }, (_, i) => [`Ġw${known + i}`, known + i] as const)
+  return { tokenizer: { ...rest, model: { ...model, vocab: { ...model.vocab, ...Object.fromEntries(further) } } }, config }
 }
 
 /** Normal deviates of each tensor's own spread; one million of them serve all, since nothing is measured on their values. */
