@@ -9,7 +9,7 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
 import { exportFault, verificationWords, type ExportDtype, type ExportSettings, type Verification } from '../domain/export.ts'
 import type { AbortSignalLike, ExportJob, JobEvent } from '../domain/job.ts'
-import { featureLayers } from '../domain/model-spec.ts'
+import { featureLayers, multimodalLmSpecSchema } from '../domain/model-spec.ts'
 import { parse } from '../domain/parse.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
 import { encoderGraph } from '../engine/export/encoder-forward.ts'
@@ -33,6 +33,7 @@ import {
 import { relativeDifference, samplePixels, TOLERANCES, writeOnnxExport, writeTfjsExport } from './exported-graph.ts'
 import { makeFolder, readJson, sha256OfFile, writeFolderWhole, writeWhole } from './files.ts'
 import { modelCard } from './model-card.ts'
+import { isMultimodalFolder, readVisionEncoderFolder } from './model-folder.ts'
 import { readTensors } from './weight-files.ts'
 
 /** What a checkpoint holds beside the optimiser's moments, its weights and what describes them. */
@@ -53,7 +54,9 @@ export async function* runExportJob(job: ExportJob, signal: AbortSignalLike): As
   await refuseForeign(job.folder)
   yield { kind: 'part', name: `exporting the ${job.part} as ${job.format}`, of: 3 }
   await verifyCheckpoint(job.checkpoint)
-  const loaded = await readCheckpoint(job.checkpoint)
+  const loaded = await exportSource(job.checkpoint)
+  if (loaded.isWhole && (job.part !== 'vision-encoder' || job.projectorLayers > 0))
+    throw new LabError('invalid-input', `${job.checkpoint} is a vision encoder alone: expected part vision-encoder and projectorLayers 0, found ${job.part} and ${job.projectorLayers}; choose these, or a folder that holds the whole model`)
   yield { kind: 'progress', done: 1, of: 3 }
   const stopIfAsked = () => {
     if (signal.aborted) throw new LabError('cancelled', 'cancelled before anything was written')
@@ -69,15 +72,34 @@ export async function* runExportJob(job: ExportJob, signal: AbortSignalLike): As
   yield { kind: 'artifact', name: job.part, path: job.folder, sha256: await sha256OfFile(join(job.folder, MANIFEST)) }
 }
 
+/** What is exported: of a multimodal model the part that feeds its projector, or an encoder as it was published. */
+interface ExportSource extends Pick<LoadedCheckpoint, 'folder' | 'checkpoint' | 'weights' | 'preprocess'> {
+  readonly isWhole: boolean
+}
+
+async function exportSource(folder: string): Promise<ExportSource> {
+  if (existsSync(join(folder, 'lab.json')) || !existsSync(join(folder, 'config.json')) || (await isMultimodalFolder(folder))) return { ...(await readCheckpoint(folder)), isWhole: false }
+  const { spec, weights, preprocess, sha256 } = await readVisionEncoderFolder(folder)
+  // As if a projector saw every token of its last block: nothing of it is left out.
+  const model = parse(multimodalLmSpecSchema, { visionEncoder: spec, visionFeatureLayer: -1, visionFeatureSelectStrategy: 'full' })
+  const checkpoint = { formatVersion: 1 as const, step: 0, model, config: null, sha256, execution: null, numTokens: 0 }
+  return { folder, checkpoint, weights: { visionEncoder: weights, projector: {}, languageModel: {} }, preprocess, isWhole: true }
+}
+
+/** The shape of the encoder that is written. */
+function writtenSpec({ checkpoint, isWhole }: ExportSource) {
+  return isWhole ? checkpoint.model.visionEncoder : exportedSpec(checkpoint.model)
+}
+
 function settingsOf({ part, format, dtype, projectorLayers }: ExportJob): ExportSettings {
   return { part, format, dtype, projectorLayers }
 }
 
 /** Everything that is to be in the folder; the manifest last. */
-async function fill(folder: string, loaded: LoadedCheckpoint, job: ExportJob): Promise<Verification> {
+async function fill(folder: string, loaded: ExportSource, job: ExportJob): Promise<Verification> {
   const settings = settingsOf(job)
   const verification = await (job.part === 'multimodal-lm' ? writeModelFolder(folder, loaded, job.dtype) : fillEncoder(folder, loaded, settings))
-  await writeWhole(join(folder, 'README.md'), modelCard(loaded.checkpoint, settings, verification, job.record))
+  await writeWhole(join(folder, 'README.md'), modelCard(loaded.checkpoint, settings, verification, job.record, loaded.isWhole))
   const names = (await readdir(folder)).sort()
   const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await sha256OfFile(join(folder, name))] as const)))
   const { sha256, step } = loaded.checkpoint
@@ -86,10 +108,10 @@ async function fill(folder: string, loaded: LoadedCheckpoint, job: ExportJob): P
   return verification
 }
 
-async function fillEncoder(folder: string, loaded: LoadedCheckpoint, settings: ExportSettings): Promise<Verification> {
+async function fillEncoder(folder: string, loaded: ExportSource, settings: ExportSettings): Promise<Verification> {
   const { dtype, format, projectorLayers } = settings
   const { checkpoint, preprocess } = loaded
-  const spec = exportedSpec(checkpoint.model)
+  const spec = writtenSpec(loaded)
   const weights = encoderWeights(loaded)
   const projector = projectorWeights(loaded, projectorLayers)
   await writeJson(join(folder, 'preprocessor_config.json'), specToHuggingFace(preprocess))
@@ -113,7 +135,7 @@ async function fillEncoder(folder: string, loaded: LoadedCheckpoint, settings: E
     }
     case 'onnx':
     case 'tfjs': {
-      const encoder = encoderGraph({ spec: checkpoint.model, visionEncoder: loaded.weights.visionEncoder, projector, projectorLayers })
+      const encoder = encoderGraph({ spec: checkpoint.model, visionEncoder: loaded.weights.visionEncoder, projector, projectorLayers, isWhole: loaded.isWhole })
       try {
         const { numChannels, imageSize } = checkpoint.model.visionEncoder
         const options = {
@@ -121,7 +143,7 @@ async function fillEncoder(folder: string, loaded: LoadedCheckpoint, settings: E
           imageShape: [numChannels, imageSize, imageSize] as const,
           metadata: {
             preprocessor_config: JSON.stringify(specToHuggingFace(preprocess)),
-            outputs: 'features (batch, tokens, width): what the projector sees; projected: after its first linear layers',
+            outputs: 'features (batch, tokens, width): the last block, what a projector sees; projected: after its first linear layers; last_hidden_state and pooler_output: as transformers',
             checkpoint_sha256: checkpoint.sha256,
             checkpoint_step: String(checkpoint.step),
           },
@@ -135,9 +157,9 @@ async function fillEncoder(folder: string, loaded: LoadedCheckpoint, settings: E
 }
 
 /** The weights of the blocks that feed the projector. @throws LabError 'corrupt-artifact' naming what is missing */
-function encoderWeights(loaded: LoadedCheckpoint): NamedArrays {
+function encoderWeights(loaded: ExportSource): NamedArrays {
   return Object.fromEntries(
-    Object.keys(visionEncoderLayout(exportedSpec(loaded.checkpoint.model))).map((name) => {
+    Object.keys(visionEncoderLayout(writtenSpec(loaded))).map((name) => {
       const tensor = loaded.weights.visionEncoder[name]
       if (tensor === undefined)
         throw new LabError('corrupt-artifact', `${loaded.folder}: the weight ${name} of the vision encoder is missing`)
@@ -146,13 +168,13 @@ function encoderWeights(loaded: LoadedCheckpoint): NamedArrays {
   )
 }
 
-function projectorWeights({ weights }: LoadedCheckpoint, layers: 0 | 1 | 2): NamedArrays {
+function projectorWeights({ weights }: ExportSource, layers: 0 | 1 | 2): NamedArrays {
   const linears = ['linear_1.', 'linear_2.'].slice(0, layers)
   return Object.fromEntries(Object.entries(weights.projector).filter(([name]) => linears.some((linear) => name.startsWith(linear))))
 }
 
 /** The whole model; in float32 the file is copied, and stays the checkpoint that it was. */
-export async function writeModelFolder(folder: string, loaded: LoadedCheckpoint, dtype: ExportDtype = 'float32'): Promise<Verification> {
+export async function writeModelFolder(folder: string, loaded: Pick<LoadedCheckpoint, 'folder'>, dtype: ExportDtype = 'float32'): Promise<Verification> {
   const from = (name: string) => join(loaded.folder, name)
   await makeFolder(folder)
   for (const name of [...COMPANION_FILES, ...(existsSync(from(GENERATION)) ? [GENERATION] : [])]) await copyFile(from(name), join(folder, name))
@@ -203,7 +225,7 @@ const SAMPLE_IMAGES = 2
  * @throws LabError 'corrupt-artifact' unless the folder gives the checkpoint's features, in float32 bit for bit, and its
  *   preprocessing
  */
-async function compareFeatures(folder: string, { checkpoint, weights, preprocess }: LoadedCheckpoint, { dtype, projectorLayers }: ExportSettings): Promise<Verification> {
+async function compareFeatures(folder: string, { checkpoint, weights, preprocess }: ExportSource, { dtype, projectorLayers }: ExportSettings): Promise<Verification> {
   const { visionEncoder: spec } = checkpoint.model
   const pixels = samplePixels([SAMPLE_IMAGES, 1, numPatches(spec), patchWidth(spec)])
   const patches = tf.reshape(pixels, [SAMPLE_IMAGES, numPatches(spec), patchWidth(spec)])

@@ -11,26 +11,28 @@ import { exportedSpec, PROJECTOR_FILE } from './exported-encoder.ts'
 /** What stands where a person must decide. */
 const TO_FILL_IN = '_to be filled in_'
 
-export function modelCard(checkpoint: Checkpoint, settings: ExportSettings, verification: Verification, record: ExportRecord | null): string {
+/** @param isWhole  an encoder as it was published, with its pooling, and not cut out of a model */
+export function modelCard(checkpoint: Checkpoint, settings: ExportSettings, verification: Verification, record: ExportRecord | null, isWhole = false): string {
   const isEncoder = settings.part === 'vision-encoder'
   const { visionEncoder } = checkpoint.model
   return card(isEncoder ? ['image-feature-extraction', visionEncoder.family] : ['image-text-to-text', 'llava'], settings, [
-    isEncoder ? '# Vision encoder, cut out of a multimodal language model' : '# Multimodal language model',
-    isEncoder ? encoderParagraph(checkpoint) : modelParagraph(checkpoint),
+    isEncoder ? (isWhole ? '# Vision encoder' : '# Vision encoder, cut out of a multimodal language model') : '# Multimodal language model',
+    isEncoder ? encoderParagraph(checkpoint, isWhole) : modelParagraph(checkpoint),
     '## Use',
     code(settings, loadingLines(settings, 'folder')),
-    ...(isEncoder ? featureParagraphs(checkpoint, settings) : []),
+    ...(isEncoder ? (isWhole ? wholeParagraphs(checkpoint, settings) : featureParagraphs(checkpoint, settings)) : []),
+    ...(isEncoder && settings.format === 'hf' && visionEncoder.family === 'vit_mae' ? [SHUFFLED] : []),
     `Weights are ${settings.dtype}. This export was ${verificationWords(verification)}.`,
     ...results(record),
-    ...recipe(checkpoint, record),
+    ...recipe(checkpoint, record, isWhole),
     '## Licence',
     'Weights inherit terms from what they were trained on and from. Before publishing, fill these in:',
     ['| | |', '|---|---|', ...['Licence of these weights', 'Starting checkpoints and their licences', 'Data and their licences', 'Intended use and limits', 'Contact'].map((row) => `| ${row} | ${TO_FILL_IN} |`)].join('\n'),
   ])
 }
 
-function encoderParagraph({ model }: Checkpoint): string {
-  const spec = exportedSpec(model)
+function encoderParagraph({ model }: Checkpoint, isWhole: boolean): string {
+  const spec = isWhole ? model.visionEncoder : exportedSpec(model)
   const left = model.visionEncoder.numHiddenLayers - spec.numHiddenLayers
   return (
     `A vision transformer of the family ${spec.family}: ${spec.numHiddenLayers} blocks of width ${spec.hiddenSize}, ` +
@@ -45,6 +47,19 @@ function modelParagraph({ model: { visionEncoder, languageModel, visionFeatureLa
     `a two-layer projector and a decoder of the family ${languageModel.family} (${languageModel.numHiddenLayers} of width ${languageModel.hiddenSize}), ` +
     `joined as in LLaVA: hidden state ${[visionFeatureLayer].flat().join(' beside ')} of the encoder feeds the projector.`
   )
+}
+
+/** What transformers does to patches of a masked autoencoder, whatever the ratio. */
+const SHUFFLED =
+  '`ViTMAEModel` deals the patches in a random order, even where it masks none: for features in their places give it the order, `encoder(**inputs, noise=torch.arange(patches).float()[None])`, or export as onnx.'
+
+/** An encoder as published: all of it is there. */
+function wholeParagraphs({ model: { visionEncoder: spec } }: Checkpoint, { format }: ExportSettings): readonly string[] {
+  if (format !== 'onnx' && format !== 'tfjs') return ['Every weight of the encoder is here, its last norm and its pooling included.']
+  return [
+    `Input \`pixel_values\` (batch, ${spec.numChannels}, ${spec.imageSize}, ${spec.imageSize}), float32, preprocessed as \`preprocessor_config.json\` says; any batch size. ` +
+      'Outputs: `features`, the last block’s output before the final norm; `last_hidden_state`; and `pooler_output` where the encoder has a pooling.',
+  ]
 }
 
 /** Where the features are that the lab measured. */
@@ -122,7 +137,8 @@ function results(record: ExportRecord | null): readonly string[] {
   return ['## Results', ['| Measure | Value | 95 % interval | Items | Over |', '|---|---|---|---|---|', ...rows].join('\n')]
 }
 
-function recipe({ sha256, step, config }: Checkpoint, record: ExportRecord | null): readonly string[] {
+function recipe({ sha256, step, config }: Checkpoint, record: ExportRecord | null, isWhole: boolean): readonly string[] {
+  if (isWhole) return ['## Recipe', `Not trained here: the weights of a folder with SHA-256 \`${sha256}\`. \`manifest.json\` has the SHA-256 of every file here.`]
   const origin =
     `Cut from the checkpoint of step ${step}, SHA-256 \`${sha256}\`. ` + '`manifest.json` has the SHA-256 of every file here.'
   const data = record === null || record.data.length === 0 ? [] : [['| Data | Name | SHA-256 of the snapshot |', '|---|---|---|', ...record.data.map(({ role, name, sha256: hash }) => `| ${role} | ${name} | \`${hash}\` |`)].join('\n')]

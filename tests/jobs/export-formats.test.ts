@@ -9,13 +9,22 @@ import { afterAll, describe, expect, it } from 'vitest'
 import type { ExportSettings } from '../../src-main/domain/export.ts'
 import { jobSchema, type ExportJob, type JobEvent } from '../../src-main/domain/job.ts'
 import { multimodalLmSpecSchema, type MultimodalLmSpec } from '../../src-main/domain/model-spec.ts'
+import { siglipPreprocess } from '../../src-main/domain/preprocess-spec.ts'
+import { parse } from '../../src-main/domain/parse.ts'
+import { visionEncoderSpecSchema } from '../../src-main/domain/vision-encoder-spec.ts'
+import { specToHuggingFace } from '../../src-main/engine/preprocess/hugging-face.ts'
+import { configText, visionEncoderConfig } from '../../src-main/engine/weights/hugging-face-config.ts'
+import { drawWeights, visionEncoderLayout } from '../../src-main/engine/weights/initial.ts'
+import { visionEncoderName } from '../../src-main/engine/weights/names.ts'
 import { roundedBytes } from '../../src-main/engine/weights/rounding.ts'
-import { readSafetensors } from '../../src-main/engine/weights/safetensors.ts'
+import { readSafetensors, writeSafetensors } from '../../src-main/engine/weights/safetensors.ts'
 import { readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { runExportJob } from '../../src-main/jobs/export-job.ts'
 import { readExportedEncoder, verifiedManifest } from '../../src-main/jobs/exported-encoder.ts'
+import { readVisionEncoderFolder } from '../../src-main/jobs/model-folder.ts'
 import { openOnnxRuntime } from '../../src-main/jobs/onnx-runtime.ts'
 import { faultOfPromise } from '../support/fault-of.ts'
+import { plainArrays } from '../support/plain-arrays.ts'
 import { openNativeEngine } from './compile/native-engine.ts'
 import { TINY_SPEC, tinyProject } from './evaluate/tiny-project.ts'
 
@@ -81,6 +90,37 @@ describe.runIf(native)('an encoder as a graph', () => {
     const tfjs = await exported(await tiny.checkpoint(1), { format: 'tfjs', dtype: 'float16' })
     expect(readdirSync(tfjs.folder).sort()).toEqual(['README.md', 'group1-shard1of1.bin', 'manifest.json', 'model.json', 'preprocessor_config.json'])
   })
+
+  for (const [name, layer, poolsTo] of [
+    ['siglip', { family: 'siglip', visionUseHead: true }, 16],
+    ['vit', { family: 'vit', intermediateSize: 24, poolerOutputSize: 6 }, 6],
+    ['clip', { family: 'clip', intermediateSize: 24 }, 16],
+    ['vit_mae', { family: 'vit_mae', intermediateSize: 24 }, null],
+  ] as const)
+    it(`${name} as it was published, without a model around it: also gives what it norms and pools`, async () => {
+      const spec = parse(visionEncoderSpecSchema, { ...SIZES, ...layer })
+      const source = join(root, `published-${name}`)
+      mkdirSync(source)
+      const named = Object.fromEntries(Object.entries(drawWeights(visionEncoderLayout(spec), 4)).map(([each, tensor]) => [visionEncoderName(spec, each), tensor]))
+      writeFileSync(join(source, 'model.safetensors'), writeSafetensors(named))
+      writeFileSync(join(source, 'config.json'), configText(visionEncoderConfig(spec)))
+      writeFileSync(join(source, 'preprocessor_config.json'), JSON.stringify(specToHuggingFace(siglipPreprocess(spec.imageSize))))
+
+      const hf = await exported(source, { format: 'hf' })
+      expect(await readVisionEncoderFolder(hf.folder).then(({ weights }) => plainArrays(weights))).toEqual(plainArrays((await readVisionEncoderFolder(source)).weights))
+      for (const format of ['onnx', 'tfjs'] as const) {
+        const { folder } = await exported(source, { format })
+        const { verification } = await verifiedManifest(folder)
+        if (verification!.by !== null) expect(verification!.difference).toBeLessThan(2e-6)
+        if (format === 'tfjs') {
+          const { signature } = JSON.parse(readFileSync(join(folder, 'model.json'), 'utf8')) as { signature: { outputs: Record<string, unknown> } }
+          expect(Object.keys(signature.outputs).sort()).toEqual(['features', 'last_hidden_state', ...(poolsTo === null ? [] : ['pooler_output'])])
+        }
+        expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain('`last_hidden_state`')
+      }
+      const fault = await faultOfPromise(exported(source, { part: 'multimodal-lm' }))
+      expect([fault.code, fault.message]).toEqual(['invalid-input', expect.stringContaining('is a vision encoder alone')])
+    })
 
   it('with weights in two bytes differs by their rounding and no more', async () => {
     const checkpoint = await tiny.checkpoint(2)

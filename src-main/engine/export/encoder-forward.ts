@@ -3,12 +3,14 @@
 
 import * as tf from '@tensorflow/tfjs'
 import type { MultimodalLmSpec } from '../../domain/model-spec.ts'
+import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import type { NamedTensors } from '../compile/recorder.ts'
 import { imageFeatures, type MultimodalLm } from '../models/multimodal-lm.ts'
 import { projector } from '../models/projector.ts'
-import { patchify } from '../models/vision-encoder.ts'
+import { patchify, visionHiddenStates, visionLastHiddenState, visionPooled } from '../models/vision-encoder.ts'
 import { visionEncoderLayout, type NamedArrays } from '../weights/initial.ts'
 import { multimodalName, visionEncoderName } from '../weights/names.ts'
+import type { Weights } from '../shapes.ts'
 import { recordBatchGraph, type BatchGraph } from './batch-graph.ts'
 
 export interface ExportedParts {
@@ -17,10 +19,15 @@ export interface ExportedParts {
   readonly projector: NamedArrays
   /** Linear layers of the projector that go along. */
   readonly projectorLayers: 0 | 1 | 2
+  /** Whether the encoder is one as published, whose norm and pooling mean something: the graph then gives what they make, too. */
+  readonly isWhole?: boolean
 }
 
 export interface EncoderGraph {
-  /** Inputs: pixel_values (B, C, height, width). Outputs: features (B, I, D_vision), and projected (B, I, D) with projector layers. */
+  /**
+   * Inputs: pixel_values (B, C, height, width). Outputs: features (B, I, D_vision), and projected (B, I, D) with projector layers;
+   * of a whole encoder last_hidden_state (B, N, D_vision), and pooler_output (B, D) where the family has one.
+   */
   readonly graph: BatchGraph
   /** Values of a weight by the name that the graph gives it, which is Hugging Face's. */
   valuesOf(name: string): Float32Array
@@ -30,7 +37,7 @@ export interface EncoderGraph {
 }
 
 /** Records the forward pass. The caller disposes. @throws LabError as recordBatchGraph does */
-export function encoderGraph({ spec, projectorLayers, ...arrays }: ExportedParts): EncoderGraph {
+export function encoderGraph({ spec, projectorLayers, isWhole = false, ...arrays }: ExportedParts): EncoderGraph {
   const used = Object.keys(visionEncoderLayout(spec.visionEncoder)).filter((name) => arrays.visionEncoder[name] !== undefined)
   const linears = ['linear_1', 'linear_2'].slice(0, projectorLayers)
   const named: Record<string, { readonly array: NamedArrays[string]; readonly variable: tf.Variable }> = {}
@@ -55,7 +62,9 @@ export function encoderGraph({ spec, projectorLayers, ...arrays }: ExportedParts
     gradientCheckpointing: { visionEncoder: false, projector: false, languageModel: false },
   }
   const forward = ({ pixel_values: pixels }: NamedTensors): NamedTensors => {
-    const features = imageFeatures(model, patchify(pixels as tf.Tensor4D, spec.visionEncoder.patchSize)) // (B, I, D_vision)
+    const patches = patchify(pixels as tf.Tensor4D, spec.visionEncoder.patchSize)
+    if (isWhole) return wholeOutputs(spec.visionEncoder, visionEncoder, patches)
+    const features = imageFeatures(model, patches) // (B, I, D_vision)
     if (projectorLayers === 0) return { features }
     return { features, projected: projector(projectorWeights, features, projectorLayers) } // (B, I, D)
   }
@@ -81,4 +90,13 @@ export function encoderGraph({ spec, projectorLayers, ...arrays }: ExportedParts
     dispose()
     throw thrown
   }
+}
+
+/** @param patches (B, P, C·patch²) */
+function wholeOutputs(spec: VisionEncoderSpec, weights: Weights, patches: tf.Tensor): NamedTensors {
+  const features = visionHiddenStates(spec, weights, patches, spec.numHiddenLayers).at(-1)! // (B, N, D)
+  const last = visionLastHiddenState(spec, weights, features)
+  const pooled = visionPooled(spec, weights, last)
+  // Where the family norms nothing at the end, both are one tensor; a graph names each output once.
+  return { features, last_hidden_state: last === features ? tf.clone(last) : last, ...(pooled !== null && { pooler_output: pooled }) }
 }
