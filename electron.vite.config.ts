@@ -15,7 +15,7 @@ export default defineConfig({
           index: at('src-main/index.ts'),
           cli: at('src-main/cli.ts'),
           'process-entry': at('src-main/jobs/process-entry.ts'),
-          'data-process-entry': at('src-main/jobs/data-process-entry.ts'),
+          'data-process-entry': at('src-main/data-process-entry.ts'),
         },
         output: { entryFileNames: '[name].js' },
       },

@@ -20,7 +20,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
   forkRunner: () =>
     createChildProcessRunner(new URL(isSource ? './jobs/process-entry.ts' : './process-entry.js', import.meta.url)),
   forkDataRunner: () =>
-    createChildProcessRunner(new URL(isSource ? './jobs/data-process-entry.ts' : './data-process-entry.js', import.meta.url)),
+    createChildProcessRunner(new URL(isSource ? './data-process-entry.ts' : './data-process-entry.js', import.meta.url)),
   presetFolder: fileURLToPath(new URL('resources/presets', root)),
   version,
   onInterrupt(listener) {

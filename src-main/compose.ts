@@ -70,7 +70,7 @@ export function composeLab(given: LabParts) {
   if (given.access === 'write' && file !== ':memory:') mkdirSync(project, { recursive: true })
   const store = createStore(given.access === 'write' ? openForWriting(file, given.program) : openForReading(file))
   const queue = createWorkQueue()
-  const parts: Parts = { ...given, project, store, queue }
+  const parts: Parts = { ...given, project, database: file, store, queue }
 
   const tasks = createDataTaskService(parts)
   const datasets = createDatasetService(parts, tasks)

@@ -59,6 +59,7 @@ const ROOMS: readonly Room[] = [
       'node:',
     ],
   },
+  { prefix: 'src-main/data-process-entry.ts', may: ['src-main/domain/', 'src-main/jobs/', 'src-main/services/'] },
   { prefix: 'src-main/place.ts', may: ['node:'] },
   { prefix: 'src-main/compose.ts', may: ['src-main/domain/', 'src-main/services/', 'src-main/store/', 'node:'] },
   { prefix: 'src-main/index.ts', may: ['src-main/', 'electron', 'node:'] },

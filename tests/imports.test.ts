@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..')
 /** They begin to work as soon as they are loaded. */
-const ENTRIES = ['src-main/cli.ts', 'src-main/index.ts', 'src-main/jobs/process-entry.ts', 'src-main/jobs/data-process-entry.ts']
+const ENTRIES = ['src-main/cli.ts', 'src-main/index.ts', 'src-main/jobs/process-entry.ts', 'src-main/data-process-entry.ts']
 
 const modules = globSync('{src-main,src-preload/contract}/**/*.ts', { cwd: ROOT })
   .filter((file) => !file.endsWith('.d.ts') && !ENTRIES.includes(file))

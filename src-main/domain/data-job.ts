@@ -2,9 +2,10 @@
 // training. Paths are absolute.
 
 import { z } from 'zod'
-import type { ImageFacts } from './data-check.ts'
+import type { FindingRow, ImageFacts } from './data-check.ts'
 import { EXPORT_FORMATS } from './data-export.ts'
 import { importOptionsSchema, type ImportedSample, type ImportEvent } from './import-event.ts'
+import { readingSchema } from './reading.ts'
 import { imageRefSchema, type ImageRef } from './sample.ts'
 
 /** Reads a data set, and puts its images into the project (or leaves them where they are). */
@@ -71,7 +72,12 @@ const featureNeighboursJob = z.strictObject({
   /** null: of every image. */
   of: z.array(z.string()).nullable(),
   neighbours: z.int().min(1),
+  /** Where to write the answer to, if it is to be read elsewhere: it is then null. */
+  file: z.string().nullable().default(null),
 })
+
+/** Reads the project's database beside its writer. */
+const readJob = z.strictObject({ kind: z.literal('read'), database: z.string(), reading: readingSchema })
 
 export const dataJobSchema = z.discriminatedUnion('kind', [
   importJob,
@@ -83,6 +89,7 @@ export const dataJobSchema = z.discriminatedUnion('kind', [
   compareSnapshotsJob,
   mapFeaturesJob,
   featureNeighboursJob,
+  readJob,
 ])
 export type DataJob = z.output<typeof dataJobSchema>
 export type DataJobKind = DataJob['kind']
@@ -101,5 +108,8 @@ export type DataJobEvent =
   /** A few hundred at a time: each message costs. */
   | { readonly kind: 'imported'; readonly rows: readonly PlacedEvent[] }
   | { readonly kind: 'examined'; readonly images: readonly ImageFacts[] }
+  | { readonly kind: 'found'; readonly findings: readonly FindingRow[] }
+  /** Rows of samples, and the place in SPLITS of where each is to go. */
+  | { readonly kind: 'divided'; readonly rows: Int32Array; readonly splits: Uint8Array }
   /** The outcome of a job that answers a question; its asker knows the schema. */
   | { readonly kind: 'answer'; readonly value: unknown }

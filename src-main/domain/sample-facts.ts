@@ -26,3 +26,31 @@ export const hasMask = (content: Content): boolean =>
 
 export const groupOfContent = (content: Content): string | null =>
   content.kind === 'preferences' || content.kind === 'questions' ? content.group : null
+
+/** What is learnt or measured: the assistant's turns, the preferred answer, the expected answer. */
+export function answersOfContent(content: Content): readonly string[] {
+  switch (content.kind) {
+    case 'conversations':
+      return content.turns.filter(({ from }) => from === 'assistant').map(({ text }) => text)
+    case 'preferences':
+      return [content.chosen]
+    case 'questions':
+      return [content.answer]
+    case 'objects':
+      return []
+  }
+}
+
+/** What is asked, and what is refused. */
+export function questionsOfContent(content: Content): readonly string[] {
+  switch (content.kind) {
+    case 'conversations':
+      return content.turns.filter(({ from }) => from === 'human').map(({ text }) => text)
+    case 'preferences':
+      return [content.prompt, content.rejected]
+    case 'questions':
+      return [content.question]
+    case 'objects':
+      return []
+  }
+}

@@ -10,6 +10,7 @@ import { normaliseRows, takeRows, type Matrix } from '../engine/evaluate/measure
 import { nearestNeighbours } from '../engine/evaluate/measures/neighbours.ts'
 import { pca, project } from '../engine/evaluate/measures/pca.ts'
 import { readFeatures } from './feature-file.ts'
+import { writeWhole } from './files.ts'
 
 /** UMAP begins from this many principal components: beyond them is mostly noise, and distances cost by dimension. */
 const COMPONENTS_BEFORE_UMAP = 50
@@ -78,7 +79,9 @@ export async function* runFeatureNeighboursJob(
       }
     yield { kind: 'progress', done: Math.min(from + size, of.length), of: of.length }
   }
-  yield { kind: 'answer', value: { of, neighbours: found, similarities } }
+  const value = { of, neighbours: found, similarities }
+  if (job.file !== null) await writeWhole(job.file, Buffer.from(JSON.stringify(value)))
+  yield { kind: 'answer', value: job.file === null ? value : null }
 }
 
 /** The features of these images, in their order. */

@@ -1,6 +1,7 @@
 // One piece of work on files and pictures to its events. The only list of what a data job can be.
 
 import type { DataJob } from '../domain/data-job.ts'
+import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
 import { runBackupJob, runRestoreJob } from './backup-job.ts'
 import { runCompareSnapshotsJob } from './compare-snapshots-job.ts'
@@ -25,6 +26,8 @@ export function runDataJob(job: DataJob, signal: AbortSignalLike): AsyncGenerato
       return runRestoreJob(job, signal)
     case 'compare-snapshots':
       return runCompareSnapshotsJob(job, signal)
+    case 'read':
+      throw new LabError('internal', 'jobs never open the database: the entry of the process for data reads it')
     case 'map-features':
       return laterWith(() => import('./feature-map-job.ts'), ({ runMapFeaturesJob }) => runMapFeaturesJob(job, signal))
     case 'feature-neighbours':

@@ -2,9 +2,8 @@
 
 import { isAbsolute, join } from 'node:path'
 import { splitTableSchema, type CurationChange, type JournalEntry, type Selection, type SplitTable } from '../domain/curation.ts'
-import type { DatasetStatistics } from '../domain/dataset-view.ts'
+import { datasetStatisticsSchema, type DatasetStatistics } from '../domain/dataset-view.ts'
 import { LabError } from '../domain/errors.ts'
-import { categoriesOfContent } from '../domain/sample-facts.ts'
 import {
   sampleFilterSchema,
   type Facets,
@@ -18,44 +17,24 @@ import {
   type SavedView,
 } from '../domain/sample-query.ts'
 import { SPLITS, type Split } from '../domain/sample.ts'
-import { splitOfGroup, type SplitRule } from '../domain/split-rule.ts'
-import type { Splits } from '../store/curation.ts'
+import type { SplitRule } from '../domain/split-rule.ts'
+import type { Moves } from '../store/curation.ts'
 import type { Parts } from './parts.ts'
-
-const HISTOGRAM_BINS = 24
-const MOST_ANSWERS = 50
+import { createReader } from './read.ts'
 
 export type CurationService = ReturnType<typeof createCurationService>
 
-export function createCurationService({ store, project, now, newId, announce }: Parts) {
-  function filterOf(selection: Selection): SampleFilter {
-    if (selection.kind === 'filter') return selection.filter
-    throw new LabError('invalid-input', 'selection: only samples of a filter can be divided into splits; choose a filter')
-  }
+export function createCurationService(parts: Parts) {
+  const { store, project, now, newId, announce } = parts
+  const read = createReader(parts)
 
-  /** Each sample's split by the rule. A group goes with the first category that any of its samples has. */
-  function divide(selection: Selection, rule: SplitRule): { readonly splits: Splits; readonly table: SplitTable } {
-    const groups = new Map<string, { stratum: string | null; rows: [number, Split][] }>()
-    const except = new Set(selection.kind === 'filter' ? selection.except : [])
-    for (const sample of store.samples.examined(filterOf(selection))) {
-      if (except.has(sample.row)) continue
-      const key = { image: sample.sha256 ?? sample.id, source: sample.source ?? sample.id, sample: sample.id }[rule.groupBy]
-      const group = groups.get(key) ?? { stratum: null, rows: [] }
-      if (rule.stratify) group.stratum ??= categoriesOfContent(sample.content)[0] ?? null
-      group.rows.push([sample.row, sample.split])
-      groups.set(key, group)
-    }
-    const splits = new Map<number, { before: Split; after: Split }>()
-    const counts = new Map<string | null, Record<Split, number>>()
-    for (const [key, { stratum, rows }] of groups) {
-      const after = splitOfGroup(rule, key, stratum)
-      const count = counts.get(stratum) ?? (Object.fromEntries(SPLITS.map((split) => [split, 0])) as Record<Split, number>)
-      count[after] += rows.length
-      counts.set(stratum, count)
-      for (const [row, before] of rows) splits.set(row, { before, after })
-    }
-    const sorted = [...counts].sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1))
-    return { splits, table: splitTableSchema.parse(sorted.map(([stratum, each]) => ({ stratum, counts: each }))) }
+  /** How the rule divides the selection; with the rows that move, when they are to be told. */
+  async function divide(selection: Selection, rule: SplitRule, tellsRows: boolean): Promise<{ readonly moves: Moves; readonly table: SplitTable }> {
+    const moves = new Map<number, Split>()
+    const table = await read({ kind: 'divide', selection, rule, tellsRows }, splitTableSchema, undefined, (event) => {
+      if (event.kind === 'divided') event.rows.forEach((row, i) => moves.set(row, SPLITS[event.splits[i]!]!))
+    })
+    return { moves, table }
   }
 
   function tell(entry: JournalEntry | null): JournalEntry | null {
@@ -92,12 +71,12 @@ export function createCurationService({ store, project, now, newId, announce }: 
       }
     },
     /** null: the samples were so already, and nothing was written. */
-    change(selection: Selection, change: CurationChange): JournalEntry | null {
-      const splits = change.kind === 'divide' ? divide(selection, change.rule).splits : null
-      return tell(store.curation.apply(selection, change, now(), splits))
+    async change(selection: Selection, change: CurationChange): Promise<JournalEntry | null> {
+      const moves = change.kind === 'divide' ? (await divide(selection, change.rule, true)).moves : null
+      return tell(store.curation.apply(selection, change, now(), moves))
     },
     /** What `divide` would do. */
-    previewSplits: (selection: Selection, rule: SplitRule): SplitTable => divide(selection, rule).table,
+    previewSplits: async (selection: Selection, rule: SplitRule): Promise<SplitTable> => (await divide(selection, rule, false)).table,
     /** null: nothing to undo. */
     undo: (): JournalEntry | null => tell(store.curation.undo()),
     redo: (): JournalEntry | null => tell(store.curation.redo()),
@@ -111,79 +90,8 @@ export function createCurationService({ store, project, now, newId, announce }: 
     },
     deleteView: (id: string): void => store.savedViews.delete(id),
 
-    /** Reads every sample of the filter once. */
-    statistics(filter: SampleFilter): DatasetStatistics {
-      const answers = new Map<string, number>()
-      const gaps: number[] = []
-      let [samples, words] = [0, 0]
-      for (const { content } of store.samples.examined(filter)) {
-        samples += 1
-        const said = answersOf(content)
-        for (const answer of said) answers.set(answer, (answers.get(answer) ?? 0) + 1)
-        words += countWords(said) + countWords(questionsOf(content))
-        if (content.kind === 'preferences') gaps.push(content.chosen.length - content.rejected.length)
-      }
-      return {
-        samples,
-        images: store.sampleCounts.imageCount(filter),
-        textLength: [...store.sampleCounts.histogram(filter, 'textLength', HISTOGRAM_BINS)],
-        lengthGap: histogram(gaps, HISTOGRAM_BINS),
-        imageSize: [...store.sampleCounts.histogram(filter, 'imageSize', HISTOGRAM_BINS)],
-        categories: [...store.sampleCounts.categoryBalance(filter)],
-        answers: [...answers]
-          .map(([value, count]) => ({ value, count }))
-          .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
-          .slice(0, MOST_ANSWERS),
-        words: { total: words, perSample: samples === 0 ? 0 : words / samples },
-      }
-    },
+    statistics: (filter: SampleFilter): Promise<DatasetStatistics> => read({ kind: 'statistics', filter }, datasetStatisticsSchema),
     /** The filter of all kept samples of a dataset. */
     filterOfDataset: (datasetId: string): SampleFilter => sampleFilterSchema.parse({ datasetId }),
   }
-}
-
-type Content = SampleDetail['content']
-
-/** What is learnt or measured: the assistant's turns, the preferred answer, the expected answer. */
-export function answersOf(content: Content): readonly string[] {
-  switch (content.kind) {
-    case 'conversations':
-      return content.turns.filter(({ from }) => from === 'assistant').map(({ text }) => text)
-    case 'preferences':
-      return [content.chosen]
-    case 'questions':
-      return [content.answer]
-    case 'objects':
-      return []
-  }
-}
-
-function questionsOf(content: Content): readonly string[] {
-  switch (content.kind) {
-    case 'conversations':
-      return content.turns.filter(({ from }) => from === 'human').map(({ text }) => text)
-    case 'preferences':
-      return [content.prompt, content.rejected]
-    case 'questions':
-      return [content.question]
-    case 'objects':
-      return []
-  }
-}
-
-const countWords = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + (text.match(/\S+/g)?.length ?? 0), 0)
-
-/** Integers in at most `bins` bins of equal width. */
-function histogram(values: readonly number[], bins: number): { from: number; to: number; count: number }[] {
-  if (values.length === 0) return []
-  let [low, high] = [Infinity, -Infinity]
-  for (const value of values) [low, high] = [Math.min(low, value), Math.max(high, value)]
-  const width = Math.max(1, Math.ceil((high - low + 1) / bins))
-  const counts = Array.from({ length: Math.floor((high - low) / width) + 1 }, (_, i) => ({
-    from: low + i * width,
-    to: low + (i + 1) * width - 1,
-    count: 0,
-  }))
-  for (const value of values) counts[Math.floor((value - low) / width)]!.count += 1
-  return counts
 }

@@ -1,9 +1,8 @@
 // Samples of a filter written in a format of others, as a data task; backups of the whole project, and restoring them.
 
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
+import { z } from 'zod'
 import { EXPORT_FORMAT_TABLE, EXPORT_FORMATS, type ExportFormat } from '../domain/data-export.ts'
 import type { DataTaskResult, ExportRequest } from '../domain/data-task.ts'
 import { LabError } from '../domain/errors.ts'
@@ -11,10 +10,13 @@ import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
 import type { SampleFilter } from '../domain/sample-query.ts'
 import type { DataTaskService, TaskWork } from './data-tasks.ts'
 import type { Parts } from './parts.ts'
+import { createReader } from './read.ts'
 
 export type DataExportService = ReturnType<typeof createDataExportService>
 
-export function createDataExportService({ store, project, dataRunner, now, newId }: Parts, tasks: DataTaskService) {
+export function createDataExportService(parts: Parts, tasks: DataTaskService) {
+  const { store, project, dataRunner, now, newId } = parts
+  const read = createReader(parts)
   tasks.define('export', (request) => ({
     title: `export as ${EXPORT_FORMAT_TABLE[request.format].label}`,
     work: (work) => write(request, work),
@@ -25,7 +27,11 @@ export function createDataExportService({ store, project, dataRunner, now, newId
     const target = folder ?? join(project, 'exports', `${taskId}-${format}`)
     const list = join(project, 'cache', 'exports', `${taskId}.jsonl`)
     try {
-      const count = await listSamples(filter, list)
+      await mkdir(join(list, '..'), { recursive: true })
+      // What the job is to write, one a line: it never opens the database.
+      const count = await read({ kind: 'list-samples', filter, file: list }, z.int(), signal, (event) => {
+        if (event.kind === 'progress') progress('reading samples', event.done, event.of)
+      })
       if (count === 0) throw new LabError('invalid-input', 'nothing to export: no sample fits the filter')
       await mkdir(join(target, '..'), { recursive: true })
       const job = { kind: 'export-data', project, samples: list, count, name, format, images, folder: target } as const
@@ -43,21 +49,6 @@ export function createDataExportService({ store, project, dataRunner, now, newId
     } finally {
       await rm(list, { force: true })
     }
-  }
-
-  /** What the job is to write, one a line: the process for data never opens the database. */
-  async function listSamples(filter: SampleFilter, file: string): Promise<number> {
-    await mkdir(join(file, '..'), { recursive: true })
-    const stream = createWriteStream(file)
-    const failed = new Promise<never>((_, reject) => stream.once('error', reject))
-    failed.catch(() => {})
-    let count = 0
-    for (const line of store.samples.forExport(filter)) {
-      if (!stream.write(`${JSON.stringify(line)}\n`)) await Promise.race([once(stream, 'drain'), failed])
-      count += 1
-    }
-    await Promise.race([new Promise<void>((done) => stream.end(done)), failed])
-    return count
   }
 
   return {

@@ -2,8 +2,7 @@
 // content, named by its own SHA-256, which is what runs read. Importing the same twice changes nothing.
 
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { createWriteStream, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, extname, isAbsolute, join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
@@ -20,6 +19,7 @@ import { LabError } from '../domain/errors.ts'
 import { importPreviewSchema, type ImportFault, type ImportOptions, type ImportPreview } from '../domain/import-event.ts'
 import type { AbortSignalLike } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
+import { snapshotReadingSchema } from '../domain/reading.ts'
 import { sampleFilterSchema } from '../domain/sample-query.ts'
 import type { ArtifactRow } from '../domain/run-view.ts'
 import { contentSchema, type DatasetKind, type ImageRef, type Sample } from '../domain/sample.ts'
@@ -27,6 +27,7 @@ import { answerOf } from './answer-of.ts'
 import type { DataTaskService, TaskPlan, TaskWork } from './data-tasks.ts'
 import { examineImages } from './image-facts.ts'
 import type { Parts } from './parts.ts'
+import { createReader } from './read.ts'
 
 export type DatasetService = ReturnType<typeof createDatasetService>
 
@@ -40,6 +41,7 @@ const ANALYZED_FROM = 1000
 
 export function createDatasetService(parts: Parts, tasks: DataTaskService) {
   const { store, project, dataRunner, now, newId, announce } = parts
+  const read = createReader(parts)
   type Request = ReturnType<typeof parsedRequest>
   const parsedRequest = (request: Omit<ImportRequest, 'kind'>) => parse(importRequestSchema, { kind: 'import', ...request }, 'invalid-input', 'import')
 
@@ -120,7 +122,7 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
     }
     if (request.examine)
       for (const { id } of targets.values())
-        await examineImages(parts, store.samples.images(sampleFilterSchema.parse({ datasetId: id })), { signal, progress })
+        await examineImages(parts, sampleFilterSchema.parse({ datasetId: id }), { signal, progress })
     const added = store.datasets.addedBy(taskId) + revived
     return {
       kind: 'import' as const,
@@ -145,35 +147,14 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
   async function snapshot(datasetId: string): Promise<string> {
     const folder = join(project, 'snapshots')
     await mkdir(folder, { recursive: true })
-    const temporary = join(folder, `${datasetId}.tmp`)
-    const hash = createHash('sha256')
-    const changes = store.datasets.changesOf(datasetId)
-    let samples = 0
+    const file = join(folder, `${datasetId}.tmp`)
     try {
-      const file = createWriteStream(temporary)
-      const failed = new Promise<never>((_, reject) => file.once('error', reject))
-      const write = async (text: string) => {
-        hash.update(text)
-        if (!file.write(text)) await Promise.race([once(file, 'drain'), failed])
-      }
-      failed.catch(() => {})
-      let text = ''
-      for (const sample of store.datasets.samples(datasetId)) {
-        text += `${JSON.stringify(sample)}\n`
-        samples += 1
-        if (text.length > 1_000_000) {
-          await write(text)
-          text = ''
-        }
-      }
-      await write(text)
-      await Promise.race([new Promise<void>((resolve) => file.end(resolve)), failed])
-      const sha256 = hash.digest('hex')
-      await rename(temporary, join(folder, `${sha256}.jsonl`))
+      const { sha256, samples, changes } = await read({ kind: 'snapshot', datasetId, file }, snapshotReadingSchema)
+      await rename(file, join(folder, `${sha256}.jsonl`))
       store.datasets.insertSnapshot({ datasetId, sha256, samples, createdAtMs: now(), changes })
       return sha256
     } finally {
-      await rm(temporary, { force: true })
+      await rm(file, { force: true })
     }
   }
 

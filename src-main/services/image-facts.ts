@@ -1,23 +1,34 @@
 // What one look at images tells, asked of the process for data where nobody has looked yet, and kept.
 
-import type { ImageFacts } from '../domain/data-check.ts'
-import type { ImageRef } from '../domain/sample.ts'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { SampleFilter } from '../domain/sample-query.ts'
 import type { TaskWork } from './data-tasks.ts'
 import type { Parts } from './parts.ts'
 
-/** @param again  looks at all of them: files may have changed since */
+/** Images of one question to the database and one job: main answers others in between. */
+const IMAGES_AT_ONCE = 2000
+
+/**
+ * Looks at the images of the filter's samples.
+ * @param again  at all of them: files may have changed since
+ */
 export async function examineImages(
   { store, project, dataRunner }: Pick<Parts, 'store' | 'project' | 'dataRunner'>,
-  images: readonly ImageRef[],
+  filter: SampleFilter,
   work: Pick<TaskWork, 'signal' | 'progress'>,
   again = false,
-): Promise<ReadonlyMap<string, ImageFacts>> {
-  const known = store.findings.facts()
-  const unseen = again ? images : images.filter(({ sha256 }) => !known.has(sha256))
-  if (unseen.length > 0)
-    for await (const event of dataRunner({ kind: 'examine-images', project, images: [...unseen] }, work.signal)) {
-      if (event.kind === 'examined') store.findings.insertFacts(event.images)
-      if (event.kind === 'progress') work.progress('looking at images', event.done, event.of)
-    }
-  return unseen.length === 0 ? known : store.findings.facts()
+): Promise<void> {
+  const of = store.findings.imageCount()
+  let seen = 0
+  for (let after: string | null = ''; after !== null; ) {
+    const { images, last } = store.findings.imagesAfter(filter, after, IMAGES_AT_ONCE, again)
+    if (images.length > 0)
+      for await (const event of dataRunner({ kind: 'examine-images', project, images: [...images] }, work.signal)) {
+        if (event.kind === 'examined') store.findings.insertFacts(event.images)
+        if (event.kind === 'progress') work.progress('looking at images', Math.min(of, seen + event.done), of)
+      }
+    seen += IMAGES_AT_ONCE
+    after = last
+    await nextTurn()
+  }
 }

@@ -2,25 +2,29 @@
 // gold items planted. Where a model has to work, a job does it in its turn, and the queue's row tells how far it is.
 
 import { createHash } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { z } from 'zod'
 import { LabError } from '../domain/errors.ts'
 import type { AnswersJob, ItemResult, Job, PairScoresJob } from '../domain/job.ts'
 import { orderByDisagreement, orderByMargin, type ScoredItem } from '../domain/labelling/item-order.ts'
 import { answerOn, type Answer } from '../domain/labelling/judgement.ts'
-import { nearMisses } from '../domain/labelling/near-miss.ts'
 import { planSlots, type PlannedItem } from '../domain/labelling/plan-slots.ts'
 import type { LabelItem, QueueRequest, QueueSource } from '../domain/labelling/queue.ts'
 import { verdictTable } from '../domain/labelling/trust.ts'
 import { createRandom } from '../domain/random.ts'
+import { candidatesSchema } from '../domain/reading.ts'
 import type { Sample } from '../domain/sample.ts'
 import type { DatasetService } from './datasets.ts'
 import type { LabellingService } from './labelling.ts'
 import type { Parts } from './parts.ts'
+import { createReader } from './read.ts'
 import type { RunService } from './runs.ts'
 import { createStopRequest, endingOf, type StopRequest } from './stop-request.ts'
 
 export type LabelQueueService = ReturnType<typeof createLabelQueueService>
 
 const BATCH_SIZE = 16
+const ROWS_AT_ONCE = 500
 
 export function createLabelQueueService(
   parts: Parts,
@@ -28,6 +32,7 @@ export function createLabelQueueService(
 ) {
   const { store, project, runner, queue: workQueue, now, newId, announce } = parts
   const { datasets, runs, labelling } = services
+  const read = createReader(parts)
   const underWay = new Map<string, { readonly stop: StopRequest; readonly ended: Promise<void> }>()
 
   /** The items of one job, by id, while the queue's row follows its progress. */
@@ -46,26 +51,26 @@ export function createLabelQueueService(
     announce({ name: 'labelling.changed', value: { queueId } })
   }
 
-  /** Samples that the source asks for, in stored order; those of other kinds than `kinds` are refused. */
-  function samplesOf(source: Extract<QueueSource, { dataset: string }>, kinds: readonly Sample['content']['kind'][]): Sample[] {
+  /** Samples that the source asks for, drawn by lot; of other kinds than `kinds` are refused. */
+  async function samplesOf(
+    source: Extract<QueueSource, { dataset: string }>,
+    kinds: readonly Sample['content']['kind'][],
+    seed: number,
+    stop: StopRequest,
+  ): Promise<z.output<typeof candidatesSchema>> {
     const dataset = datasets.named(source.dataset)
     if (!kinds.includes(dataset.kind))
       throw new LabError('invalid-input', `source.dataset: expected ${kinds.join(' or ')}, "${dataset.name}" holds ${dataset.kind}`, {
         dataset: dataset.name,
       })
-    const wanted = source.search.toLowerCase()
-    const found: Sample[] = []
-    for (const sample of store.datasets.samples(dataset.id)) {
-      if (sample.split !== source.split) continue
-      if (source.category !== '' && categoryOf(sample) !== source.category) continue
-      if (wanted !== '' && !JSON.stringify(sample.content).toLowerCase().includes(wanted)) continue
-      found.push(sample)
-    }
+    const { split, category, tag, search, limit } = source
+    const nearMisses = source.kind === 'near-miss'
+    const found = await read({ kind: 'candidates', datasetId: dataset.id, split, category, tag, search, limit, seed, nearMisses }, candidatesSchema, stop.signal)
     if (found.length === 0)
       throw new LabError(
         'invalid-input',
-        `source: no sample of "${dataset.name}" is in split ${source.split}${source.category && ` and category "${source.category}"`}` +
-          `${wanted && ` and holds "${source.search}"`}. It holds ${Object.entries(dataset.samples).map(([split, n]) => `${n} ${split}`).join(', ')}.`,
+        `source: no sample of "${dataset.name}" is in split ${split}${category && ` and category "${category}"`}${tag && ` and has the tag "${tag}"`}` +
+          `${search && ` and holds "${search}"`}${nearMisses ? ', or none of them has a near miss' : ''}. It holds ${Object.entries(dataset.samples).map(([each, n]) => `${n} ${each}`).join(', ')}.`,
         { dataset: dataset.name },
       )
     return found
@@ -74,25 +79,16 @@ export function createLabelQueueService(
   /** Candidates in stored order. */
   async function candidates(queueId: string, request: QueueRequest, stop: StopRequest): Promise<LabelItem[]> {
     const { source, settings } = request
-    const drawn = <T>(values: readonly T[], limit: number) => createRandom(settings.seed, 'candidates').shuffle(values).slice(0, limit)
     switch (source.kind) {
       case 'pairs':
-        return drawn(samplesOf(source, ['preferences']), source.limit).map((sample) => pairItem(sample, source.dataset))
-      case 'near-miss': {
-        const samples = samplesOf(source, ['questions'])
-        const misses = nearMisses(
-          samples.map(({ id, content }) => {
-            if (content.kind !== 'questions') throw new LabError('internal', 'a dataset of questions holds something else')
-            return { id, ...content }
-          }),
-          settings.seed,
+        return (await samplesOf(source, ['preferences'], settings.seed, stop)).map(({ sample }) => pairItem(sample, source.dataset))
+      case 'near-miss':
+        return (await samplesOf(source, ['questions'], settings.seed, stop)).map(({ sample, nearMiss }) =>
+          itemOf(sample, answerOfSample(sample), 'right answer', nearMiss!, 'near miss'),
         )
-        const able = drawn(samples.filter(({ id }) => misses.has(id)), source.limit)
-        return able.map((sample) => itemOf(sample, answerOfSample(sample), 'right answer', misses.get(sample.id)!, 'near miss'))
-      }
       case 'two-models':
       case 'two-images': {
-        const samples = drawn(samplesOf(source, ['questions', 'conversations', 'preferences']), source.limit)
+        const samples = (await samplesOf(source, ['questions', 'conversations', 'preferences'], settings.seed, stop)).map(({ sample }) => sample)
         const prompts = samples.map((sample) => ({ id: sample.id, image: sample.image, prompt: promptOf(sample) }))
         const ask = async (runId: string, image: AnswersJob['image'], temperature: number, seed: number, title: string) => {
           const job: AnswersJob = {
@@ -195,14 +191,16 @@ export function createLabelQueueService(
     }
   }
 
-  function goldOf({ settings }: QueueRequest): readonly { readonly item: LabelItem; readonly expected: Answer }[] {
+  async function goldOf({ settings }: QueueRequest, stop: StopRequest): Promise<readonly { readonly item: LabelItem; readonly expected: Answer }[]> {
     if (settings.gold === null) return []
     const dataset = datasets.named(settings.gold.dataset)
     if (dataset.kind !== 'preferences')
       throw new LabError('invalid-input', `settings.gold.dataset: expected preferences, "${dataset.name}" holds ${dataset.kind}`, {
         path: ['settings', 'gold', 'dataset'],
       })
-    return [...store.datasets.samples(dataset.id)].map((sample) => ({ item: pairItem(sample, dataset.name), expected: 'first' }))
+    const everything = { split: null, category: '', tag: '', search: '', limit: null, seed: 0, nearMisses: false } as const
+    const found = await read({ kind: 'candidates', datasetId: dataset.id, ...everything }, candidatesSchema, stop.signal)
+    return found.map(({ sample }) => ({ item: pairItem(sample, dataset.name), expected: 'first' }))
   }
 
   async function make(queueId: string, request: QueueRequest, stop: StopRequest): Promise<void> {
@@ -213,14 +211,22 @@ export function createLabelQueueService(
         'source: nothing to judge came out of it: the answers were empty or alike, or nobody disagrees. Choose another source.',
       )
     const plan = await ordered(queueId, request, items, stop)
-    const gold = goldOf(request)
+    const gold = await goldOf(request, stop)
     const slots = planSlots(plan, gold.map(({ item, expected }) => ({ itemId: item.id, expected })), request.settings)
     const used = new Set(slots.map(({ itemId }) => itemId))
-    store.transaction(() => {
-      for (const item of [...items, ...gold.map((each) => each.item)]) if (used.has(item.id)) store.labelQueues.insertItem(queueId, item)
-      for (const slot of slots) store.labelQueues.insertSlot(queueId, slot)
-      store.labelQueues.end(queueId, 'ready', null)
-    })
+    const kept = [...items, ...gold.map(({ item }) => item)].filter(({ id }) => used.has(id))
+    await someAtATime(kept, stop, (item) => store.labelQueues.insertItem(queueId, item))
+    await someAtATime(slots, stop, (slot) => store.labelQueues.insertSlot(queueId, slot))
+    store.labelQueues.end(queueId, 'ready', null)
+  }
+
+  /** In transactions between which others are answered. */
+  async function someAtATime<T>(values: readonly T[], { signal }: StopRequest, write: (value: T) => void): Promise<void> {
+    for (let from = 0; from < values.length; from += ROWS_AT_ONCE) {
+      if (signal.aborted) throw new LabError('cancelled', 'stopped while the queue was made')
+      store.transaction(() => values.slice(from, from + ROWS_AT_ONCE).forEach(write))
+      await nextTurn()
+    }
   }
 
   return {
@@ -320,8 +326,4 @@ function promptOf({ content }: Sample): string {
 
 function answerOfSample({ content }: Sample): string {
   return content.kind === 'questions' ? content.answer : ''
-}
-
-function categoryOf({ content }: Sample): string | null {
-  return content.kind === 'questions' || content.kind === 'preferences' ? content.category : null
 }

@@ -1,46 +1,42 @@
 // The health of a set of preference pairs: what its texts say by themselves, and the audit of whether its margins need the
 // image, which a model computes in its turn.
 
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { LabError } from '../domain/errors.ts'
 import type { PairScoresJob } from '../domain/job.ts'
 import { IMAGE_CONDITIONS, imageUse, teachesLanguageOnly } from '../domain/labelling/image-use.ts'
 import type { AuditRequest, AuditRow, AuditView } from '../domain/labelling/pair-audit.ts'
-import { examinePairs, questionKey, type PairHealth } from '../domain/labelling/pair-health.ts'
+import { pairHealthSchema, type PairHealth } from '../domain/labelling/pair-health.ts'
+import type { DatasetRow } from '../domain/dataset-view.ts'
 import { createRandom } from '../domain/random.ts'
 import type { SampleOf } from '../domain/sample.ts'
 import type { DatasetService } from './datasets.ts'
 import type { Parts } from './parts.ts'
+import { createReader } from './read.ts'
 import type { RunService } from './runs.ts'
 import { timeLeftOfPart } from './time-left.ts'
 import { createStopRequest, endingOf, type StopRequest } from './stop-request.ts'
 
 const BATCH_SIZE = 16
-const PAIRS_A_TURN = 200
 
 export type PairHealthService = ReturnType<typeof createPairHealthService>
 
 export function createPairHealthService(parts: Parts, datasets: DatasetService, runs: RunService) {
   const { store, project, runner, queue, now, newId, announce } = parts
   const { pairAudits } = store
+  const read = createReader(parts)
   const underWay = new Map<string, { readonly stop: StopRequest; readonly ended: Promise<void> }>()
 
   /** @throws LabError 'not-found', 'invalid-input' when the dataset holds something else */
-  function pairsOf(name: string): SampleOf<'preferences'>[] {
+  function ofPairs(name: string): DatasetRow {
     const dataset = datasets.named(name)
     if (dataset.kind !== 'preferences')
       throw new LabError('invalid-input', `dataset: expected preferences, "${name}" holds ${dataset.kind}`, { dataset: name })
-    return [...store.datasets.samples(dataset.id)] as SampleOf<'preferences'>[]
+    return dataset
   }
 
-  /** Right answers that the project knows from its question datasets. */
-  function knownAnswers(): ReadonlyMap<string, string> {
-    const known = new Map<string, string>()
-    for (const dataset of store.datasets.list())
-      if (dataset.kind === 'questions')
-        for (const { image, content } of store.datasets.samples(dataset.id))
-          if (content.kind === 'questions') known.set(questionKey(image?.sha256 ?? null, content.question), content.answer)
-    return known
+  /** Pairs by id. */
+  function pairsOf(name: string, ids: readonly string[]): ReadonlyMap<string, SampleOf<'preferences'>> {
+    return new Map(store.datasets.samplesOf(ofPairs(name).id, ids).map((sample) => [sample.id, sample as SampleOf<'preferences'>]))
   }
 
   function found(auditId: string): AuditRow {
@@ -68,20 +64,13 @@ export function createPairHealthService(parts: Parts, datasets: DatasetService, 
   }
 
   return {
-    async health(dataset: string): Promise<PairHealth> {
-      const examination = examinePairs(knownAnswers())
-      for (const [i, { id, image, content }] of pairsOf(dataset).entries()) {
-        examination.add({ id, imageSha256: image?.sha256 ?? null, content })
-        // Whoever is judging meanwhile must not wait for this.
-        if (i % PAIRS_A_TURN === PAIRS_A_TURN - 1) await nextTurn()
-      }
-      return examination.result()
-    },
+    health: (dataset: string): Promise<PairHealth> => read({ kind: 'pair-health', datasetId: ofPairs(dataset).id }, pairHealthSchema),
     audits: (): readonly AuditRow[] => pairAudits.list().map(({ id }) => found(id)),
     audit(auditId: string): AuditView {
       const row = found(auditId)
       const audited = pairAudits.margins(auditId)
-      const samples = new Map(audited.length === 0 || store.datasets.findNamed(row.request.dataset) === null ? [] : pairsOf(row.request.dataset).map((sample) => [sample.id, sample]))
+      const isThere = audited.length > 0 && store.datasets.findNamed(row.request.dataset) !== null
+      const samples = isThere ? pairsOf(row.request.dataset, audited.map(({ sampleId }) => sampleId)) : new Map<string, never>()
       const pairs = audited.flatMap((each) => {
         const sample = samples.get(each.sampleId)
         if (sample === undefined) return []
@@ -92,12 +81,14 @@ export function createPairHealthService(parts: Parts, datasets: DatasetService, 
     },
     /** Answers at once; the audit's row tells how far it is. */
     startAudit(request: AuditRequest): { auditId: string } {
-      const all = pairsOf(request.dataset).filter(({ split, image }) => split === request.split && image !== null)
+      const all = store.datasets.idsWithImage(ofPairs(request.dataset).id, request.split)
       if (all.length < 2)
         throw new LabError('invalid-input', `split: expected at least two pairs with images in ${request.split} of "${request.dataset}", found ${all.length}`, {
           dataset: request.dataset,
         })
-      const drawn = createRandom(request.seed, 'audit').shuffle(all).slice(0, request.limit)
+      const ids = createRandom(request.seed, 'audit').shuffle(all).slice(0, request.limit)
+      const pairs = pairsOf(request.dataset, ids)
+      const drawn = ids.map((id) => pairs.get(id)!)
       const auditId = newId('audit')
       const job: PairScoresJob = {
         kind: 'pair-scores',

@@ -20,6 +20,8 @@ export interface Parts {
   readonly store: Store
   /** Absolute; holds lab.sqlite, images, snapshots, runs, studies and exports. */
   readonly project: string
+  /** The project's database file: what a reader opens beside its writer. */
+  readonly database: string
   /** Where the presets' JSON files lie. */
   readonly presetFolder: string
   readonly runner: Runner

@@ -36,7 +36,8 @@ export function createCurationStore(db: Db) {
   const touched = db
     .prepare('SELECT DISTINCT s.dataset_id FROM curation_changes c JOIN samples s ON s.row = c.row WHERE c.journal_id = ?')
     .pluck()
-  const insertChange = db.prepare('INSERT INTO curation_changes (journal_id, row, before, after) VALUES (?, ?, ?, ?)')
+  const insertMove = db.prepare(`
+    INSERT INTO curation_changes (journal_id, row, before, after) SELECT @id, row, split, @after FROM samples WHERE row = @row AND split <> @after`)
   const write = {
     split: (to: 'before' | 'after') =>
       db.prepare(`UPDATE samples SET split = c.${to} FROM curation_changes c WHERE c.journal_id = ? AND c.row = samples.row`),
@@ -63,7 +64,7 @@ export function createCurationStore(db: Db) {
   }
 
   /** Writes which samples `change` alters, and from what to what. */
-  function record(id: number, change: CurationChange, { sql, parameters }: Condition, splits: Splits | null): number {
+  function record(id: number, change: CurationChange, { sql, parameters }: Condition, moves: Moves | null): number {
     const select = (columns: string, differs: string, more: object) =>
       db
         .prepare(`INSERT INTO curation_changes (journal_id, row, before, after) SELECT @journal, s.row, ${columns} FROM samples s WHERE ${sql} AND ${differs}`)
@@ -79,22 +80,18 @@ export function createCurationStore(db: Db) {
         return select('s.state, @after', 's.state <> @after', { after: change.state })
       case 'divide': {
         let changed = 0
-        for (const [row, { before, after }] of splits ?? [])
-          if (before !== after) {
-            insertChange.run(id, row, before, after)
-            changed += 1
-          }
+        for (const [row, after] of moves ?? []) changed += insertMove.run({ id, row, after }).changes
         return changed
       }
     }
   }
 
   return {
-    /** One transaction. null: nothing was to be altered, and nothing was written. `splits` is for 'divide' alone. */
-    apply(selection: Selection, change: CurationChange, atMs: number, splits: Splits | null = null): JournalEntry | null {
+    /** One transaction. null: nothing was to be altered, and nothing was written. `moves` is for 'divide' alone. */
+    apply(selection: Selection, change: CurationChange, atMs: number, moves: Moves | null = null): JournalEntry | null {
       return db.transaction(() => {
         const id = Number(insert.run(atMs, JSON.stringify(change)).lastInsertRowid)
-        const samples = record(id, change, conditionOfSelection(selection), splits)
+        const samples = record(id, change, conditionOfSelection(selection), moves)
         if (samples === 0) {
           remove.run(id)
           return null
@@ -124,8 +121,8 @@ export function createCurationStore(db: Db) {
   }
 }
 
-/** Row → split as it is and as it is to be. */
-export type Splits = ReadonlyMap<number, { readonly before: Split; readonly after: Split }>
+/** Row → split as it is to be. */
+export type Moves = ReadonlyMap<number, Split>
 
 export function conditionOfSelection(selection: Selection): Condition {
   const [rows, parameter] = selection.kind === 'rows' ? [selection.rows, 'rows'] : [selection.except, 'except']

@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import type { DatasetRow } from '../domain/dataset-view.ts'
 import { categoriesOfContent, groupOfContent, hasMask, textOfContent } from '../domain/sample-facts.ts'
-import { contentSchema, DATASET_KINDS, SPLITS, type DatasetKind, type ImageRef, type Sample } from '../domain/sample.ts'
+import { contentSchema, DATASET_KINDS, SPLITS, type DatasetKind, type ImageRef, type Sample, type Split } from '../domain/sample.ts'
 import type { Db } from './database.ts'
 import { readJson } from './json-column.ts'
 
@@ -73,6 +73,16 @@ export function createDatasetStore(db: Db) {
     SELECT s.id, s.split, s.source, c.content, i.sha256, i.path, i.width, i.height
     FROM samples s JOIN sample_contents c ON c.row = s.row LEFT JOIN images i ON i.sha256 = s.image_sha256
     WHERE s.dataset_id = ? AND s.state = 'kept' ORDER BY s.row`)
+  const samplesById = db.prepare(`
+    SELECT s.id, s.split, s.source, c.content, i.sha256, i.path, i.width, i.height
+    FROM samples s JOIN sample_contents c ON c.row = s.row LEFT JOIN images i ON i.sha256 = s.image_sha256
+    WHERE s.dataset_id = ? AND s.state = 'kept' AND s.id IN (SELECT value FROM json_each(?)) ORDER BY s.row`)
+  const idsWithImage = db
+    .prepare(
+      `SELECT json_group_array(id) FROM (SELECT id FROM samples WHERE dataset_id = ? AND state = 'kept' AND split = ? AND image_sha256 IS NOT NULL ORDER BY row)`,
+    )
+    .pluck()
+  const idsTagged = db.prepare('SELECT s.id FROM sample_tags t JOIN samples s ON s.row = t.row WHERE s.dataset_id = ? AND t.tag = ?').pluck()
   const insertSnapshot = db.prepare(`
     INSERT INTO snapshots (dataset_id, sha256, samples, created_at_ms) VALUES (@datasetId, @sha256, @samples, @createdAtMs)
     ON CONFLICT DO UPDATE SET created_at_ms = excluded.created_at_ms`)
@@ -95,6 +105,13 @@ export function createDatasetStore(db: Db) {
   )
   const removeImage = db.prepare('DELETE FROM images WHERE sha256 = ?')
 
+  const sampleOf = (each: SampleColumns): Sample => ({
+    id: each.id,
+    split: z.enum(SPLITS).parse(each.split),
+    source: each.source,
+    image: each.sha256 === null ? null : { sha256: each.sha256, path: each.path, width: each.width, height: each.height },
+    content: readJson(contentSchema, each.content, 'sample_contents.content'),
+  })
   const row = (columns: unknown): DatasetRow => {
     const each = rowSchema.parse(columns)
     const counts = new Map(
@@ -169,15 +186,14 @@ export function createDatasetStore(db: Db) {
     },
     /** What a snapshot holds, in import order, one at a time: a dataset may be larger than memory. */
     *samples(datasetId: string): Generator<Sample> {
-      for (const each of samples.iterate(datasetId) as IterableIterator<SampleColumns>)
-        yield {
-          id: each.id,
-          split: z.enum(SPLITS).parse(each.split),
-          source: each.source,
-          image: each.sha256 === null ? null : { sha256: each.sha256, path: each.path, width: each.width, height: each.height },
-          content: readJson(contentSchema, each.content, 'sample_contents.content'),
-        }
+      for (const each of samples.iterate(datasetId) as IterableIterator<SampleColumns>) yield sampleOf(each)
     },
+    /** Kept samples by id, in import order; those that are gone are left out. */
+    samplesOf: (datasetId: string, ids: readonly string[]): readonly Sample[] =>
+      (samplesById.all(datasetId, JSON.stringify(ids)) as SampleColumns[]).map(sampleOf),
+    /** Ids of the kept samples of a split that have an image, in import order. */
+    idsWithImage: (datasetId: string, split: Split): readonly string[] => JSON.parse(idsWithImage.get(datasetId, split) as string) as string[],
+    idsTagged: (datasetId: string, tag: string): readonly string[] => idsTagged.all(datasetId, tag) as string[],
     /** @param snapshot.changes  what `changesOf` said when its samples were read: what came after is not in it */
     insertSnapshot({ changes, ...snapshot }: {
       readonly datasetId: string

@@ -1,7 +1,10 @@
 // Tables image_facts and findings: what was seen in images, and what checks found.
 
 import type { FindingRow, FindingSummary, ImageFacts } from '../domain/data-check.ts'
+import type { SampleFilter } from '../domain/sample-query.ts'
+import type { ImageRef } from '../domain/sample.ts'
 import type { Db } from './database.ts'
+import { conditionOf } from './sample-filter.ts'
 
 const SCORE_BINS = 20
 const MOST_REASONS = 12
@@ -18,6 +21,7 @@ export function createFindingStore(db: Db) {
     SELECT sha256, difference_hash AS differenceHash, pixel_hash AS pixelHash, brightness, contrast, has_thumbnail AS hasThumbnail, fault
     FROM image_facts`)
   const hasThumbnail = db.prepare('SELECT has_thumbnail FROM image_facts WHERE sha256 = ?').pluck()
+  const imageCount = db.prepare('SELECT COUNT(*) FROM images').pluck()
   const insertFinding = db.prepare(`
     INSERT INTO findings (task_id, row, cluster, is_best, score, detail) VALUES (@taskId, @row, @cluster, @isBest, @score, @detail)
     ON CONFLICT DO NOTHING`)
@@ -51,10 +55,27 @@ export function createFindingStore(db: Db) {
       return all
     },
     hasThumbnail: (sha256: string): boolean => hasThumbnail.get(sha256) === 1,
-    /** Replaces what the task had found. */
-    replace(taskId: string, findings: readonly FindingRow[]): void {
+    imageCount: (): number => imageCount.get() as number,
+    /**
+     * Images of the filter's samples among the `limit` after the one whose hash is `after`; unless `again`, those that nobody
+     * has looked at. `last` begins the next question; null: there are no more.
+     */
+    imagesAfter(filter: SampleFilter, after: string, limit: number, again: boolean): { readonly images: readonly ImageRef[]; readonly last: string | null } {
+      const { sql, parameters } = conditionOf(filter)
+      const slice = 'SELECT sha256, path, width, height FROM images WHERE sha256 > @after ORDER BY sha256 LIMIT @limit'
+      const last = db.prepare(`SELECT MAX(sha256) FROM (${slice})`).pluck().get({ after, limit }) as string | null
+      const images = db
+        .prepare(
+          `SELECT i.* FROM (${slice}) i WHERE EXISTS (SELECT 1 FROM samples s WHERE s.image_sha256 = i.sha256 AND ${sql})
+          ${again ? '' : 'AND NOT EXISTS (SELECT 1 FROM image_facts WHERE sha256 = i.sha256)'}`,
+        )
+        .all({ ...parameters, after, limit }) as ImageRef[]
+      return { images, last }
+    },
+    /** Forgets what the task had found. */
+    clear: (taskId: string): void => void clear.run(taskId),
+    insert(taskId: string, findings: readonly FindingRow[]): void {
       db.transaction(() => {
-        clear.run(taskId)
         for (const each of findings) insertFinding.run({ taskId, ...each, isBest: each.isBest ? 1 : 0 })
       })()
     },

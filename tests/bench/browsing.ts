@@ -1,5 +1,6 @@
 // `npm run bench -- --rooms`: the Data room at the size of a real project. Import of pictures (rate, peak memory of the
-// process that reads them), and what browsing asks of a project with 100,000 pictures and 200,000 pairs, as percentiles.
+// process that reads them), what browsing asks of a project with 100,000 pictures and 200,000 pairs, as percentiles, and for how
+// long main stands still while all of it is walked over.
 
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,10 +9,14 @@ import { composeLab, type Lab } from '../../src-main/compose.ts'
 import type { PlacedEvent } from '../../src-main/domain/data-job.ts'
 import type { Runner } from '../../src-main/domain/job.ts'
 import { createRandom } from '../../src-main/domain/random.ts'
-import { pageRequestSchema, sampleFilterSchema, type Cursor } from '../../src-main/domain/sample-query.ts'
+import { dataCheckSettingsSchema, type DataCheck } from '../../src-main/domain/data-check.ts'
+import { queueRequestSchema } from '../../src-main/domain/labelling/queue.ts'
+import { pageRequestSchema, sampleFilterSchema, type Cursor, type SampleFilter } from '../../src-main/domain/sample-query.ts'
+import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
 import { createChildProcessRunner } from '../../src-main/jobs/child-process.ts'
 import { sha256 } from '../../src-main/jobs/files.ts'
 import { encodePng } from '../../src-main/jobs/images/codec.ts'
+import { runReading } from '../../src-main/services/readings/run-reading.ts'
 
 export interface RoomMeasure {
   readonly what: string
@@ -65,7 +70,7 @@ async function* measureImport(folder: string, count: number): AsyncGenerator<Roo
     lines.push(JSON.stringify({ image: `pictures/${i}.png`, question: `What is in picture ${i}?`, answer: String(i % 10) }))
   }
   writeFileSync(join(folder, 'questions.jsonl'), lines.join('\n'))
-  const runner = createChildProcessRunner(new URL('../../src-main/jobs/data-process-entry.ts', import.meta.url))
+  const runner = createChildProcessRunner(new URL('../../src-main/data-process-entry.ts', import.meta.url))
   let peakKb = 0
   const lab = openLab(join(folder, 'project'), runner.run)
   const watch = setInterval(() => (peakKb = Math.max(peakKb, peakOfChildren())), 200)
@@ -120,7 +125,7 @@ async function* measureQueries(project: string, images: number, pairs: number): 
       yield { kind: 'imported', rows }
     }
   }
-  const lab = openLab(project, invented)
+  const lab = openLab(project, (job, signal) => (job.kind === 'read' ? runReading(job, signal) : invented(job, signal)))
   const from = performance.now()
   await lab.datasets.import({ path: '/data/images', name: 'images' })
   await lab.datasets.import({ path: '/data/pairs', name: 'pairs' })
@@ -133,7 +138,7 @@ async function* measureQueries(project: string, images: number, pairs: number): 
   open.curation.page(pageRequestSchema.parse({ filter: { datasetId: pairsId } }))
   yield { what: 'open the project and its first page', n: 1, value: performance.now() - opening, unit: 'ms' }
   const { id: imagesId } = open.datasets.named('images')
-  open.curation.change(
+  await open.curation.change(
     { kind: 'filter', filter: sampleFilterSchema.parse({ datasetId: pairsId, categories: ['kind 7'] }), except: [] },
     { kind: 'tag', tag: 'odd' },
   )
@@ -164,12 +169,71 @@ async function* measureQueries(project: string, images: number, pairs: number): 
   }
   yield timed('list of datasets', 10, () => open.datasets.list())
   yield timed('one sample', 50, () => open.curation.get(1 + random.integer(images)))
-  yield timed('tag and undo 20,000', 3, () => {
+  yield await timedLater('tag and undo 20,000', 3, async () => {
     const filter = sampleFilterSchema.parse({ datasetId: pairsId, splits: ['test'] })
-    open.curation.change({ kind: 'filter', filter, except: [] }, { kind: 'tag', tag: 'seen' })
+    await open.curation.change({ kind: 'filter', filter, except: [] }, { kind: 'tag', tag: 'seen' })
     open.curation.undo()
   })
   await open.close()
+  yield* measureHeavyWork(project)
+}
+
+/** What main's event loop is held up for while the process for data walks over everything. */
+async function* measureHeavyWork(project: string): AsyncGenerator<RoomMeasure> {
+  const child = createChildProcessRunner(new URL('../../src-main/data-process-entry.ts', import.meta.url))
+  // The pictures are none: what a look at them would tell is invented, a fifth of it alike.
+  const runner: Runner = async function* (job, signal) {
+    if (job.kind !== 'examine-images') return yield* child.run(job, signal)
+    const alike = '0123456789abcdef'
+    yield {
+      kind: 'examined',
+      images: job.images.map(({ sha256 }, i) => ({
+        ...{ sha256, pixelHash: sha256.slice(0, 16), brightness: 100, contrast: 50, hasThumbnail: false, fault: null },
+        differenceHash: i % 5 === 0 ? alike.slice(0, 12) + sha256.slice(0, 4) : sha256.slice(16, 32),
+      })),
+    }
+  }
+  const lab = openLab(project, runner)
+  const [images, pairs] = ['images', 'pairs'].map((name) => sampleFilterSchema.parse({ datasetId: lab.datasets.named(name).id })) as [SampleFilter, SampleFilter]
+  const ofPairs = { kind: 'filter' as const, filter: pairs, except: [] }
+  const rule = splitRuleSchema.parse({})
+  const check = async (kind: DataCheck, filter: SampleFilter) =>
+    lab.tasks.ended(lab.checks.start({ check: kind, filter, settings: dataCheckSettingsSchema.parse({}) }).taskId)
+  const work: Readonly<Record<string, () => Promise<unknown>>> = {
+    statistics: () => lab.curation.statistics(pairs),
+    'preview of splits': () => lab.curation.previewSplits(ofPairs, rule),
+    'dividing into splits': () => lab.curation.change(ofPairs, { kind: 'divide', rule }),
+    'health of pairs': () => lab.pairHealth.health('pairs'),
+    'a queue of 500': async () => {
+      const { queueId } = lab.labelQueues.create(queueRequestSchema.parse({ name: 'bench', source: { kind: 'pairs', dataset: 'pairs' } }))
+      await lab.labelQueues.ended(queueId)
+    },
+    'near duplicates': () => check('near-duplicates', images),
+    'exact duplicates': () => check('exact-duplicates', pairs),
+    'a snapshot': () => lab.datasets.takeSnapshot(pairs.datasetId!),
+    'deleting 200,000 samples': () => lab.datasets.delete(pairs.datasetId!),
+  }
+  for (const [what, go] of Object.entries(work)) {
+    const from = performance.now()
+    const longest = await longestBlockOf(go)
+    yield { what: `${what}, all of it`, n: 1, value: performance.now() - from, unit: 'ms' }
+    yield { what: `${what}, longest that main stood still`, n: 1, value: longest, unit: 'ms' }
+  }
+  await lab.close()
+  child.close()
+}
+
+async function longestBlockOf(work: () => Promise<unknown>): Promise<number> {
+  let [longest, last, isOver] = [0, performance.now(), false]
+  const beat = () => {
+    longest = Math.max(longest, performance.now() - last)
+    last = performance.now()
+    if (!isOver) setImmediate(beat)
+  }
+  setImmediate(beat)
+  await work()
+  isOver = true
+  return Math.max(longest, performance.now() - last)
 }
 
 function timed(what: string, n: number, work: () => unknown): RoomMeasure {
@@ -179,6 +243,21 @@ function timed(what: string, n: number, work: () => unknown): RoomMeasure {
     work()
     times.push(performance.now() - from)
   }
+  return percentiles(what, times)
+}
+
+async function timedLater(what: string, n: number, work: () => Promise<unknown>): Promise<RoomMeasure> {
+  const times: number[] = []
+  for (let i = 0; i < n; i++) {
+    const from = performance.now()
+    await work()
+    times.push(performance.now() - from)
+  }
+  return percentiles(what, times)
+}
+
+function percentiles(what: string, times: number[]): RoomMeasure {
+  const n = times.length
   times.sort((a, b) => a - b)
   return { what, n, value: times[Math.floor(n / 2)]!, unit: 'ms', p95: times[Math.min(n - 1, Math.ceil(0.95 * n) - 1)]! }
 }

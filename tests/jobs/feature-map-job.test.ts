@@ -60,7 +60,7 @@ describe('a map', () => {
 describe('neighbours', () => {
   it('are of the own cloud, nearest first, and never the image itself', async () => {
     const features = await twoClouds()
-    const { neighbours, similarities } = (await answer({ kind: 'feature-neighbours', features, images, of: null, neighbours: 5 })) as unknown as {
+    const { neighbours, similarities } = (await answer({ kind: 'feature-neighbours', features, images, of: null, neighbours: 5, file: null })) as unknown as {
       neighbours: string[][]
       similarities: number[][]
     }

@@ -172,10 +172,10 @@ describe('changes', () => {
       fc.record({ kind: fc.constant('divide'), rule: fc.record({ seed: fc.nat(9), groupBy: fc.constantFrom('image', 'source', 'sample') }) }),
     )
     const where = fc.constantFrom({}, { categories: ['count'] }, { splits: ['train'] }, { tags: ['odd'] }, { states: ['excluded', 'kept'] })
-    fc.assert(
-      fc.property(fc.array(fc.tuple(where, changes), { minLength: 1, maxLength: 6 }), (steps) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(where, changes), { minLength: 1, maxLength: 6 }), async (steps) => {
         const states = [state()]
-        for (const [fields, what] of steps) if (lab.curation.change(all(fields), change(what)) !== null) states.push(state())
+        for (const [fields, what] of steps) if ((await lab.curation.change(all(fields), change(what))) !== null) states.push(state())
         for (const expected of states.slice(0, -1).toReversed()) {
           expect(lab.curation.undo()).not.toBeNull()
           expect(state()).toBe(expected)
@@ -193,17 +193,17 @@ describe('changes', () => {
   it('touch what is selected and nothing else, and say so when there is nothing to do', async () => {
     await importQuestions('mine', 9)
     const [first, second] = pages({})
-    expect(lab.curation.change({ kind: 'rows', rows: [first!.row] }, change({ kind: 'tag', tag: 'odd' }))).toMatchObject({ samples: 1 })
+    expect(await lab.curation.change({ kind: 'rows', rows: [first!.row] }, change({ kind: 'tag', tag: 'odd' }))).toMatchObject({ samples: 1 })
     const rest: Selection = { kind: 'filter', filter: filter({}), except: [second!.row] }
-    expect(lab.curation.change(rest, change({ kind: 'tag', tag: 'odd' }))).toMatchObject({ samples: 7, label: 'tag “odd”' })
-    expect(lab.curation.change(rest, change({ kind: 'tag', tag: 'odd' }))).toBeNull()
+    expect(await lab.curation.change(rest, change({ kind: 'tag', tag: 'odd' }))).toMatchObject({ samples: 7, label: 'tag “odd”' })
+    expect(await lab.curation.change(rest, change({ kind: 'tag', tag: 'odd' }))).toBeNull()
     expect(lab.curation.count(filter({ withoutTags: ['odd'] }))).toBe(1)
   })
 
   it('of split and state make another snapshot, and back again the same one', async () => {
     const { datasets } = await importQuestions('mine', 9)
     const before = datasets[0]!.snapshot
-    lab.curation.change(all({ categories: ['count'] }), change({ kind: 'state', state: 'excluded' }))
+    await lab.curation.change(all({ categories: ['count'] }), change({ kind: 'state', state: 'excluded' }))
     const after = await lab.datasets.snapshotOf('mine')
     expect(after).not.toBe(before)
     expect(lab.datasets.named('mine').samples.train).toBe(6)
@@ -215,7 +215,7 @@ describe('changes', () => {
 
   it('a deleted sample that is imported again comes back', async () => {
     await importQuestions('mine', 9)
-    lab.curation.change(all({}), change({ kind: 'state', state: 'deleted' }))
+    await lab.curation.change(all({}), change({ kind: 'state', state: 'deleted' }))
     expect(await importQuestions('mine', 9)).toMatchObject({ added: 9, unchanged: 0 })
     expect(lab.curation.count(filter({}))).toBe(9)
   })
@@ -225,14 +225,14 @@ describe('splits', () => {
   it('keep groups together, are the same for the same seed, and stay where they are when data is added', async () => {
     await importQuestions('mine', 60, { images: 30 })
     const rule = splitRuleSchema.parse({ seed: 4, shares: { train: 0.5, validation: 0.25, test: 0.25 } })
-    lab.curation.change(all({}), change({ kind: 'divide', rule }))
+    await lab.curation.change(all({}), change({ kind: 'divide', rule }))
     const splits = () => new Map(pages({}).map(({ id, split, image }) => [id, [image!.sha256, split] as const]))
     const before = splits()
     expect(new Set([...before.values()].map(([, split]) => split)).size).toBe(3)
     const ofImage = Map.groupBy(before.values(), ([image]) => image)
     for (const members of ofImage.values()) expect(new Set(members.map(([, split]) => split)).size).toBe(1)
     await importQuestions('mine', 60, { images: 45, from: 60 })
-    lab.curation.change(all({}), change({ kind: 'divide', rule }))
+    await lab.curation.change(all({}), change({ kind: 'divide', rule }))
     const after = splits()
     expect(after.size).toBeGreaterThan(before.size)
     for (const [id, [, split]] of before) expect(after.get(id)![1]).toBe(split)
@@ -241,9 +241,9 @@ describe('splits', () => {
   it('previews what it does', async () => {
     await importQuestions('mine', 30)
     const rule = splitRuleSchema.parse({ groupBy: 'sample', stratify: true, shares: { train: 1, validation: 0, test: 1 } })
-    const table = lab.curation.previewSplits(all({}), rule)
+    const table = await lab.curation.previewSplits(all({}), rule)
     expect(table.map(({ stratum }) => stratum)).toEqual(['colour', 'count', 'shape'])
-    lab.curation.change(all({}), change({ kind: 'divide', rule }))
+    await lab.curation.change(all({}), change({ kind: 'divide', rule }))
     for (const { stratum, counts } of table)
       for (const split of SPLITS) expect(lab.curation.count(filter({ categories: [stratum], splits: [split] }))).toBe(counts[split])
   })
@@ -277,7 +277,7 @@ describe('checks', () => {
     const { taskId, result } = await found('near-duplicates')
     expect(result).toMatchObject({ kind: 'check', samples: 3, findings: 2, clusters: 1 })
     expect(lab.checks.clusters(taskId, -1, 10)).toMatchObject([[{ isBest: true }, { isBest: false }]])
-    lab.curation.change(all({ finding: { taskId, which: 'others' } }), change({ kind: 'state', state: 'excluded' }))
+    await lab.curation.change(all({ finding: { taskId, which: 'others' } }), change({ kind: 'state', state: 'excluded' }))
     expect(lab.curation.count(filter({}))).toBe(2)
   })
 
@@ -322,7 +322,7 @@ describe('checks', () => {
 describe('the whole project', () => {
   it('is the same after backup and restore, and in another folder', async () => {
     await importQuestions('mine', 20)
-    lab.curation.change(all({ categories: ['count'] }), change({ kind: 'tag', tag: 'odd' }))
+    await lab.curation.change(all({ categories: ['count'] }), change({ kind: 'tag', tag: 'odd' }))
     const away = temporaryFolder()
     await lab.dataExports.backup(join(away, 'project.tar'))
     await lab.dataExports.restore(join(away, 'project.tar'), join(away, 'elsewhere'))

@@ -192,3 +192,25 @@ describe('importing', () => {
     await second.lab.close()
   })
 })
+
+describe('a snapshot', () => {
+  it('holds nobody up who writes meanwhile, and what came after it is in the next one', async () => {
+    const { lab } = aLab(temporaryFolder())
+    await lab.datasets.import({ path: '/data/questions/700', name: 'mine' })
+    const { id } = lab.datasets.named('mine')
+    const filter = sampleFilterSchema.parse({ datasetId: id })
+    const exclude = { kind: 'state', state: 'excluded' } as const
+    for (let i = 0; i < 4; i++) {
+      const [row] = lab.curation.order({ filter, sort: 'imported', direction: 'ascending' })
+      const taking = lab.datasets.takeSnapshot(id)
+      // Beside it, at moments that differ: settings as any other row of the database.
+      for (let j = 0; j < i; j++) await new Promise(setImmediate)
+      lab.settings.set({ labeller: `Ada ${i}` })
+      await lab.curation.change({ kind: 'rows', rows: [row!] }, exclude)
+      await taking
+      const kept = await lab.datasets.snapshotOf('mine')
+      expect(lab.datasets.versions(id).find(({ sha256: of }) => of === kept)?.samples).toBe(700 - i - 1)
+    }
+    await lab.close()
+  })
+})

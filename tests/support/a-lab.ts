@@ -11,6 +11,7 @@ import type { ModelInspection } from '../../src-main/domain/model-view.ts'
 import type { ImportEvent, ImportOptions } from '../../src-main/domain/import-event.ts'
 import type { ItemResult, Job, JobEvent, Runner } from '../../src-main/domain/job.ts'
 import type { Announcement } from '../../src-main/services/parts.ts'
+import { runReading } from '../../src-main/services/readings/run-reading.ts'
 import { aPlan } from './a-plan.ts'
 import { anImportedConversation, anImportedPair, anImportedQuestion, anImportedScene } from './builders.ts'
 
@@ -182,6 +183,7 @@ function eventsOf(job: Job): readonly JobEvent[] {
     case 'export-data':
     case 'backup':
     case 'restore':
+    case 'read':
       return [{ kind: 'progress', done: 1, of: 1 }]
   }
 }
@@ -227,6 +229,11 @@ export const readFakeDataset: ReadDataset = async function* (path): AsyncGenerat
   for (let i = 0; i < Number(count); i++) yield make(i)
 }
 
+/** Readings are the lab's own, whatever else a runner does. */
+function readingToo(run: Runner): Runner {
+  return (job, signal, options) => (job.kind === 'read' ? runReading(job, signal) : run(job, signal, options))
+}
+
 export interface LabForTests {
   readonly lab: Lab
   readonly runner: FakeRunner
@@ -249,7 +256,7 @@ export function aLab(
     program: 'a test',
     presetFolder: overrides.presetFolder ?? `${project}/presets`,
     runner: runner.run,
-    dataRunner: overrides.dataRunner ?? runner.run,
+    dataRunner: readingToo(overrides.dataRunner ?? runner.run),
     diagnose: async ({ others }) => ({ healthy: true, checks: [...others] }),
     now: () => (clock.ms += 10),
     newId: (kind) => `${kind}-${process.pid}-${++ids}`,

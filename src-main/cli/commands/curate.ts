@@ -46,7 +46,7 @@ export function addCurationCommands(program: Command, parts: CliParts): void {
       await withLab(parts, options, access, (session) => work(session, options as never, ...(given.slice(0, -2) as A)))
     }) as (...args: unknown[]) => Promise<void>
   const change = async (session: Session, filter: SampleFilter, what: CurationChange) => {
-    const entry = session.lab.curation.change(parse(selectionSchema, { kind: 'filter', filter }), what)
+    const entry = await session.lab.curation.change(parse(selectionSchema, { kind: 'filter', filter }), what)
     session.terminal.json({ event: 'changed', entry })
     session.terminal.out(entry === null ? 'nothing to change: it was so already' : `${entry.label}: ${entry.samples} samples (lab undo takes it back)`)
   }
@@ -100,7 +100,7 @@ export function addCurationCommands(program: Command, parts: CliParts): void {
         const { lab, terminal } = session
         const rule = parse(splitRuleSchema, withSettings({}, options.set ?? []), 'invalid-input', '--set')
         const filter = sampleFilterSchema.parse({ datasetId: lab.datasets.named(dataset).id })
-        const rows = lab.curation.previewSplits({ kind: 'filter', filter, except: [] }, rule)
+        const rows = await lab.curation.previewSplits({ kind: 'filter', filter, except: [] }, rule)
         terminal.json({ event: 'splits', rows })
         const right = (title: string) => ({ title, align: 'right' }) as const
         terminal.out(

@@ -22,6 +22,8 @@ export const PAIR_FAULT_TABLE: Readonly<Record<PairFault, { readonly label: stri
 
 export const pairFindingSchema = z.strictObject({
   fault: z.enum(PAIR_FAULTS),
+  /** Of the sample. */
+  row: z.int(),
   sampleId: z.string(),
   /** The other pair of a duplicate; null elsewhere. */
   otherId: z.string().nullable(),
@@ -35,7 +37,10 @@ export type PairFinding = z.output<typeof pairFindingSchema>
 
 export const pairHealthSchema = z.strictObject({
   pairs: z.int(),
+  /** The first of each fault, at most `MOST_FINDINGS`. */
   findings: z.array(pairFindingSchema),
+  /** Rows of all samples that have the fault: what is excluded, tagged or judged again. */
+  rows: z.record(z.enum(PAIR_FAULTS), z.array(z.int())),
   counts: z.record(z.enum(PAIR_FAULTS), z.int()),
   /** Share of pairs whose chosen answer is the longer one, in words, among those of unlike length. */
   chosenLonger: z.strictObject({ value: z.number(), low: z.number(), high: z.number(), count: z.int() }).nullable(),
@@ -44,7 +49,11 @@ export const pairHealthSchema = z.strictObject({
 })
 export type PairHealth = z.output<typeof pairHealthSchema>
 
+/** Of one fault, told with their texts. */
+export const MOST_FINDINGS = 200
+
 export interface CheckedPair {
+  readonly row: number
   readonly id: string
   readonly imageSha256: string | null
   readonly content: Pick<PreferenceContent, 'prompt' | 'chosen' | 'rejected'>
@@ -64,13 +73,17 @@ export function pairHealth(pairs: Iterable<CheckedPair>, answers: ReadonlyMap<st
 /** The same in turns: pairs one by one, so that whoever has many can pause between them. */
 export function examinePairs(answers: ReadonlyMap<string, string>) {
   const findings: PairFinding[] = []
+  const rows = Object.fromEntries(PAIR_FAULTS.map((fault) => [fault, [] as number[]])) as Record<PairFault, number[]>
   const seen = new Map<string, string>()
   const gaps: number[] = []
   return {
-    add({ id, imageSha256, content }: CheckedPair): void {
-      const find = (fault: PairFault, detail: string, otherId: string | null = null) =>
+    add({ row, id, imageSha256, content }: CheckedPair): void {
+      const find = (fault: PairFault, detail: string, otherId: string | null = null) => {
+        rows[fault].push(row)
+        if (rows[fault].length > MOST_FINDINGS) return
         findings.push({
           fault,
+          row,
           sampleId: id,
           otherId,
           detail,
@@ -78,6 +91,7 @@ export function examinePairs(answers: ReadonlyMap<string, string>) {
           chosen: beginning(content.chosen),
           rejected: beginning(content.rejected),
         })
+      }
       const [chosenWords, rejectedWords] = [plainWords(content.chosen), plainWords(content.rejected)]
       const [prompt, chosen, rejected] = [plain(content.prompt), chosenWords.join(' '), rejectedWords.join(' ')]
       const key = (one: string, other: string) => [imageSha256, prompt, one, other].join('\n')
@@ -110,9 +124,8 @@ export function examinePairs(answers: ReadonlyMap<string, string>) {
       return {
         pairs: gaps.length,
         findings,
-        counts: Object.fromEntries(
-          PAIR_FAULTS.map((fault) => [fault, findings.filter((each) => each.fault === fault).length]),
-        ) as PairHealth['counts'],
+        rows,
+        counts: Object.fromEntries(PAIR_FAULTS.map((fault) => [fault, rows[fault].length])) as PairHealth['counts'],
         chosenLonger:
           unlike.length === 0 ? null : { value: longer / unlike.length, count: unlike.length, ...bounds(longer, unlike.length) },
         lengthGaps: sorted.length === 0 ? [] : [0.05, 0.25, 0.5, 0.75, 0.95].map((share) => quantileOfSorted(sorted, share)),

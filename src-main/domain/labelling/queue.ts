@@ -49,6 +49,7 @@ const filterShape = {
   split: z.enum(SPLITS).default('train').meta({ label: 'Split', help: 'judge what is to be trained on; leave test alone' }),
   search: z.string().max(200).default('').meta({ label: 'Search', help: 'only prompts or answers that contain this text' }),
   category: z.string().max(120).default('').meta({ label: 'Category', help: 'only this category; empty: all' }),
+  tag: z.string().max(60).default('').meta({ label: 'Tag', help: 'only samples with this tag; empty: all' }),
   limit: z.int().min(1).max(200_000).default(500).meta({ label: 'Most items' }),
 }
 

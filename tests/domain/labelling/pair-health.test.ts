@@ -3,6 +3,7 @@ import { imageUse, teachesLanguageOnly } from '../../../src-main/domain/labellin
 import { pairHealth, questionKey } from '../../../src-main/domain/labelling/pair-health.ts'
 
 const pair = (id: string, chosen: string, rejected: string, prompt = '<image>\nHow many mugs?', imageSha256: string | null = 'img') => ({
+  row: Number(id),
   id,
   imageSha256,
   content: { prompt, chosen, rejected },

@@ -43,7 +43,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
     failure: null,
     progress: null,
     leftMs: null,
-    source: { kind: 'two-models', dataset: 'sight-test questions', split: 'train', search: '', category: '', limit: 200, first: 'a', second: 'b', temperature: 0, maxNewTokens: 64 },
+    source: { kind: 'two-models', dataset: 'sight-test questions', split: 'train', search: '', category: '', tag: '', limit: 200, first: 'a', second: 'b', temperature: 0, maxNewTokens: 64 },
     order: { kind: 'small-margin', runs: ['a'] },
     settings,
     guidelineVersion: 2,
@@ -55,7 +55,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
     createdAtMs: NOW - 30 * HOUR,
   }
   const queues: readonly QueueRow[] = [
-    { ...queue, id: 'queue-2', name: 'Near misses, counting', source: { kind: 'near-miss', dataset: 'sight-test questions', split: 'train', search: '', category: 'count', limit: 500 }, order: { kind: 'random' }, labellers: [], slots: 525, createdAtMs: NOW - HOUR },
+    { ...queue, id: 'queue-2', name: 'Near misses, counting', source: { kind: 'near-miss', dataset: 'sight-test questions', split: 'train', search: '', category: 'count', tag: '', limit: 500 }, order: { kind: 'random' }, labellers: [], slots: 525, createdAtMs: NOW - HOUR },
     queue,
     { ...queue, id: 'queue-3', name: 'True or blurred image', status: 'making', progress: { part: 'Second answers', done: 61, of: 200 }, leftMs: 95_000, slots: 0, labellers: [], createdAtMs: NOW - HOUR / 6 },
   ]
@@ -125,7 +125,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
     'labelling.exportLabels': refuse,
     'labelling.mergeLabels': refuse,
     'labelling.toDataset': refuse,
-    'pairs.health': () => pairHealth([...pairs, ...pairs.slice(0, 2).map((pair) => ({ ...pair, id: `${pair.id} again` }))]),
+    'pairs.health': () => pairHealth([...pairs, ...pairs.slice(0, 2).map((pair) => ({ ...pair, id: `${pair.id} again` }))].map((pair, row) => ({ ...pair, row }))),
     'pairs.audits': () => (isEmpty ? [] : [audit]),
     'pairs.audit': () => ({
       row: audit,
