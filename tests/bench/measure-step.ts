@@ -71,7 +71,7 @@ process.on('message', (message: ToCase) => {
   }
   say({
     kind: 'ended',
-    peakMb: process.resourceUsage().maxRSS / 1000,
+    peakMb: (process.resourceUsage().maxRSS * 1024) / 1e6,
     deviceMb: info.gpu ? deviceMb() : null,
     tensorsLeaked: tf.memory().numTensors - aliveBefore,
     firstLoss: losses[0]!,

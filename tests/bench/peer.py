@@ -156,7 +156,7 @@ def measure(name, configuration, objective, steps, compiled, bfloat16):
                 cpuMs=statistics.median(cpu for _, cpu in taken),
                 firstMs=first,
                 tokensPerSecond=1000 * rows * (policy.patches + tokens) / median,
-                peakMb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000,
+                peakMb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6,
             )
         ),
         flush=True,
