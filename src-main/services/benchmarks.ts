@@ -1,10 +1,6 @@
 // Benchmarks: a model answers a dataset's questions, and its scores are kept with intervals and the items behind them. An
 // answer is kept as it comes; whoever asks again, after a break or with another seed, gets it without computing it.
 
-import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { z } from 'zod'
 import {
   BENCHMARK_TITLES,
   benchmarkAnswerSchema,
@@ -27,6 +23,7 @@ import type { DatasetService } from './datasets.ts'
 import type { EncoderService } from './encoders.ts'
 import type { Parts } from './parts.ts'
 import type { RunService } from './runs.ts'
+import { weightsIdentity } from './model-identity.ts'
 import { inTurn } from './work-queue.ts'
 
 export interface BenchmarkRequest {
@@ -132,7 +129,7 @@ export function createBenchmarkService(parts: Parts, { datasets, runs, encoders,
     evaluate(request: BenchmarkRequest, signal: AbortSignalLike, observe: (event: JobEvent) => void = () => {}): Promise<BenchmarkReport> {
       return inTurn(queue, async () => {
         const folder = runs.modelFolder(request.checkpoint)
-        const answerer = { folder, encoderId: encoders.idOf(request.checkpoint), sha256: await weightsHash(folder) }
+        const answerer = { folder, encoderId: encoders.idOf(request.checkpoint), sha256: await weightsIdentity(folder) }
         const evaluations: BenchmarkReport['evaluations'][number][] = []
         for (const dataset of request.datasets) evaluations.push(await evaluate(answerer, dataset, request.settings, signal, observe))
         const values = evaluations.flatMap(({ results }) => results.map(({ metric, value }): [string, number] => [metric, value]))
@@ -167,12 +164,4 @@ export function createBenchmarkService(parts: Parts, { datasets, runs, encoders,
 /** The paper's group that a benchmark belongs to; null: outside of its sixteen. */
 function groupOf(name: BenchmarkName): string | null {
   return Object.entries(PAPER_GROUPS).find(([, metrics]) => metrics.some((metric) => metric.startsWith(`benchmark/${name}/`)))?.[0] ?? null
-}
-
-/** @throws LabError 'not-found' for a folder without lab.json */
-async function weightsHash(folder: string): Promise<string> {
-  const file = join(folder, 'lab.json')
-  if (!existsSync(file))
-    throw new LabError('not-found', `${file}: expected the record of a checkpoint of the lab, found none; train or import the model first`, { file })
-  return parse(z.object({ sha256: z.string() }), JSON.parse(await readFile(file, 'utf8')), 'corrupt-artifact', file).sha256
 }
