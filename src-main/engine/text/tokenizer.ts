@@ -64,7 +64,7 @@ export function createChatTokenizer({ tokenizer: json, config, generation }: Tok
   const padId = idOf('padding', text(config['pad_token']) ?? endText)
   const plain = (words: string) => encode(words, false)
   const encode = (words: string, addsSpecialTokens: boolean) => tokenizer.encode(words, { add_special_tokens: addsSpecialTokens }).ids
-  const vocabSize = Math.max(...tokenizer.get_vocab(true).values()) + 1
+  const vocabSize = largestId(tokenizer) + 1
   const { render, takesParts } = chatRenderer(config, imageText, endText)
   // transformers' processors let the tokenizer put its first token (Llama's <s>) before what their templates write, unless
   // they wrote it; a tokenizer's own template is taken as it is.
@@ -118,6 +118,13 @@ export function createChatTokenizer({ tokenizer: json, config, generation }: Tok
       return { ids: whole, isAnswer: [...new Array<boolean>(whole.length - ids.length).fill(false), ...isAnswer] }
     },
   }
+}
+
+/** Not as arguments of one call: a vocabulary of 150,000 is more than a call takes. */
+function largestId(tokenizer: Tokenizer): number {
+  let largest = -1
+  for (const id of tokenizer.get_vocab(true).values()) largest = Math.max(largest, id)
+  return largest
 }
 
 /** A special token as a config gives it: its text, or an object that holds it. */
@@ -211,7 +218,7 @@ export function withImageToken({ tokenizer, config }: TokenizerFiles): { readonl
   const content = imageTokenText(config)
   const known = new Tokenizer(tokenizer, config)
   if (known.token_to_id(content) !== undefined) return { files: { tokenizer, config: { ...config, image_token: content } }, addedId: null }
-  const addedId = Math.max(...known.get_vocab(true).values()) + 1
+  const addedId = largestId(known) + 1
   const token = { id: addedId, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }
   const before = (tokenizer as { added_tokens?: readonly unknown[] }).added_tokens ?? []
   return { files: { tokenizer: { ...tokenizer, added_tokens: [...before, token] }, config: { ...config, image_token: content } }, addedId }

@@ -263,3 +263,15 @@ it('a turn of the system stands where the template puts it', () => {
   expect(chat.chatText(turns, true)).toBe('system=Be brief.;user=Hi;')
   expect(chat.encodePrompt(turns)).toEqual(chat.encode('system=Be brief.;user=Hi;'))
 })
+
+it('of a published size is read: 200,000 tokens, and one more for the image where it lacks one', () => {
+  const { model, ...rest } = files.tokenizer as { readonly model: { readonly vocab: Readonly<Record<string, number>> }; readonly added_tokens: readonly { readonly content: string }[] }
+  const words = Object.fromEntries(Array.from({ length: 200_000 - tokenizer.vocabSize }, (_, i) => [`Ġw${i}`, tokenizer.vocabSize + i]))
+  const large = { ...files, tokenizer: { ...rest, model: { ...model, vocab: { ...model.vocab, ...words } } } }
+  const found = createChatTokenizer(large)
+  expect(found.vocabSize).toBe(200_000)
+  expect(found.decode([199_999])).toBe(` w${200_000 - tokenizer.vocabSize - 1}`)
+  const { '<image>': _, ...vocab } = large.tokenizer.model.vocab as Record<string, number>
+  const without = { ...large, tokenizer: { ...large.tokenizer, model: { ...model, vocab }, added_tokens: rest.added_tokens.filter(({ content }) => content !== '<image>') } }
+  expect(withImageToken(without).addedId).toBe(200_000)
+})
