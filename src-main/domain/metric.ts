@@ -147,8 +147,11 @@ const MAP_SCORE_METRICS: ReadonlyMap<string, Metric> = new Map(
   ),
 )
 
+const ZERO_SHOT = metric('zero-shot/accuracy', 'Zero-shot', 'share', 'higher', 'Top-1 by the names of the classes alone: the text whose embedding is nearest to the picture’s (dual encoders).')
+
 /** Probes beside those of a study: each k, few pictures a class, layer by layer. */
 function probeMetric(name: string): Metric | null {
+  if (name === ZERO_SHOT.name) return ZERO_SHOT
   const [, base, rest] = /^(probe\/(?:few-shot\/)?[\w-]+)((?:\/(?:k|n|layer)=\d+)+)$/.exec(name) ?? []
   if (base === undefined) return null
   const own = EVALUATION_METRICS.find((each) => each.name === base.replace('few-shot/', ''))

@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 
-export const PROBES = ['linear', 'prototype', 'knn', 'few-shot', 'segmentation'] as const
+export const PROBES = ['linear', 'prototype', 'knn', 'few-shot', 'zero-shot', 'segmentation'] as const
 export type Probe = (typeof PROBES)[number]
 
 /** How the tokens of an image become one feature. */
@@ -14,7 +14,7 @@ export const probeSettingsSchema = z.strictObject({
     .array(z.enum(PROBES))
     .min(1)
     .default(['linear', 'prototype', 'knn'])
-    .meta({ label: 'Probes', help: 'linear: logistic regression; prototype: nearest class mean; knn: weighted vote of neighbours; few-shot: both of the first from few pictures a class; segmentation: classes of patches' }),
+    .meta({ label: 'Probes', help: 'linear: logistic regression; prototype: nearest class mean; knn: weighted vote of neighbours; few-shot: both of the first from few pictures a class; zero-shot: by class names alone (dual encoders); segmentation: classes of patches' }),
   pooling: z
     .enum(POOLINGS)
     .default('mean')
@@ -32,6 +32,7 @@ export const probeSettingsSchema = z.strictObject({
   neighbours: z.array(z.int().min(1)).min(1).default([10, 20, 100, 200]).meta({ label: 'k', help: 'neighbours that vote; validation chooses' }),
   shots: z.array(z.int().min(1)).min(1).default([1, 2, 4, 8, 16]).meta({ label: 'Shots', help: 'pictures a class' }),
   draws: z.int().min(2).max(100).default(10).meta({ label: 'Draws', help: 'how often they are drawn anew' }),
+  templates: z.array(z.string().min(1)).min(1).default(['a photo of a {}.']).meta({ label: 'Prompts', help: 'of zero-shot: {} stands for the class name; their embeddings are averaged' }),
   /** At most so many of each split, drawn by the seed; null: all. */
   limit: z
     .strictObject({ train: z.int().min(1).nullable(), validation: z.int().min(1).nullable(), test: z.int().min(1).nullable() })

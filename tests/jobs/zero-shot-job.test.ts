@@ -2,11 +2,11 @@
 // own functions put together by hand, and what does not fit is refused. The embeddings themselves are held to the reference
 // libraries by parity-job.test.ts.
 
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { ItemResult, JobEvent } from '../../src-main/domain/job.ts'
+import { jobSchema, type ItemResult, type JobEvent, type ProbeJob } from '../../src-main/domain/job.ts'
 import { createRandom } from '../../src-main/domain/random.ts'
 import { dualEncoderLayout, dualEncoderSpec, imageEmbeddings, imageTextLogits, textEmbeddings } from '../../src-main/engine/models/dual-encoder.ts'
 import { createTextEncoderTokenizer } from '../../src-main/engine/text/text-encoder-tokenizer.ts'
@@ -14,6 +14,9 @@ import { trainTokenizer } from '../../src-main/engine/text/train-tokenizer.ts'
 import { writeSafetensors } from '../../src-main/engine/weights/safetensors.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { encodePng } from '../../src-main/jobs/images/codec.ts'
+import { sha256 } from '../../src-main/jobs/files.ts'
+import { decodePng } from '../../src-main/jobs/images/png.ts'
+import { runProbeJob } from '../../src-main/jobs/probe/probe-job.ts'
 import { runZeroShotJob } from '../../src-main/jobs/zero-shot-job.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -108,6 +111,25 @@ describe.each(['clip', 'siglip', 'siglip2'] as const)('%s', (family) => {
       expect(detailOf(alone.items[i]!).probability).toBeCloseTo(detailOf(item).probability, 5)
     })
   })
+})
+
+it('as a probe of a dataset it gives the pictures of a class the answers that folders of them get', async () => {
+  const [model, folder] = [aModel('clip'), images()]
+  const { items, results } = await classify(model, folder)
+  const samples = items.flatMap(({ itemId, group }) => {
+    if (group === null) return []
+    const { width, height } = decodePng(readFileSync(join(folder, itemId)), itemId)
+    const content = { kind: 'objects', objects: [{ category: group, box: [0, 0, width, height], mask: null }] }
+    const image = { sha256: sha256(readFileSync(join(folder, itemId))), path: join(folder, itemId), width, height }
+    return (['train', 'test'] as const).map((split) => ({ id: `${split} ${itemId}`, split, source: null, image, content }))
+  })
+  const text = samples.map((sample) => `${JSON.stringify(sample)}\n`).join('')
+  mkdirSync(join(folder, 'snapshots'))
+  writeFileSync(join(folder, 'snapshots', `${sha256(text)}.jsonl`), text)
+  const job = jobSchema.parse({ kind: 'probe', project: folder, checkpoint: model, snapshot: sha256(text), settings: { probes: ['zero-shot'] } }) as ProbeJob
+  const found: JobEvent[] = []
+  for await (const event of runProbeJob(job, { aborted: false })) found.push(event)
+  expect(found.filter(({ kind }) => kind === 'result')).toEqual([{ kind: 'result', metric: 'zero-shot/accuracy', value: results['zero-shot/accuracy']!.value, n: 4 }])
 })
 
 it('a class is the mean of its prompts: probabilities are those of the engine, put together by hand', async () => {

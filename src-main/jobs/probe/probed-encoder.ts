@@ -77,7 +77,7 @@ export async function openProbedEncoder(project: string, folder: string, mostByt
   const { spec, weights, preprocess, notes } = await readVisionEncoderFolder(folder)
   const whole = (await isMultimodalFolder(folder)) ? multimodalLmSpec(await readConfig(folder)) : null
   const selectedLayer = whole === null ? spec.numHiddenLayers : encoderLayersUsed(whole)
-  const model: MultimodalLmSpec = whole ?? multimodalLmSpecSchema.parse({ visionEncoder: spec })
+  const model: MultimodalLmSpec = whole ?? multimodalLmSpecSchema.parse({ visionEncoder: spec, visionFeatureLayer: -1 })
   const held = compiledModel({ spec: model, weights: { visionEncoder: weights, projector: {}, languageModel: {} } })
   const images = createImageSource(project, preprocess, spec.patchSize)
   const identity = sha256OfTensors(weights)
