@@ -18,6 +18,7 @@ import { addRepresentationCommand } from './commands/representation.ts'
 import { addProbeCommand } from './commands/probe.ts'
 import { addRunCommands } from './commands/run.ts'
 import { addStudyCommand } from './commands/study.ts'
+import { addSweepCommand } from './commands/sweep.ts'
 import { addTransplantCommand } from './commands/transplant.ts'
 import { addZeroShotCommand } from './commands/zero-shot.ts'
 import type { CliParts } from './session.ts'
@@ -51,6 +52,7 @@ export function createProgram(parts: CliParts): Command {
   addMapsCommand(program, parts)
   addMapScoresCommand(program, parts)
   addMicroscopeCommand(program, parts)
+  addSweepCommand(program, parts)
   addTransplantCommand(program, parts)
   addRepresentationCommand(program, parts)
   addParityCommand(program, parts)

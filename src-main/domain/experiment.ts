@@ -10,6 +10,7 @@ import { representationSchema, representationSettingsSchema } from './representa
 import { probeSettingsSchema } from './probe.ts'
 import { trainingSchema } from './run-config.ts'
 import { SPLITS } from './sample.ts'
+import { sweepCurveSchema, sweepPointSchema, sweepSettingsSchema } from './sweep.ts'
 
 /** Two to eight encoders beside each other, or one alone. */
 const encoders = (least: number) =>
@@ -107,11 +108,36 @@ export const microscopeRequestSchema = z.strictObject({
 })
 const microscopeResultSchema = z.strictObject({ kind: z.literal('microscope'), microscope: microscopeSchema })
 
-export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, probeRequestSchema, transplantRequestSchema, representationRequestSchema, microscopeRequestSchema])
+/** Trainings over a grid; `encoders` are the models that they begin from: of other sizes of encoder or language model, too. */
+export const sweepRequestSchema = z.strictObject({
+  kind: z.literal('sweep'),
+  name: z.string().min(1).max(120).default('Sweep').meta({ label: 'Name' }),
+  encoders: encoders(1),
+  dataset: z.string().min(1).meta({ label: 'Training data' }),
+  /** What the score is measured on. */
+  measuredOn: z.strictObject({
+    questions: z.string().nullable().default(null),
+    preferences: z.string().nullable().default(null),
+    objects: z.string().nullable().default(null),
+    captions: z.string().nullable().default(null),
+  }),
+  settings: sweepSettingsSchema,
+})
+const sweepResultSchema = z.strictObject({
+  kind: z.literal('sweep'),
+  metric: z.string(),
+  points: z.array(sweepPointSchema),
+  /** Score against data size, with bands over seeds. */
+  curves: z.array(sweepCurveSchema),
+  /** What was stopped, and why; what must be borne in mind. */
+  notes: z.array(z.string()),
+})
+
+export const experimentRequestSchema = z.discriminatedUnion('kind', [mapScoresRequestSchema, probeRequestSchema, transplantRequestSchema, representationRequestSchema, microscopeRequestSchema, sweepRequestSchema])
 export type ExperimentRequest = z.output<typeof experimentRequestSchema>
 export type ExperimentKind = ExperimentRequest['kind']
 export type ExperimentOf<K extends ExperimentKind> = Extract<ExperimentRequest, { kind: K }>
 
-export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, probeResultSchema, transplantResultSchema, representationResultSchema, microscopeResultSchema])
+export const experimentResultSchema = z.discriminatedUnion('kind', [mapScoresResultSchema, probeResultSchema, transplantResultSchema, representationResultSchema, microscopeResultSchema, sweepResultSchema])
 export type ExperimentResult = z.output<typeof experimentResultSchema>
 export type ExperimentResultOf<K extends ExperimentKind> = Extract<ExperimentResult, { kind: K }>

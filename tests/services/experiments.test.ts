@@ -1,7 +1,7 @@
 // Laws of experiments: every candidate of a transplant meets the same data and seeds, a task that broke off goes on where it was,
 // its table tests what was measured, and what could not be compared is refused before anything is trained.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -104,4 +104,56 @@ it('what was measured under the same conditions is taken as it is; other setting
 
 it('a task without scores has no table, and says so', () => {
   expect(() => lab.experiments.table(lab.tasks.list().at(-1)!.id)).toThrow(LabError)
+})
+
+describe('a sweep', () => {
+  const aSweep = (settings: object = {}) =>
+    experimentRequestSchema.parse({
+      kind: 'sweep',
+      encoders: [arms[0]],
+      dataset: 'preferences',
+      measuredOn: { questions: 'questions' },
+      settings: {
+        arms: [
+          { label: 'SFT', training: { objective: { kind: 'sft' }, steps: 2, batchSize: 1 }, learningRates: [0.1, 0.2] },
+          { label: 'DPO', training: { objective: { kind: 'dpo' }, steps: 2, batchSize: 1 } },
+        ],
+        seeds: [0, 1],
+        ...settings,
+      },
+    })
+  const sweptWith = async (settings: object = {}) => {
+    const before = made.runner.jobs.length
+    const { taskId } = lab.experiments.start(aSweep(settings))
+    const { result } = await lab.tasks.ended(taskId)
+    if (result?.kind !== 'sweep') throw new Error('no sweep')
+    return { result, trained: made.runner.jobs.slice(before).flatMap((job) => (job.kind === 'train' ? [job.config] : [])) }
+  }
+
+  it('trains and measures every setting once a seed, and draws a curve an objective', async () => {
+    const { result, trained } = await sweptWith()
+    expect(trained).toHaveLength(6)
+    expect(result.points).toHaveLength(6)
+    expect(result.curves.map(({ arm, points }) => [arm, points.map(({ seeds }) => seeds)])).toEqual([['SFT', [2]], ['DPO', [2]]])
+    expect(new Set(trained.map(({ training }) => `${training.objective.kind} ${training.learningRate} ${training.seed}`)).size).toBe(6)
+  })
+
+  it('begins nothing beyond its budget, and says what was left', async () => {
+    const { result, trained } = await sweptWith({ budget: { runs: 4 } })
+    expect(trained).toHaveLength(4)
+    expect(result.notes.join()).toContain('2 trainings were not begun')
+  })
+
+  it('small data sets lie in large ones, and steps follow their size where passes are asked for', async () => {
+    const { trained } = await sweptWith({ dataSizes: [1, 2], epochs: 3, seeds: [0] })
+    expect(trained.map(({ training }) => training.steps)).toEqual([3, 3, 3, 6, 6, 6])
+    const [small, large] = [trained[0]!, trained[3]!].map(({ snapshot }) => readFileSync(join(folder, 'snapshots', `${snapshot}.jsonl`), 'utf8'))
+    expect(large!.startsWith(small!)).toBe(true)
+    expect(small!.trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  it('more samples than there are, and a score that is not measured, are refused', async () => {
+    for (const settings of [{ dataSizes: [10_000] }, { metric: 'loss' }])
+      expect(await faultOfPromise(sweptWith(settings))).toMatchObject({ code: 'invalid-input' })
+  })
 })

@@ -16,6 +16,7 @@ import { mapScores } from './map-scores.ts'
 import { microscope } from './microscope.ts'
 import { representation } from './representation.ts'
 import { probe } from './probes.ts'
+import { sweep } from './sweep.ts'
 import { experimentTable } from './table.ts'
 import { transplant } from './transplant.ts'
 
@@ -57,6 +58,7 @@ export function createExperimentService(parts: Parts, services: ExperimentServic
   tasks.define('probe', (request) => ({ ...probe(parts, services, request), lane: 'experiments' }))
   tasks.define('transplant', (request) => ({ ...transplant(parts, services, request), lane: 'experiments' }))
   tasks.define('microscope', (request) => ({ ...microscope(parts, services, request), lane: 'experiments' }))
+  tasks.define('sweep', (request) => ({ ...sweep(parts, services, request), lane: 'experiments' }))
   tasks.define('representation', (request) => ({ ...representation(parts, services, request), lane: 'experiments' }))
   return {
     start: (request: ExperimentRequest): { readonly taskId: string } =>

@@ -10,11 +10,11 @@ import type { EvaluateJob } from '../../domain/job.ts'
 import { parse } from '../../domain/parse.ts'
 import { runConfigSchema } from '../../domain/run-config.ts'
 import type { MeasurableEncoder } from '../encoders.ts'
-import type { TaskPlan, TaskWork } from '../data-tasks.ts'
+import type { TaskPlan } from '../data-tasks.ts'
 import type { Parts } from '../parts.ts'
 import { asTransplantMetric, transplantStart } from '../transplants.ts'
-import { inTurn } from '../work-queue.ts'
-import { modelNamed, progressOf, type ExperimentServices } from './experiments.ts'
+import { modelNamed, type ExperimentServices } from './experiments.ts'
+import { measuredPhase } from './measured-phase.ts'
 
 type Request = ExperimentOf<'transplant'>
 type Candidate = ExperimentResultOf<'transplant'>['candidates'][number]
@@ -44,53 +44,23 @@ export function transplant(parts: Parts, services: ExperimentServices, request: 
             if (event.kind === 'step') work.progress(`training ${about}`, event.step, event.of)
           })
           const isShared = request.seeds.some((_, other) => other !== s && (of.find((each) => each.seed === request.seeds[other]) ?? of[other % of.length]!) === member)
-          candidates.push(await measured(parts, { work, phaseId, about, runId, encoder, seed, member: isShared ? null : member, questions, request, checkpoint: runs.newestCheckpoint(runId) }))
+          const job: EvaluateJob = {
+            kind: 'evaluate',
+            project: parts.project,
+            checkpoint: runs.newestCheckpoint(runId),
+            baseline: null,
+            evaluators: ['questions'],
+            settings: request.evaluation,
+            snapshots: { questions, preferences: null, objects: null, captions: null },
+          }
+          // Standing for several seeds no one number is its own.
+          const encoderId = isShared ? null : member.id
+          const measured = await measuredPhase(parts, { work, phaseId, about, job, seed, encoderId, protocol: work.taskId, rename: asTransplantMetric })
+          candidates.push({ encoder, seed, runId, ...measured })
         }
       return { kind: 'transplant', candidates: request.encoders.flatMap((encoder) => candidates.filter((each) => each.encoder === encoder)) }
     },
   }
-}
-
-interface Measured {
-  readonly work: TaskWork
-  readonly phaseId: string
-  readonly about: string
-  readonly runId: string
-  readonly encoder: string
-  readonly seed: number
-  /** null: it stands for several seeds, so no one number is its own. */
-  readonly member: MeasurableEncoder | null
-  readonly questions: string
-  readonly request: Request
-  readonly checkpoint: string
-}
-
-async function measured({ store, project, runner, queue, now, newId }: Parts, of: Measured): Promise<Candidate> {
-  const { work, phaseId, runId, encoder, seed } = of
-  const known = store.evaluations.ofPhase(phaseId)
-  const scores = known === null ? [] : store.evaluations.resultsOf(known)
-  if (known !== null && scores.length > 0) return { encoder, seed, runId, evaluationId: known, scores: [...scores] }
-  if (known !== null) store.evaluations.delete(known)
-  const job: EvaluateJob = {
-    kind: 'evaluate',
-    project,
-    checkpoint: of.checkpoint,
-    baseline: null,
-    evaluators: ['questions'],
-    settings: of.request.evaluation,
-    snapshots: { questions: of.questions, preferences: null, objects: null, captions: null },
-  }
-  const evaluationId = newId('evaluation')
-  const tell = progressOf(work, of.about)
-  await inTurn(queue, async () => {
-    store.evaluations.insert({ id: evaluationId, studyId: null, phaseId, encoder: null, seed, encoderId: of.member?.id ?? null, protocol: work.taskId, job, createdAtMs: now() })
-    for await (const event of runner(job, work.signal, { backend: store.settings.get().backend })) {
-      if (event.kind === 'items') store.evaluations.insertItems(evaluationId, asTransplantMetric(event.metric), event.items)
-      if (event.kind === 'result') store.evaluations.insertResult(evaluationId, asTransplantMetric(event.metric), event.value, event.n)
-      tell(event)
-    }
-  })
-  return { encoder, seed, runId, evaluationId, scores: [...store.evaluations.resultsOf(evaluationId)] }
 }
 
 const textConfigSchema = z.looseObject({ text_config: z.record(z.string(), z.unknown()).optional() })
