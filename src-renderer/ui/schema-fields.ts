@@ -25,6 +25,8 @@ export interface SchemaField {
   /** True: the limit itself is not allowed. */
   readonly exclusiveMinimum: boolean
   readonly default: unknown
+  /** Of numbers: one alone is a number and not a list. */
+  readonly takesOne: boolean
   readonly nullable: boolean
   readonly required: boolean
 }
@@ -156,6 +158,7 @@ export function withPresence(schema: JsonSchema, value: unknown, field: SchemaFi
 export function rangeOf(field: SchemaField): string {
   const [low, high] = [field.minimum, field.maximum].map((limit) => (limit === null ? null : limitText(limit)))
   if (field.control === 'numbers' && low !== null && high === null) return `each at least ${low}`
+  if (field.takesOne && low === null && high !== null) return `one or more, each at most ${high}`
   if (low !== null && high !== null) return field.exclusiveMinimum ? `above ${low}, up to ${high}` : `${low} to ${high}`
   if (low !== null) return field.exclusiveMinimum ? `above ${low}` : `at least ${low}`
   return high === null ? '' : `at most ${high}`
@@ -167,13 +170,13 @@ export function fromText(field: SchemaField, text: string): unknown {
   if (trimmed === '' && field.nullable) return null
   if (field.control === 'number' || field.control === 'integer')
     return trimmed !== '' && Number.isFinite(Number(trimmed)) ? Number(trimmed) : text
-  if (field.control === 'numbers')
-    return trimmed === ''
-      ? []
-      : trimmed
-          .split(/[\s,;]+/)
-          .filter(Boolean)
-          .map((each) => (Number.isFinite(Number(each)) ? Number(each) : each))
+  if (field.control === 'numbers') {
+    const numbers = trimmed
+      .split(/[\s,;]+/)
+      .filter(Boolean)
+      .map((each) => (Number.isFinite(Number(each)) ? Number(each) : each))
+    return field.takesOne && numbers.length === 1 ? numbers[0] : numbers
+  }
   return text
 }
 
@@ -189,6 +192,11 @@ function scalarField(
   inner: JsonSchema,
   required: boolean,
 ): SchemaField | null {
+  const list = listOrOne(inner)
+  if (list !== null) {
+    const field = scalarField(path, label, property, list, required)
+    return field && { ...field, takesOne: true, help: String(property['help'] ?? ''), nullable: false }
+  }
   const type = inner['type']
   const choices = choicesOf(type === 'array' ? ((inner['items'] ?? {}) as JsonSchema) : inner)
   const control =
@@ -221,9 +229,17 @@ function scalarField(
     maximum: numberOrNull(bounds['maximum']),
     exclusiveMinimum: bounds['exclusiveMinimum'] !== undefined,
     default: property['default'],
+    takesOne: false,
     nullable: inner !== property,
     required,
   }
+}
+
+/** The list of a setting that is one number or a list of such; null: it is something else. */
+function listOrOne(schema: JsonSchema): JsonSchema | null {
+  const each = alternatives(schema)
+  const list = each.find(({ type }) => type === 'array')
+  return each.length === 2 && list !== undefined && each.some(({ type }) => type === at(list, ['items', 'type'])) ? list : null
 }
 
 function kindField(union: JsonSchema, path: readonly string[], label: string): SchemaField {
@@ -244,6 +260,7 @@ function kindField(union: JsonSchema, path: readonly string[], label: string): S
     maximum: null,
     exclusiveMinimum: false,
     default: at(union['default'], [name]) ?? constantOf(alternatives(union)[0]!, name),
+    takesOne: false,
     nullable: false,
     required: true,
   }
@@ -262,6 +279,7 @@ function presenceField(path: readonly string[], label: string, property: JsonSch
     maximum: null,
     exclusiveMinimum: false,
     default: property['default'],
+    takesOne: false,
     nullable: true,
     required: false,
   }

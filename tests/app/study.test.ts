@@ -1,10 +1,13 @@
 // A study in the real window, from the first click to its result: the real engine trains real, very small models on a
 // very small sight test. What is shown is compared with what the database says.
 
-import { existsSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { executionWords } from '../../src-main/domain/device.ts'
+import type { AnswerView } from '../../src-main/domain/model-view.ts'
+import type { RunView } from '../../src-main/domain/run-view.ts'
 import type { StudyResults } from '../../src-main/domain/study-results.ts'
 import type { StudyView } from '../../src-main/domain/study-view.ts'
 import { seriousFaults } from './accessibility.ts'
@@ -224,12 +227,13 @@ it('lists every run, opens one by keyboard, and saves its curve as numbers', asy
   const { page, app } = lab
   await goTo(page, '#/runs')
   const runs = await ask<readonly { id: string; name: string }[]>(page, 'runs.list')
-  const rows = page.getByRole('table', { name: 'Runs' }).locator('tbody tr')
+  const rows = page.getByRole('table', { name: 'Runs' }).locator('tbody .line')
   await rows.first().waitFor()
   expect(await rows.count()).toBe(runs.length)
   await rows.first().focus()
   await page.keyboard.press('ArrowDown')
-  const name = await rows.nth(1).locator('td').nth(1).innerText()
+  // Mark, status, name.
+  const name = await rows.nth(1).locator('td').nth(2).innerText()
   await page.keyboard.press('Enter')
   await page.getByRole('heading', { level: 1, name }).waitFor()
   await page.locator('.frame canvas').first().waitFor()
@@ -250,6 +254,111 @@ it('lists every run, opens one by keyboard, and saves its curve as numbers', asy
   expect(existsSync(`${lab.folder}/loss.csv`)).toBe(true)
 })
 
+it('draws runs over each other that Space selects, and C says in what they differ', async () => {
+  const { page } = lab
+  await goTo(page, '#/runs')
+  const table = page.getByRole('table', { name: 'Runs' })
+  for (const stage of ['SFT on the chosen answers', 'DPO on the pairs']) {
+    await table.locator('.line', { hasText: stage }).first().focus()
+    await page.keyboard.press(' ')
+  }
+  await page.locator('.curves .frame canvas').first().waitFor()
+  expect(await isDrawn(page, '.curves .frame canvas')).toBe(true)
+  await page.keyboard.press('c')
+  await page.getByRole('heading', { level: 1, name: 'Runs compared' }).waitFor()
+  await page.getByRole('row', { name: /training.objective.kind sft dpo/ }).waitFor()
+  expect(await page.getByRole('row', { name: /training.steps/ }).count()).toBe(0)
+  await page.keyboard.press('Escape')
+  await page.keyboard.press('Escape')
+})
+
+it('keeps a note and a tag, and shows where a run comes from', async () => {
+  const { page } = lab
+  const { runs } = await viewOf(page)
+  const dpo = runs.find(({ phaseId }) => phaseId === 'seed-0/dpo')!
+  await goTo(page, `#/runs/${dpo.id}/lineage`)
+  await page.getByRole('textbox', { name: 'Add a tag' }).or(page.getByRole('combobox', { name: 'Add a tag' })).fill('best')
+  await page.keyboard.press('Enter')
+  await page.getByLabel('Notes on this run').getByText('best').waitFor()
+  await page.getByRole('textbox', { name: 'Note on this run' }).fill('Seen to the end.')
+  await page.getByRole('tab', { name: 'Lineage' }).focus()
+  await page.waitForFunction((id) => (window as any).lab.ask('runs.get', { runId: id }).then((reply: any) => reply.value.row.note === 'Seen to the end.'), dpo.id)
+  for (const name of ['sight-test preferences', 'stage 1b', 'vision encoder dpo']) await page.locator('.node', { hasText: name }).first().waitFor()
+  await page.locator('.node', { hasText: 'stage 1b' }).click()
+  await page.getByRole('heading', { level: 1, name: /stage 1b/ }).waitFor()
+})
+
+it('answers a question about a dropped picture, word by word, and keeps the answer', async () => {
+  const { page } = lab
+  const dpo = (await viewOf(page)).runs.find(({ phaseId }) => phaseId === 'seed-0/dpo')!
+  await goTo(page, `#/models/${dpo.id}`)
+  const [image] = readdirSync(`${lab.folder}/project/images`, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.png'))
+  const bytes = [...readFileSync(`${lab.folder}/project/images/${image}`)]
+  await page.locator('.drop').evaluate((zone, bytes) => {
+    const dataTransfer = new DataTransfer()
+    dataTransfer.items.add(new File([new Uint8Array(bytes)], 'scene.png', { type: 'image/png' }))
+    zone.dispatchEvent(new DragEvent('drop', { dataTransfer, bubbles: true, cancelable: true }))
+  }, bytes)
+  await page.waitForFunction(() => (document.querySelector<HTMLImageElement>('.drop img')?.naturalWidth ?? 0) > 0)
+  await page.getByRole('textbox', { name: 'Question' }).fill('What is in the picture?')
+  // So hot that nearly every token is as likely as another: a model that has learned next to nothing would else end at once.
+  await page.getByText('How the next word is chosen').click()
+  await page.getByLabel('Temperature').fill('10')
+  await page.getByLabel('Longest answer').fill('12')
+  await page.getByRole('textbox', { name: 'Question' }).focus()
+  await page.keyboard.press('Control+Enter')
+  const article = page.getByRole('article').first()
+  await article.getByText(/tokens, /).waitFor({ timeout: minutes(1) })
+  const [answer] = await ask<readonly AnswerView[]>(page, 'models.answers', { model: dpo.id })
+  expect(answer).toMatchObject({ status: 'finished', failure: null, question: { question: 'What is in the picture?' } })
+  expect(answer!.tokens.length).toBeGreaterThan(0)
+  expect(await article.locator('.token').count()).toBe(answer!.tokens.length)
+  expect(answer!.image).toMatch(/^[0-9a-f]{64}$/)
+})
+
+it.each([
+  ['Hugging Face', 'config.json'],
+  ['ONNX', 'model.onnx'],
+])('exports an encoder as %s in the utility process, checks it, and says its hash', async (format, file) => {
+  const { page } = lab
+  const dpo = (await viewOf(page)).runs.find(({ phaseId }) => phaseId === 'seed-0/dpo')!
+  await goTo(page, `#/runs/${dpo.id}/files`)
+  await page.getByRole('button', { name: 'Export…' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Export' })
+  await dialog.getByText(format, { exact: true }).click()
+  await dialog.getByRole('button', { name: 'Export', exact: true }).click()
+  await dialog.getByText(/^(Verified|Not verified)/).waitFor({ timeout: minutes(1) })
+  const folder = await dialog.locator('.facts dd').first().innerText()
+  expect(existsSync(`${folder}/${file}`)).toBe(true)
+  expect(await dialog.locator('.facts dd').nth(1).innerText()).toBe(createHash('sha256').update(readFileSync(`${folder}/manifest.json`)).digest('hex'))
+  await dialog.getByRole('button', { name: 'Check the files' }).click()
+  await dialog.getByText('each is what was written').waitFor()
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'detached' })
+}, minutes(2))
+
+it('says at once what is in a chosen folder, trains from it, and knows it from then on', async () => {
+  const { page, app } = lab
+  const { runs } = await viewOf(page)
+  const { checkpoints } = await ask<RunView>(page, 'runs.get', { runId: runs.find(({ phaseId }) => phaseId === 'seed-0/sft')!.id })
+  const folder = checkpoints.at(-1)!.folder
+  await app.evaluate(({ dialog }, path) => {
+    dialog.showOpenDialog = (async () => ({ canceled: false, filePaths: [path] })) as typeof dialog.showOpenDialog
+  }, folder)
+  await goTo(page, `#/runs/new/${encodeURIComponent(JSON.stringify({ name: 'From a folder', dataset: 'sight-test preferences', training: { steps: 2, batchSize: 4 } }))}`)
+  await page.getByRole('combobox', { name: 'Start from' }).click()
+  await page.getByRole('option', { name: 'A model folder' }).click()
+  await page.getByRole('button', { name: 'Choose a folder: Folder' }).click()
+  await page.getByText(/^Model of the lab \(llava\)/).waitFor()
+  await page.getByRole('button', { name: 'Start', exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: 'From a folder' }).waitFor()
+  const started = (await ask<readonly { id: string; name: string }[]>(page, 'runs.list')).find(({ name }) => name === 'From a folder')!
+  await page.getByText('finished').first().waitFor({ timeout: minutes(1) })
+  expect((await ask<RunView>(page, 'runs.get', { runId: started.id })).config.start).toMatchObject({ kind: 'checkpoint', folder })
+  await goTo(page, '#/models')
+  await page.locator('.item', { hasText: folder.split('/').at(-1)! }).first().waitFor()
+}, minutes(2))
+
 it.each(['light', 'dark'] as const)(
   'can be read by everybody when it is full of results, in %s',
   async (theme) => {
@@ -263,6 +372,9 @@ it.each(['light', 'dark'] as const)(
       '#/study',
       '#/runs',
       `#/runs/${run!.id}`,
+      `#/runs/${run!.id}/lineage`,
+      `#/models/${run!.id}`,
+      `#/models/${run!.id}/contents`,
       '#/data',
     ]) {
       await goTo(page, hash)

@@ -168,3 +168,11 @@ it('takes what another page asks for in the address, joined field by field, and 
   expect(withWanted({ objective: { kind: 'dpo', beta: 0.1 } }, '{"objective":{"kind":"sft"}}')).toEqual({ objective: { kind: 'sft' } })
   for (const none of [null, '', '{', 'undefined']) expect(withWanted(value, none)).toEqual(value)
 })
+
+it('takes one number, or several, where a setting may be either', () => {
+  const field = named(runFields(defaultsOf(runSchema)), 'start.model.visionFeatureLayer')!
+  expect(field).toMatchObject({ control: 'numbers', default: -2 })
+  expect(rangeOf(field)).toBe('one or more, each at most −1')
+  expect(['-2', '-2, -5', ' -1 -3 ', 'x'].map((text) => fromText(field, text))).toEqual([-2, [-2, -5], [-1, -3], 'x'])
+  expect([-2, [-2, -5]].map(toText)).toEqual(['-2', '-2, -5'])
+})
