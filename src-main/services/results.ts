@@ -5,11 +5,8 @@ import { LabError } from '../domain/errors.ts'
 import { EVALUATION_METRICS, metricNamed } from '../domain/metric.ts'
 import { unusualName } from '../domain/objective-config.ts'
 import { createRandom } from '../domain/random.ts'
-import { bootstrapMean, pairedBootstrap } from '../domain/statistics/bootstrap.ts'
-import { mean } from '../domain/statistics/description.ts'
-import { holm, signFlipTest } from '../domain/statistics/hypothesis-tests.ts'
-import { oneSampleT, pairedT, wilsonInterval, type PairedT } from '../domain/statistics/intervals.ts'
-import { seedsAndItems } from '../domain/statistics/seeds-and-items.ts'
+import { holm } from '../domain/statistics/hypothesis-tests.ts'
+import { differenceOf, intervalOfMean, meanOverSeeds, scoresOfMean, type ItemPlaces, type Measured } from '../domain/statistics/paired-measurements.ts'
 import type { Difference, EncoderResult, Example, MetricResult, StudyResults } from '../domain/study-results.ts'
 import { ENCODERS, type EncoderName } from '../domain/study.ts'
 import type { Evaluator } from '../domain/job.ts'
@@ -98,9 +95,12 @@ export function summarise(facts: StudyFacts, results: readonly ResultRow[], item
   const names = metricsInOrder(results)
   const itemsOf = groupItems(items)
   const undecided = names.map((metric) => {
-    const rows = results.filter((row) => row.metric === metric)
-    const encoders = ENCODERS.flatMap((encoder) => encoderResult(metricNamed(metric).unit, encoder, rows, itemsOf(metric)))
-    return { metric, encoders, difference: pairedDifference(metric, encoders, itemsOf(metric)) }
+    const { measured, places } = measuredOf(results.filter((row) => row.metric === metric), itemsOf(metric))
+    const encoders = ENCODERS.flatMap((encoder) => {
+      const own = measured.get(encoder)
+      return own === undefined ? [] : [encoderResult(metric, metricNamed(metric).unit, encoder, own, places)]
+    })
+    return { metric, encoders, difference: pairedDifference(metric, measured.get('sft'), measured.get('dpo'), places) }
   })
   const family = undecided.filter(({ difference }) => difference?.pValue != null)
   const adjusted = family.length === 0 ? [] : holm(family.map(({ difference }) => difference!.pValue!)).adjusted
@@ -144,211 +144,52 @@ function groupItems(items: readonly ItemRow[]): (metric: string) => readonly Ite
   }
 }
 
-function encoderResult(
-  unit: Unit,
-  encoder: EncoderName,
-  rows: readonly ResultRow[],
-  items: readonly ItemRow[],
-): readonly EncoderResult[] {
-  const perSeed = rows.filter((row) => row.encoder === encoder).map(({ seed, value, n }) => ({ seed, value, n }))
-  if (perSeed.length === 0) return []
-  const interval = encoderInterval(
-    unit,
-    perSeed,
-    items.filter((item) => item.encoder === encoder),
-  )
-  return [
-    {
-      encoder,
-      mean: mean(perSeed.map(({ value }) => value)),
-      low: interval?.low ?? null,
-      high: interval?.high ?? null,
-      perSeed,
-      n: perSeed.reduce((sum, { n }) => sum + n, 0),
-    },
-  ]
+function encoderResult(metric: string, unit: Unit, encoder: EncoderName, measured: Measured, places: ItemPlaces): EncoderResult {
+  const limits = intervalOfMean(measured, places, unit === 'share', createRandom(0, 'bootstrap of a mean', metric, encoder))
+  return {
+    encoder,
+    mean: meanOverSeeds(measured),
+    low: limits?.low ?? null,
+    high: limits?.high ?? null,
+    perSeed: measured.seeds.map(({ seed, value, n }) => ({ seed: seed!, value, n })),
+    n: measured.seeds.reduce((sum, { n }) => sum + n, 0),
+  }
 }
-
-/**
- * Of the mean, with what may vary taken as random: seeds and items where the items are the metric, else seeds alone. A
- * sample without any spread has no interval, except of right and wrong answers, for which Wilson's has one.
- */
-function encoderInterval(unit: Unit, perSeed: EncoderResult['perSeed'], items: readonly ItemRow[]): Limits | null {
-  const limits = encoderLimits(perSeed, items)
-  // Student's t knows no end of the scale.
-  return limits === null || unit !== 'share' ? limits : { low: Math.max(0, limits.low), high: Math.min(1, limits.high) }
-}
-
-function encoderLimits(perSeed: EncoderResult['perSeed'], items: readonly ItemRow[]): Limits | null {
-  const seeds = perSeed.map(({ seed }) => seed)
-  const table = scoreTable(seeds, items, [items[0]?.encoder ?? 'sft'])
-  const scores = table?.scores[0] ?? null
-  const isTheMetric = scores !== null && scores.every((row, s) => Math.abs(mean(row) - perSeed[s]!.value) < SAME)
-  if (!isTheMetric)
-    return seeds.length < 2
-      ? null
-      : spread(
-          oneSampleT(
-            perSeed.map(({ value }) => value),
-            CONFIDENCE,
-          ),
-        )
-  const areAnswers = scores.flat().every((value) => value === 0 || value === 1)
-  const columns = table!.columns[0]!
-  const overSeeds =
-    seeds.length < 2
-      ? null
-      : spread(
-          seedsAndItems(
-            columns.map((row) => row.map(() => 0)),
-            columns,
-            CONFIDENCE,
-          ),
-        )
-  if (overSeeds !== null) return overSeeds
-  if (areAnswers)
-    return wilsonInterval(
-      scores[0]!.reduce((sum, value) => sum + value, 0),
-      scores[0]!.length,
-      CONFIDENCE,
-    )
-  return seeds.length >= 2
-    ? null
-    : bootstrapMean(scores[0]!, {
-        random: createRandom(0, 'bootstrap of a mean'),
-        clusters: table!.clusterNames,
-        level: CONFIDENCE,
-        resamples: 4000,
-      }).interval
-}
-
-interface Limits {
-  readonly low: number
-  readonly high: number
-}
-
-/** An interval of no width is no knowledge: nothing varied, so nothing is known of how much it varies. */
-function spread({ interval, standardError }: PairedT): Limits | null {
-  return standardError > 1e-12 ? interval : null
-}
-
-/** Rounding leaves this much between a reported mean and the mean of its items. */
-const SAME = 1e-6
 
 type Undecided = Omit<Difference, 'holmPValue' | 'winner' | 'verdict'>
 
-/**
- * DPO − SFT, paired by the strongest basis that the rows allow: seeds and items, items of one seed, seeds alone.
- * Items count only where their mean is the number that was reported; a macro average is paired over seeds.
- */
-function pairedDifference(metric: string, encoders: readonly EncoderResult[], items: readonly ItemRow[]): Undecided | null {
-  const [sft, dpo] = [encoders.find(({ encoder }) => encoder === 'sft'), encoders.find(({ encoder }) => encoder === 'dpo')]
-  if (sft === undefined || dpo === undefined) return null
-  const seeds = sft.perSeed.map(({ seed }) => seed).filter((seed) => dpo.perSeed.some((each) => each.seed === seed))
-  if (seeds.length === 0) return null
-  const valueAt = (of: EncoderResult) => seeds.map((seed) => of.perSeed.find((each) => each.seed === seed)!.value)
-  const [a, b] = [valueAt(sft), valueAt(dpo)]
-  const paired = pairItems(seeds, items, a, b)
-
-  if (paired !== null && seeds.length >= 2) {
-    const found = seedsAndItems(paired.columnsA, paired.columnsB, CONFIDENCE)
-    return {
-      ...tested(found),
-      basis: `${itemsInImages(paired)} × ${seeds.length} seeds`,
-      method: 'seeds and items both random: variance components, Student t with Satterthwaite’s degrees of freedom',
-    }
-  }
-  if (paired !== null) {
-    const [scoresA, scoresB] = [paired.scoresA[0]!, paired.scoresB[0]!]
-    const clusters = paired.clusterNames
-    const bootstrap = pairedBootstrap(scoresA, scoresB, {
-      random: createRandom(0, 'bootstrap', metric),
-      clusters,
-      level: CONFIDENCE,
-      resamples: 4000,
-    })
-    const test = signFlipTest(scoresA, scoresB, { random: createRandom(0, 'sign flips', metric), clusters, flips: 4000 })
-    return {
-      mean: bootstrap.difference,
-      low: bootstrap.interval.low,
-      high: bootstrap.interval.high,
-      pValue: test.p,
-      basis: `${itemsInImages(paired)}, one seed`,
-      method: 'paired bootstrap and sign-flip test over images: it speaks of new images, not of new seeds',
-    }
-  }
-  if (seeds.length >= 2)
-    return { ...tested(pairedT(a, b, CONFIDENCE)), basis: `${seeds.length} seeds`, method: 'paired Student t over seeds' }
-  return {
-    mean: b[0]! - a[0]!,
-    low: null,
-    high: null,
-    pValue: null,
-    basis: 'one seed, no items',
-    method: 'none: one number a side has no spread',
-  }
+/** DPO − SFT by the strongest basis that the rows allow; null where one arm was not measured, or no seed was on both. */
+function pairedDifference(metric: string, sft: Measured | undefined, dpo: Measured | undefined, places: ItemPlaces): Undecided | null {
+  if (sft === undefined || dpo === undefined || !sft.seeds.some(({ seed }) => dpo.seeds.some((each) => each.seed === seed))) return null
+  const { difference, limits, p, basis, method } = differenceOf(sft, dpo, places, true, createRandom(0, 'bootstrap', metric))
+  return { mean: difference, low: limits?.low ?? null, high: limits?.high ?? null, pValue: p, basis, method }
 }
 
-function itemsInImages({ items, clusters }: { readonly items: number; readonly clusters: number }): string {
-  return `${items} items${clusters < items ? ` in ${clusters} images` : ''}`
-}
-
-/** Seeds that all differ by exactly the same amount say nothing of how much seeds differ: no interval, and no test. */
-function tested(found: PairedT): Pick<Undecided, 'mean' | 'low' | 'high' | 'pValue'> {
-  const limits = spread(found)
-  return {
-    mean: found.difference,
-    low: limits?.low ?? null,
-    high: limits?.high ?? null,
-    pValue: limits !== null ? found.p : Math.abs(found.difference) < 1e-12 ? 1 : null,
+/** The rows of one metric, every encoder's items in one order. */
+function measuredOf(rows: readonly ResultRow[], items: readonly ItemRow[]): { readonly measured: ReadonlyMap<EncoderName, Measured>; readonly places: ItemPlaces } {
+  const [positions, clusterNumbers, clusters] = [new Map<string, number>(), new Map<string, number>(), [] as number[]]
+  for (const { itemId, cluster } of items) {
+    if (positions.has(itemId)) continue
+    positions.set(itemId, positions.size)
+    const number = clusterNumbers.get(cluster) ?? clusterNumbers.size
+    clusterNumbers.set(cluster, number)
+    clusters.push(number)
   }
-}
-
-/** The items that every seed has in both arms; null where they are not the metric. */
-function pairItems(seeds: readonly number[], items: readonly ItemRow[], a: readonly number[], b: readonly number[]) {
-  const table = scoreTable(seeds, items, ['sft', 'dpo'])
-  if (table === null) return null
-  const [scoresA, scoresB] = [table.scores[0]!, table.scores[1]!]
-  const isTheMetric = seeds.every(
-    (_, s) => Math.abs(mean(scoresA[s]!) - a[s]!) < SAME && Math.abs(mean(scoresB[s]!) - b[s]!) < SAME,
+  const bySeed = Map.groupBy(items, ({ encoder, seed }) => `${encoder} ${seed}`)
+  const measured = new Map(
+    [...Map.groupBy(rows, ({ encoder }) => encoder)].map(([encoder, of]): [EncoderName, Measured] => [
+      encoder,
+      {
+        seeds: of.map(({ seed, value, n }) => {
+          const own = bySeed.get(`${encoder} ${seed}`) ?? []
+          const scores = new Float64Array(positions.size).fill(NaN)
+          for (const item of own) scores[positions.get(item.itemId)!] = item.value
+          return { seed, value, n, scores: scoresOfMean(scores, value), limits: null }
+        }),
+      },
+    ]),
   )
-  if (!isTheMetric) return null
-  const { clusterNames, columns } = table
-  return {
-    items: clusterNames.length,
-    clusters: columns[0]![0]!.length,
-    clusterNames,
-    scoresA,
-    scoresB,
-    columnsA: columns[0]!,
-    columnsB: columns[1]!,
-  }
-}
-
-/**
- * Scores of the items that every seed and every one of `encoders` has, (encoders, seeds, items), and the same summed by
- * image, (encoders, seeds, images); null below two images.
- */
-function scoreTable(seeds: readonly number[], items: readonly ItemRow[], encoders: readonly EncoderName[]) {
-  const byKey = new Map<string, ItemRow>()
-  for (const item of items) byKey.set(`${item.encoder}\n${item.seed}\n${item.itemId}`, item)
-  const at = (encoder: EncoderName, seed: number, id: string) => byKey.get(`${encoder}\n${seed}\n${id}`)
-  const ids = [...new Set(items.map(({ itemId }) => itemId))].filter((id) =>
-    seeds.every((seed) => encoders.every((encoder) => at(encoder, seed, id))),
-  )
-  const clusterNames = ids.map((id) => at(encoders[0]!, seeds[0]!, id)!.cluster)
-  const clusters = [...new Set(clusterNames)]
-  if (clusters.length < 2) return null
-  const scores = encoders.map((encoder) => seeds.map((seed) => ids.map((id) => at(encoder, seed, id)!.value)))
-  // One column an image, scaled so that the mean over columns is the mean over items.
-  const columns = scores.map((rows) =>
-    rows.map((row) => {
-      const sums = new Map(clusters.map((cluster) => [cluster, 0]))
-      row.forEach((value, i) => sums.set(clusterNames[i]!, sums.get(clusterNames[i]!)! + value))
-      return clusters.map((cluster) => (sums.get(cluster)! * clusters.length) / ids.length)
-    }),
-  )
-  return { clusterNames, scores, columns }
+  return { measured, places: { clusters: Int32Array.from(clusters), clusterCount: clusterNumbers.size } }
 }
 
 function decide(difference: Undecided, holmPValue: number | null, better: MetricResult['better']): Difference {
