@@ -82,7 +82,8 @@ export function adamWUpdate(
 
 /** √Σ‖g‖² over all gradients. @returns () */
 export function globalNorm(gradients: readonly tf.Tensor[]): tf.Scalar {
-  return tf.sqrt(tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient))))) as tf.Scalar
+  // Not addN: where memory is short TensorFlow's optimiser turns it into operators that XLA does not have.
+  return tf.sqrt(tf.sum(tf.stack(gradients.map((gradient) => tf.sum(tf.square(gradient)))))) as tf.Scalar
 }
 
 /** min(1, max / (norm + 1e-6)), PyTorch's clip_grad_norm_. @returns () */
