@@ -230,7 +230,7 @@ export const readFakeDataset: ReadDataset = async function* (path): AsyncGenerat
 }
 
 /** Readings are the lab's own, whatever else a runner does. */
-function readingToo(run: Runner): Runner {
+export function readingToo(run: Runner): Runner {
   return (job, signal, options) => (job.kind === 'read' ? runReading(job, signal) : run(job, signal, options))
 }
 

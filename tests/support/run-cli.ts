@@ -2,7 +2,7 @@
 
 import { runCli } from '../../src-main/cli/program.ts'
 import type { CliParts } from '../../src-main/cli/session.ts'
-import { aFakeRunner, type FakeRunner } from './a-lab.ts'
+import { aFakeRunner, readingToo, type FakeRunner } from './a-lab.ts'
 
 export interface CliRun {
   readonly exitCode: number
@@ -30,7 +30,7 @@ export function cliParts(overrides: CliOverrides, streams: CliParts['streams']):
       close: () => {},
     }),
     forkDataRunner: () => ({
-      run: runner.run,
+      run: readingToo(runner.run),
       diagnose: () => Promise.reject(new Error('the process for data examines no machine')),
       close: () => {},
     }),
