@@ -17,28 +17,6 @@ import { representationSettingsSchema } from './representation.ts'
 import { imageRefSchema, SPLITS } from './sample.ts'
 import type { TrainingPlan } from './training-plan.ts'
 
-/** Trains one model. Continues from the newest complete checkpoint in `folder` when there is one. */
-const trainJob = z.strictObject({
-  kind: z.literal('train'),
-  /** The project folder: image paths of samples are relative to it; caches lie in it. */
-  project: z.string(),
-  /** Where checkpoints of this run are written. */
-  folder: z.string(),
-  config: runConfigSchema,
-  /** How steps run; stored with each checkpoint, because resuming is bit-exact within a mode only. */
-  execution: executionPreferenceSchema.default('auto'),
-})
-
-/** The dry run of a training: says what it would do, and trains nothing. */
-const planJob = z.strictObject({
-  kind: z.literal('plan'),
-  project: z.string(),
-  config: runConfigSchema,
-  execution: executionPreferenceSchema.default('auto'),
-  /** Bytes that the training may take; null: what the machine has. */
-  budget: z.number().positive().nullable().default(null),
-})
-
 /** How a checkpoint is measured. Every number that decides a result is here and stored with it. */
 export const evaluationSchema = z.strictObject({
   batchSize: z.int().min(1).default(32),
@@ -72,6 +50,41 @@ export type Evaluation = z.output<typeof evaluationSchema>
 
 export const EVALUATORS = ['questions', 'preferences', 'probe', 'segmentation', 'localisation', 'alignment'] as const
 export type Evaluator = (typeof EVALUATORS)[number]
+
+/**
+ * Measurements while training goes on: at every so manieth checkpoint, between two steps, on the checkpoint as it was written. They
+ * read and draw nothing of the training's, so its bits are the same with and without them.
+ */
+export const watchSchema = z.strictObject({
+  everyCheckpoints: z.int().min(1).default(1).meta({ label: 'Every so many checkpoints' }),
+  evaluators: z.array(z.enum(EVALUATORS)).min(1).default(['probe']).meta({ label: 'What is measured' }),
+})
+
+/** The same as a job needs it: with settings and data. */
+const watchedSchema = watchSchema.extend({ settings: evaluationSchema, snapshots: z.record(z.enum(['questions', 'preferences', 'objects', 'captions']), z.string().nullable()) })
+
+/** Trains one model. Continues from the newest complete checkpoint in `folder` when there is one. */
+const trainJob = z.strictObject({
+  kind: z.literal('train'),
+  /** The project folder: image paths of samples are relative to it; caches lie in it. */
+  project: z.string(),
+  /** Where checkpoints of this run are written. */
+  folder: z.string(),
+  config: runConfigSchema,
+  /** How steps run; stored with each checkpoint, because resuming is bit-exact within a mode only. */
+  execution: executionPreferenceSchema.default('auto'),
+  watch: watchedSchema.nullable().default(null),
+})
+
+/** The dry run of a training: says what it would do, and trains nothing. */
+const planJob = z.strictObject({
+  kind: z.literal('plan'),
+  project: z.string(),
+  config: runConfigSchema,
+  execution: executionPreferenceSchema.default('auto'),
+  /** Bytes that the training may take; null: what the machine has. */
+  budget: z.number().positive().nullable().default(null),
+})
 
 /** Measures one checkpoint. `baseline` is the checkpoint whose encoder the change is measured against. */
 const evaluateJob = z.strictObject({

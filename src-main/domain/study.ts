@@ -4,7 +4,7 @@
 
 import { z } from 'zod'
 import { LabError } from './errors.ts'
-import { evaluationSchema, EVALUATORS, type Evaluator } from './job.ts'
+import { evaluationSchema, EVALUATORS, watchSchema, type Evaluator } from './job.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { learnsFrom, OBJECTIVE_NAMES, SECOND_ARM_OBJECTIVES } from './objective-config.ts'
 import { runDecodingSchema } from './preprocess-spec.ts'
@@ -66,6 +66,7 @@ export const studyConfigSchema = z.strictObject({
   }),
   evaluation: evaluationSchema.prefault({}),
   images: runDecodingSchema,
+  watch: watchSchema.nullable().default(null).meta({ label: 'Measure while training', help: 'both arms are measured at their checkpoints, with the settings of the evaluation; it takes time and changes no number of the training' }),
   /** PIVOT's central check: the frozen encoder under a fresh projector and language model. null: left out. */
   transplant: z
     .strictObject({ projectorLayers: z.union([z.literal(0), z.literal(1), z.literal(2)]).default(0), training: stage })

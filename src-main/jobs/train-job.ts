@@ -23,6 +23,7 @@ import { checkpointFolder, newestCheckpoint, readCheckpoint, readMoments, tidyRu
 import { codeIdentity } from './compile/code-identity.ts'
 import { compiledForwards, compiledModel, decoderOf } from './compile/compiled-model.ts'
 import { compileStep } from './compile/compile-step.ts'
+import { runEvaluateJob } from './evaluate-job.ts'
 import { heldModel } from './held-model.ts'
 import { memoryOf, peakBytes, residentBytes, resetPeak } from './memory-oracle.ts'
 import { createPreferenceWatch } from './preference-watch.ts'
@@ -177,6 +178,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
         if (at % training.checkpointEverySteps === 0 || at === training.steps) {
           yield await save(at)
           saved = at
+          yield* watched(job, checkpointFolder(job.folder, at), at, signal)
         }
       }
       yield { kind: 'memory', step: at, peak: peakBytes(), predicted: memory?.peak ?? null }
@@ -202,6 +204,27 @@ export function executionFor({ execution, config }: Pick<TrainJob, 'execution' |
   if (execution !== 'auto') return execution
   if (tf.getBackend() !== 'tensorflow' || (steps < 10 && config.training.precision === 'float32')) return 'eager'
   return nativeBackend().isUsingGpuDevice && steps >= 150 ? 'xla' : 'graph'
+}
+
+/** Measures a checkpoint that was just written; its numbers are logged at its step, under the names that evaluations have. */
+async function* watched(job: TrainJob, checkpoint: string, step: number, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  const { watch, project } = job
+  const { steps, checkpointEverySteps } = job.config.training
+  if (watch === null || (Math.ceil(step / checkpointEverySteps) % watch.everyCheckpoints !== 0 && step !== steps)) return
+  const { evaluators, settings, snapshots } = watch
+  const metrics: Record<string, number> = {}
+  try {
+    for await (const event of runEvaluateJob({ kind: 'evaluate', project, checkpoint, baseline: null, evaluators, settings, snapshots }, signal)) {
+      if (event.kind === 'result') metrics[event.metric] = event.value
+      else if (event.kind === 'part' || event.kind === 'progress' || event.kind === 'log') yield event
+    }
+  } catch (thrown) {
+    // A measurement that cannot be made must not cost a training.
+    if (!(thrown instanceof LabError) || thrown.code === 'cancelled') throw thrown
+    yield { kind: 'log', level: 'warning', message: `measuring at step ${step}: ${thrown.message}` }
+  }
+  yield { kind: 'part', name: 'training', of: steps }
+  yield { kind: 'step', step, of: steps, metrics }
 }
 
 function inOneLine({ module, state, parameters, trained }: ModuleLedger): string {

@@ -50,7 +50,7 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
         return
       }
       const run = found(runId)
-      const job: TrainJob = { kind: 'train', project, folder: run.folder, config: run.config, execution: 'auto' }
+      const job: TrainJob = { kind: 'train', project, folder: run.folder, config: run.config, execution: 'auto', watch: null }
       const backend = store.settings.get().backend
       const announceProgress = progressAnnouncer(runId)
       await followRun(parts, runId, (signal) => runner(job, signal, { backend }), stop, (event) => {

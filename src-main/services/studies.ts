@@ -23,6 +23,7 @@ import {
   evaluateJob,
   exportJob,
   phaseRunConfig,
+  phaseWatch,
   plannedPhases,
   TOKENIZER_PHASE,
   tokenizerJob,
@@ -128,7 +129,7 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
       })
     }
     const run = store.runs.find(runId)!
-    const job: Job = { kind: 'train', project, folder: run.folder, config: run.config, execution: 'auto' }
+    const job: Job = { kind: 'train', project, folder: run.folder, config: run.config, execution: 'auto', watch: phaseWatch(planned, study.config, placesOf(study)) }
     store.studyPhases.begin(study.id, phase.id, now(), job)
     announce({ name: 'study.changed', value: { studyId: study.id } })
     const observe = phaseObserver(study.id, phase)

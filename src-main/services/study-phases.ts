@@ -4,7 +4,7 @@
 import { join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import { exportSettingsSchema } from '../domain/export.ts'
-import type { EvaluateJob, ExportJob, SightTest, TokenizerJob } from '../domain/job.ts'
+import type { EvaluateJob, ExportJob, SightTest, TokenizerJob, TrainJob } from '../domain/job.ts'
 import { parse } from '../domain/parse.ts'
 import { runConfigSchema, type RunConfig, type Start } from '../domain/run-config.ts'
 import { studyPlan, type DataRole, type Phase, type StudyConfig } from '../domain/study.ts'
@@ -140,12 +140,21 @@ export function evaluateJob(phase: Extract<Phase, { kind: 'evaluate' }>, config:
     baseline: phase.baselineOf === null ? null : places.checkpointOf(phase.baselineOf),
     evaluators: [...phase.evaluators],
     settings: config.evaluation,
-    snapshots: {
-      questions: snapshotOf(places, 'questions'),
-      preferences: snapshotOf(places, 'heldOutPreferences'),
-      objects: snapshotOf(places, 'objects'),
-      captions: snapshotOf(places, 'captions'),
-    },
+    snapshots: measuredSnapshots(places),
+  }
+}
+
+/** What an arm's training measures as it goes; null: nothing, as in every other stage. */
+export function phaseWatch({ stage }: Extract<Phase, { kind: 'train' }>, { watch, evaluation }: StudyConfig, places: StudyPlaces): TrainJob['watch'] {
+  return watch === null || (stage !== 'sft' && stage !== 'dpo') ? null : { ...watch, settings: evaluation, snapshots: measuredSnapshots(places) }
+}
+
+function measuredSnapshots(places: StudyPlaces): EvaluateJob['snapshots'] {
+  return {
+    questions: snapshotOf(places, 'questions'),
+    preferences: snapshotOf(places, 'heldOutPreferences'),
+    objects: snapshotOf(places, 'objects'),
+    captions: snapshotOf(places, 'captions'),
   }
 }
 
