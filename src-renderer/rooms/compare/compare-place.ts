@@ -4,13 +4,15 @@
 import { computed } from 'vue'
 import { goTo, route } from '../../lab/route.ts'
 
-export const PAGES = ['result', 'items', 'maps', 'transplant', 'benchmarks'] as const
+export const PAGES = ['result', 'items', 'maps', 'representation', 'transplant', 'gradients', 'benchmarks'] as const
 export type Page = (typeof PAGES)[number]
 export const PAGE_LABELS: Readonly<Record<Page, string>> = {
   result: 'Result',
   items: 'Who sees better',
   maps: 'Maps',
+  representation: 'Representation',
   transplant: 'Transplant',
+  gradients: 'Gradients',
   benchmarks: 'Benchmarks',
 }
 
