@@ -14,6 +14,8 @@ export interface ChartTheme {
   readonly encoders: Readonly<Record<EncoderName, string>>
   /** By an encoder's index (ui/encoder-marks.ts); the first three are those of `encoders`. */
   readonly marks: readonly string[]
+  /** The same as they are in the light scheme, for maps, which are white where nothing differs in both schemes. */
+  readonly marksOnWhite: readonly string[]
   readonly font: string
 }
 
@@ -35,13 +37,20 @@ export function readChartTheme(root: HTMLElement): ChartTheme {
     surface: color('--surface'),
     encoders: { 'stage-1': color('--encoder-stage-1'), sft: color('--encoder-sft'), dpo: color('--encoder-dpo') },
     marks: MARK_TOKENS.map(color),
+    marksOnWhite: [],
     font: getComputedStyle(document.body).fontFamily,
   }
+  probe.style.colorScheme = 'light'
+  const marksOnWhite = MARK_TOKENS.map(color)
   probe.remove()
-  return theme
+  return { ...theme, marksOnWhite }
 }
 
 /** The colour of the encoder with that index. */
 export function markColor(theme: ChartTheme, index: number): string {
   return theme.marks[index % theme.marks.length]!
+}
+
+export function markColorOnWhite(theme: ChartTheme, index: number): string {
+  return theme.marksOnWhite[index % theme.marksOnWhite.length]!
 }

@@ -11,5 +11,6 @@ export const theme: ChartTheme = {
   surface: '#ffffff',
   encoders: { 'stage-1': '#777777', sft: '#cc5500', dpo: '#0055cc' },
   marks: ['#777777', '#cc5500', '#0055cc', '#007755', '#aa2288', '#776600', '#443399', '#117799', '#772222'],
+  marksOnWhite: ['#777777', '#cc5500', '#0055cc', '#007755', '#aa2288', '#776600', '#443399', '#117799', '#772222'],
   font: 'sans-serif',
 }

@@ -60,7 +60,14 @@ function createCompared() {
     return members.find((member) => member.seeds.includes(seed.value ?? NaN)) ?? members[0] ?? null
   }
 
-  return { seeds, seed, memberOf, list, known, ids, encoders, byId, choose, a, b, sideA, sideB, swap }
+  /** An encoder as it is shown: one of an arm's sets of weights has the arm's mark. */
+  function shownAs(id: string): EncoderRow | null {
+    const own = byId(id)
+    const arm = known.value.find(({ kind, members }) => kind === 'arm' && members.includes(id))
+    return own === null || arm === undefined ? own : { ...own, colour: arm.colour }
+  }
+
+  return { seeds, seed, memberOf, shownAs, list, known, ids, encoders, byId, choose, a, b, sideA, sideB, swap }
 }
 
 export function provideCompared(): Compared {

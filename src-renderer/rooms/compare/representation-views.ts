@@ -29,12 +29,12 @@ export function layerMatrix(table: LayerTable, names: PairNames): LayerMatrix {
 
 /** The title as a question, and what chance gives beside the best. */
 export function tableTitle(table: LayerTable, { a, b }: PairNames): string {
-  if (table.columns === 'language') return `Which layer of ${table.rows === 'a' ? a : b} is nearest to language (${MEASURES[table.measure]})?`
-  return `How alike are ${a} and ${b}, layer by layer (${MEASURES[table.measure]})?`
+  if (table.columns === 'language') return `How near is ${table.rows === 'a' ? a : b} to language? ${MEASURES[table.measure]}`
+  return `How alike, layer by layer? ${MEASURES[table.measure]}`
 }
 
 export function tableNote({ best, shuffled }: LayerTable): string {
-  return `best ${best.value.toFixed(3)}; pictures shuffled ${shuffled.mean.toFixed(3)}, at most ${shuffled.largest.toFixed(3)}`
+  return `best ${best.value.toFixed(2)}, pictures shuffled ${shuffled.mean.toFixed(2)} (≤ ${shuffled.largest.toFixed(2)})`
 }
 
 export const MEASURE_MEANINGS: Readonly<Record<LayerTable['measure'], string>> = {
