@@ -267,6 +267,14 @@ it('draws runs over each other that Space selects, and C says in what they diffe
   await page.keyboard.press('c')
   await page.getByRole('heading', { level: 1, name: 'Runs compared' }).waitFor()
   await page.getByRole('row', { name: /training.objective.kind sft dpo/ }).waitFor()
+  await lab.app.evaluate(({ dialog }, path) => {
+    dialog.showOpenDialog = (async () => ({ canceled: false, filePaths: [path] })) as typeof dialog.showOpenDialog
+  }, lab.folder)
+  await page.getByRole('button', { name: 'Save logs' }).click()
+  await page.getByRole('menuitem', { name: /TensorBoard/ }).click()
+  const written = await page.getByRole('dialog', { name: 'The logs are written' }).locator('.path').innerText()
+  expect(readdirSync(written, { recursive: true, encoding: 'utf8' }).filter((name) => name.includes('tfevents'))).toHaveLength(2)
+  await page.keyboard.press('Escape')
   expect(await page.getByRole('row', { name: /training.steps/ }).count()).toBe(0)
   await page.keyboard.press('Escape')
   await page.keyboard.press('Escape')
