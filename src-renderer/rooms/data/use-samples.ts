@@ -10,6 +10,8 @@ import { useOperation } from '../../lab/use-operation.ts'
 /** Rows asked for at once, and kept at most: a few screens. */
 const BLOCK = 120
 const KEPT = 6000
+/** Who scrolls past stays shorter in one place: only what one stops at is asked for. */
+const REST_MS = 30
 
 export function useSamples(query: () => Question<'samples.order'>) {
   const order = useOperation('samples.order', query)
@@ -32,14 +34,25 @@ export function useSamples(query: () => Question<'samples.order'>) {
     asked.clear()
     want(...sight)
   })
-  onScopeDispose(() => generation++)
+  let resting: ReturnType<typeof setTimeout> | null = null
+  onScopeDispose(() => {
+    generation++
+    if (resting !== null) clearTimeout(resting)
+  })
 
   /** Says which places are in sight. */
   function want(from: number, to: number): void {
     sight = [from, to]
-    const missing: number[] = []
-    for (const row of rows.value.slice(from, to)) if (!asked.has(row)) missing.push(row)
-    for (let at = 0; at < missing.length; at += BLOCK) void load(missing.slice(at, at + BLOCK))
+    resting ??= setTimeout(askForSight, REST_MS)
+  }
+  /** Asks for what is in sight in whole blocks, so that the lines which come next are there before they are seen. */
+  function askForSight(): void {
+    resting = null
+    const [from, to] = [Math.floor(sight[0] / BLOCK) * BLOCK, Math.ceil(sight[1] / BLOCK) * BLOCK]
+    for (let at = from; at < to; at += BLOCK) {
+      const missing = rows.value.slice(at, at + BLOCK).filter((row) => !asked.has(row))
+      if (missing.length > 0) void load(missing)
+    }
   }
 
   async function load(block: readonly number[]) {
