@@ -182,6 +182,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'labelling.export': ({ queueId }) => ({ queueId }),
   'labelling.exportLabels': ({ queueId }) => ({ queueId }),
   'labelling.mergeLabels': () => ({ path: '/data/labels.json' }),
+  'labelling.mergeProject': () => ({ folder: '/data/project' }),
   'labelling.toDataset': ({ queueId }) => ({ queueId, name: 'labelled' }),
   'pairs.health': () => ({ dataset: 'preferences' }),
   'pairs.audits': () => undefined,
@@ -238,6 +239,7 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'labelling.cancel': 'conflict',
   'labelling.delete': 'not-found',
   'labelling.mergeLabels': 'invalid-input', // a path that no dialog has given
+  'labelling.mergeProject': 'invalid-input',
   'labelling.toDataset': 'not-found', // the fake reader knows no files
   'pairs.audit': 'not-found',
   'pairs.startAudit': 'invalid-input', // the pairs have no images

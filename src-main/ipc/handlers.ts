@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { z } from 'zod'
-import type { Lab } from '../compose.ts'
+import { DATABASE_NAME, type Lab } from '../compose.ts'
 import { benchmarkSettingsSchema } from '../domain/benchmark.ts'
 import { dataCheckSettingsSchema } from '../domain/data-check.ts'
 import { EXPORT_FORMAT_TABLE } from '../domain/data-export.ts'
@@ -275,6 +275,10 @@ export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: a
     'labelling.mergeLabels': ({ path }) => {
       assertChosen(path)
       return lab.labelling.mergeFile(path)
+    },
+    'labelling.mergeProject': ({ folder }) => {
+      assertChosen(folder)
+      return [...lab.labelling.mergeProject(folder, DATABASE_NAME)]
     },
     'labelling.toDataset': ({ queueId, name, ties }) => lab.labelExport.toDataset(queueId, name, ties),
 

@@ -99,6 +99,14 @@ const ofQueue = z.strictObject({ queueId: z.string() })
 const ofAudit = z.strictObject({ auditId: z.string() })
 /** How many items the window keeps ready ahead of the one shown; `skipped`: those that the labeller skipped. */
 const ahead = { count: z.int().min(1).max(50).default(8), skipped: z.boolean().default(false) }
+/** What came of merging the labels of one queue. */
+const mergeSummary = z.strictObject({
+  queueId: z.string(),
+  queue: z.string(),
+  labellers: z.array(z.string()),
+  added: z.int(),
+  unchanged: z.int(),
+})
 /** JSON Schema (draft 2020-12) with `label` and `help` beside each field: what a form is drawn from. */
 const jsonSchema = z.record(z.string(), z.unknown())
 /** null: the person closed the dialog. */
@@ -394,16 +402,9 @@ export const operations = {
   /** Writes the queue with all judgements to one file, for another project to merge. */
   'labelling.exportLabels': { input: ofQueue, output: artifactRowSchema },
   /** `path` comes from files.chooseFile. */
-  'labelling.mergeLabels': {
-    input: z.strictObject({ path: z.string() }),
-    output: z.strictObject({
-      queueId: z.string(),
-      queue: z.string(),
-      labellers: z.array(z.string()),
-      added: z.int(),
-      unchanged: z.int(),
-    }),
-  },
+  'labelling.mergeLabels': { input: z.strictObject({ path: z.string() }), output: mergeSummary },
+  /** All queues of another project. `folder` comes from files.chooseFolder. */
+  'labelling.mergeProject': { input: z.strictObject({ folder: z.string() }), output: z.array(mergeSummary) },
   /** Puts the pairs into the project as a dataset to train on. */
   'labelling.toDataset': {
     input: z.strictObject({ queueId: z.string(), name: z.string().min(1).max(120), ties: z.enum(TIE_RULES).default('leave-out') }),

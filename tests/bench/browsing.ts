@@ -179,7 +179,7 @@ async function* measureQueries(project: string, images: number, pairs: number): 
 }
 
 /** What main's event loop is held up for while the process for data walks over everything. */
-async function* measureHeavyWork(project: string): AsyncGenerator<RoomMeasure> {
+export async function* measureHeavyWork(project: string): AsyncGenerator<RoomMeasure> {
   const child = createChildProcessRunner(new URL('../../src-main/data-process-entry.ts', import.meta.url))
   // The pictures are none: what a look at them would tell is invented, a fifth of it alike.
   const runner: Runner = async function* (job, signal) {

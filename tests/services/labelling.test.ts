@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { judgementInputSchema, type Choice } from '../../src-main/domain/labelling/judgement.ts'
 import { queueRequestSchema, type QueueRequest } from '../../src-main/domain/labelling/queue.ts'
 import { PAIR_FORMATS } from '../../src-main/domain/labelling/pair-export.ts'
+import { MOST_FINDINGS, pairHealth } from '../../src-main/domain/labelling/pair-health.ts'
 import type { ImportedSample } from '../../src-main/domain/import-event.ts'
 import { runRequestSchema } from '../../src-main/domain/run-view.ts'
 import { runDataJob } from '../../src-main/jobs/run-data-job.ts'
@@ -56,6 +57,30 @@ function judge(queueId: string, ordinal: number, choice: Choice, labeller = 'Ada
 }
 const upcoming = (queueId: string, labeller = 'Ada', skipped = false) => made.lab.labelling.upcoming(queueId, labeller, 3, skipped)
 const places = (of: { readonly items: readonly { readonly ordinal: number }[] }) => of.items.map(({ ordinal }) => ordinal)
+
+describe('pairs with a fault', () => {
+  it('are told by row, excluded with undo, and judged again in a queue of their tag', async () => {
+    const { lab } = made
+    await lab.datasets.import({ path: '/data/preferences/33', name: 'more' })
+    const { id } = lab.datasets.named('more')
+    const health = await lab.pairHealth.health('more')
+    expect(health.pairs).toBe(33)
+    const some = lab.curation.order({ filter: lab.curation.filterOfDataset(id), sort: 'imported', direction: 'ascending' }).slice(0, 4)
+    await lab.curation.change({ kind: 'rows', rows: some }, { kind: 'state', state: 'excluded' })
+    expect((await lab.pairHealth.health('more')).pairs).toBe(29)
+    lab.curation.undo()
+    expect(await lab.pairHealth.health('more')).toEqual(health)
+    await lab.curation.change({ kind: 'rows', rows: some }, { kind: 'tag', tag: 'pairs: swapped duplicates' })
+    const queueId = await aQueue({ source: { kind: 'pairs', dataset: 'more', tag: 'pairs: swapped duplicates' } })
+    expect(lab.labelling.found(queueId).slots).toBe(4)
+  })
+
+  it('of one fault beyond what a list shows are counted and told by row all the same', () => {
+    const pairs = Array.from({ length: 250 }, (_, row) => ({ row, id: `${row}`, imageSha256: null, content: { prompt: `Which ${row}?`, chosen: 'Yes!', rejected: 'yes' } }))
+    const { counts, findings, rows } = pairHealth(pairs)
+    expect([counts.identical, findings.length, rows.identical]).toEqual([250, MOST_FINDINGS, pairs.map(({ row }) => row)])
+  })
+})
 
 describe('judging', () => {
   it('goes through the places in order, each labeller by himself', async () => {

@@ -124,6 +124,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
     'labelling.export': refuse,
     'labelling.exportLabels': refuse,
     'labelling.mergeLabels': refuse,
+    'labelling.mergeProject': refuse,
     'labelling.toDataset': refuse,
     'pairs.health': () => pairHealth([...pairs, ...pairs.slice(0, 2).map((pair) => ({ ...pair, id: `${pair.id} again` }))].map((pair, row) => ({ ...pair, row }))),
     'pairs.audits': () => (isEmpty ? [] : [audit]),
