@@ -12,6 +12,7 @@ import argparse
 import json
 import math
 import os
+import re
 from pathlib import Path
 
 import torch
@@ -27,6 +28,16 @@ MODULES = {"visionEncoder": "vision_tower", "projector": "multi_modal_projector"
 def module_of(name):
     """The part of the model that a parameter belongs to."""
     return next((module for module, word in MODULES.items() if word in name), "languageModel")
+
+
+def is_trained(name, modules):
+    """Whether a parameter is trained: its module, and within it its block."""
+    settings = modules[module_of(name)]
+    first, last = settings.get("firstBlock"), settings.get("lastBlock")
+    if not settings["train"] or (first is None and last is None):
+        return settings["train"]
+    block = re.search(r"(?:^|\.)(?:layers?|blocks|h)\.(\d+)\.", name)
+    return block is not None and (first or 0) <= int(block[1]) <= (math.inf if last is None else last)
 
 
 def decays(name):
@@ -106,7 +117,12 @@ class SftRecipe(Recipe, SFTTrainer):
 
 
 class DpoRecipe(Recipe, DPOTrainer):
-    pass
+    def use_conservative_loss(self, share):
+        """cDPO with `share` of swapped labels. TRL's "sigmoid" does not read label_smoothing; "robust" with the rate
+        -share / (1 - 2 share) is the same formula, (1 - share) * -log sigmoid(z) + share * -log sigmoid(-z), which TRL
+        computes and whose configuration refuses a rate below 0."""
+        self.loss_types = ["robust" if loss == "sigmoid" else loss for loss in self.loss_types]
+        self.label_smoothing = -share / (1 - 2 * share)
 
 
 def arguments(training, output, seed, per_device):
@@ -145,6 +161,14 @@ def arguments(training, output, seed, per_device):
     )
 
 
+def is_conservative(objective):
+    return "sigmoid" in losses_of(objective) and objective["labelSmoothing"] > 0
+
+
+def losses_of(objective):
+    return objective["lossType"] if isinstance(objective["lossType"], list) else [objective["lossType"]]
+
+
 def dpo_settings(objective):
     """The study's objective in the words of TRL's DPOConfig."""
     if objective["kind"] == "mpo":
@@ -157,7 +181,7 @@ def dpo_settings(objective):
         beta=objective["beta"],
         loss_type=losses,
         loss_weights=weights,
-        label_smoothing=objective["labelSmoothing"],
+        label_smoothing=0.0 if is_conservative(objective) else objective["labelSmoothing"],
         f_divergence_type=objective["fDivergenceType"],
         f_alpha_divergence_coef=objective["fAlphaDivergenceCoef"],
         discopop_tau=objective["discopopTau"],
@@ -177,7 +201,7 @@ def build(arm, seed, output, per_device=None):
     processor = AutoImageProcessor.from_pretrained(base, backend="pil")
     model = AutoModelForImageTextToText.from_pretrained(base, dtype=torch.float32)
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(training["modules"][module_of(name)]["train"])
+        parameter.requires_grad_(is_trained(name, training["modules"]))
     shared = dict(
         model=model,
         train_dataset=training_rows(seed),
@@ -189,6 +213,8 @@ def build(arm, seed, output, per_device=None):
         trainer = SftRecipe(args=SFTConfig(**settings, loss_type="nll", dataset_kwargs={"skip_prepare_dataset": True}), **shared)
     else:
         trainer = DpoRecipe(args=DPOConfig(**settings, **dpo_settings(training["objective"])), **shared)
+        if is_conservative(training["objective"]):
+            trainer.use_conservative_loss(training["objective"]["labelSmoothing"])
     trainer.training = training
     return recipe, trainer
 

@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { LabError } from './errors.ts'
 import { MODULES } from './model-spec.ts'
+import { SMOOTHED_LOSSES } from './objective-config.ts'
 import { trainingSchema, type Training } from './run-config.ts'
 import { ARMS } from './study.ts'
 
@@ -41,10 +42,12 @@ export function assertCarriedOver(arm: string, training: Training): void {
   const { objective } = training
   if (objective.kind !== 'sft' && objective.kind !== 'dpo' && objective.kind !== 'mpo')
     throw new LabError('invalid-input', `stages.${arm}.objective.kind: the recipe's script trains with sft, dpo or mpo, found ${objective.kind}; choose one of them, or train here`, { arm })
-  if (objective.kind !== 'sft' && [objective.lossType].flat().includes('sigmoid') && objective.labelSmoothing > 0)
+  // The script makes cDPO of TRL's "robust" at another rate, and one rate is all that TRL knows.
+  const readers = objective.kind === 'sft' ? [] : [objective.lossType].flat().filter((loss) => SMOOTHED_LOSSES.includes(loss))
+  if (objective.kind !== 'sft' && objective.labelSmoothing > 0 && readers.includes('sigmoid') && readers.length > 1)
     throw new LabError(
       'invalid-input',
-      `stages.${arm}.objective.labelSmoothing: TRL's loss "sigmoid" does not read it, found ${objective.labelSmoothing}; choose 0, or the loss robust, or train here`,
+      `stages.${arm}.objective.labelSmoothing: the recipe's script smooths the loss sigmoid alone, found ${readers.join(' and ')} at ${objective.labelSmoothing}; choose one of them, or train here`,
       { arm },
     )
   for (const module of MODULES) {
@@ -52,11 +55,9 @@ export function assertCarriedOver(arm: string, training: Training): void {
     const fault = (setting: string, found: string) =>
       new LabError(
         'invalid-input',
-        `stages.${arm}.modules.${module}.${setting}: the recipe trains modules whole or not at all, found ${found}; leave it out, or train here`,
+        `stages.${arm}.modules.${module}.${setting}: the recipe trains weights themselves and no adapters beside them, found ${found}; leave it out, or train here`,
         { arm, module },
       )
     if (settings.lora !== null) throw fault('lora', `rank ${settings.lora.rank}`)
-    for (const bound of ['firstBlock', 'lastBlock'] as const)
-      if ('firstBlock' in settings && settings[bound] !== null && settings[bound] !== undefined) throw fault(bound, String(settings[bound]))
   }
 }

@@ -25,11 +25,11 @@ const SHARED = {
   adamEpsilon: 1e-7,
   maxGradientNorm: 0.7,
   seed: SEED,
-  modules: { visionEncoder: { learningRate: 3e-4 }, projector: { learningRate: 2e-3 }, languageModel: {} },
+  modules: { visionEncoder: { learningRate: 3e-4, lastBlock: 1 }, projector: { learningRate: 2e-3 }, languageModel: { firstBlock: 1 } },
 }
 const TRAININGS: Readonly<Record<Arm, Training>> = {
   sft: trainingSchema.parse({ ...SHARED, objective: { kind: 'sft' }, learningRate: 1e-3 }),
-  dpo: trainingSchema.parse({ ...SHARED, objective: { kind: 'dpo', lossType: 'robust', beta: 0.3, labelSmoothing: 0.1, rpoAlpha: 0.2 }, learningRate: 5e-4 }),
+  dpo: trainingSchema.parse({ ...SHARED, objective: { kind: 'dpo', lossType: 'sigmoid', beta: 0.3, labelSmoothing: 0.1, rpoAlpha: 0.2 }, learningRate: 5e-4 }),
 }
 
 async function run(fields: object): Promise<readonly JobEvent[]> {
@@ -69,8 +69,6 @@ export async function takeIn(folder: string): Promise<readonly PeerCheck[]> {
     for (const module of ['visionEncoder', 'projector', 'languageModel'] as const) {
       let [apart, moved] = [0, 0]
       for (const [name, { values }] of Object.entries(own.weights[module])) {
-        // What feeds nothing is decayed here and left alone there.
-        if (module === 'visionEncoder' && /layers\.2\.|post_layernorm/.test(name)) continue
         const [other, first] = [theirs.weights[module][name]!.values, start.weights[module][name]!.values]
         values.forEach((value, i) => {
           apart += (value - other[i]!) ** 2
