@@ -41,6 +41,7 @@ interface Kinds {
 /**
  * @param a         scores of the first model, (n); b of the second on the same items, (n)
  * @param clusters  number of each item's image, 0 … clusterCount − 1, (n)
+ * @param options  `intervalOnly`: p is left at 1, and its flips are not drawn
  * @throws LabError 'invalid-input' below two images, or for a score that is not finite
  */
 export function clusteredDifference(
@@ -48,9 +49,9 @@ export function clusteredDifference(
   b: ArrayLike<number>,
   clusters: ArrayLike<number>,
   clusterCount: number,
-  options: { readonly random: Random; readonly level?: number; readonly resamples?: number },
+  options: { readonly random: Random; readonly level?: number; readonly resamples?: number; readonly intervalOnly?: boolean },
 ): ClusteredDifference {
-  const { random, level = 0.95, resamples = 2000 } = options
+  const { random, level = 0.95, resamples = 2000, intervalOnly = false } = options
   const n = a.length
   if (b.length !== n || clusters.length !== n || clusterCount < 2)
     throw new LabError('invalid-input', `expected scores of the same items in two or more images, got ${n} and ${b.length} items in ${clusterCount} images`)
@@ -81,7 +82,7 @@ export function clusteredDifference(
     difference,
     low: interval.low,
     high: interval.high,
-    p: isMcNemar ? mcnemarExactP(aOnly, bOnly) : isStudent ? student.p : signFlipP(sums, random, resamples),
+    p: intervalOnly ? 1 : isMcNemar ? mcnemarExactP(aOnly, bOnly) : isStudent ? student.p : signFlipP(sums, random, resamples),
     items: n,
     clusters: clusterCount,
     standardError,

@@ -109,7 +109,7 @@ function limitsOfMean({ seeds }: Measured, items: ItemPlaces, random: Random): L
     return wilsonInterval(only!.reduce((sum, value) => sum + value, 0), only!.length, LEVEL)
   if (seeds.length >= 2) return null
   const nought = new Float64Array(kept.length)
-  const { low, high } = clusteredDifference(nought, only!, clusters, clusterCount, { random, level: LEVEL })
+  const { low, high } = clusteredDifference(nought, only!, clusters, clusterCount, { random, level: LEVEL, intervalOnly: true })
   return low === high ? wilsonOrNull(only!) : { low, high }
 }
 
