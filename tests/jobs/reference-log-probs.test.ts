@@ -22,7 +22,7 @@ import { startModel, type StartModel } from '../../src-main/jobs/start-model.ts'
 import { expectClose } from '../support/all-close.ts'
 import { faultOfPromise } from '../support/fault-of.ts'
 import { TINY_SPEC, tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
-import { readSamples } from './tiny-training.ts'
+import { readSamples, writeSnapshot } from './tiny-training.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'pivot-lab-reference-'))
 const I = numImageTokens(TINY_SPEC)
@@ -136,5 +136,13 @@ describe('the cache', () => {
     ].map(referenceKey)
     expect(new Set(keys).size).toBe(8)
     expect(referenceKey(structuredClone(parts))).toBe(keys[0])
+  })
+
+  it('has another key for an image of other content under the same path', () => {
+    const sample = readSamples(tiny, tiny.snapshots.preferences)[0]!
+    const snapshots = ['a', 'a', 'b'].map((content) => writeSnapshot(tiny, [{ ...sample, image: { ...sample.image!, sha256: content.repeat(64) } }]))
+    const [one, again, other] = snapshots.map((snapshot) => referenceKey({ model: 'm', snapshot, tokenizer: {}, preprocess: [], ldAlpha: 1, mismatched: null }))
+    expect(again).toBe(one)
+    expect(other).not.toBe(one)
   })
 })

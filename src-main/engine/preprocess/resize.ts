@@ -1,6 +1,7 @@
 // Resampling of 8-bit RGB exactly as Pillow does it, since the reference processors preprocess with Pillow: antialiased
 // separable filters, 22-bit fixed-point coefficients, horizontal pass first, rounded to 8 bits after each pass.
-// Source: Pillow, src/libImaging/Resample.c and Geometry.c (nearest).
+// Source: Pillow up to 12, src/libImaging/Resample.c and Geometry.c (nearest). Pillow 13 may take the vertical pass first where
+// one side grows and the other shrinks, and then differs by a few grey levels.
 
 import type { Resample } from '../../domain/preprocess-spec.ts'
 import type { RawImage } from './raw-image.ts'
