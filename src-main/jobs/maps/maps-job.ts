@@ -7,13 +7,14 @@ import { z } from 'zod'
 import { LabError } from '../../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, MapsJob } from '../../domain/job.ts'
 import { parse } from '../../domain/parse.ts'
-import { mapsSchema, patchLayerSchema, type Maps, type PatchLayer } from '../../domain/patch-maps.ts'
+import { MAP_METHOD_WORDS, mapsSchema, patchLayerSchema, type Maps, type PatchLayer } from '../../domain/patch-maps.ts'
 import { onGrid, sharedComponents } from '../../engine/evaluate/maps/shared-components.ts'
 import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
 import { codeIdentity } from '../compile/code-identity.ts'
-import { openMeasuredModel } from '../evaluate/measured-model.ts'
+import type { MeasuredModel } from '../evaluate/measured-model.ts'
 import { readJson, sha256, sha256OfFile, writeWhole } from '../files.ts'
 import { itemMaps, lookAt, patchFeatures } from './item-maps.ts'
+import { openEncoder } from './open-encoder.ts'
 
 /** What is shown of a colour between black and full: the rest, outliers, is cut off by whoever draws. */
 const SHOWN = [0.02, 0.98] as const
@@ -42,11 +43,16 @@ export async function* runMapsJob(job: MapsJob, signal: AbortSignalLike): AsyncG
     const known = await keptIn(file)
     if (known !== null) kept.push(renamed(known, name))
     else {
-      const measured = await openMeasuredModel(project, checkpoint)
+      const { kind, measured } = await openEncoder(project, checkpoint)
       try {
-        const looked = await lookAt(measured, item)
+        const isAlone = kind === 'encoder'
+        // Without an answer nothing of the model but its encoder is asked.
+        const looked = await lookAt(measured as MeasuredModel, isAlone ? { ...item, prompt: null, chosen: null, rejected: null } : item)
         try {
-          const maps = itemMaps(looked, name, settings, assertWanted)
+          const found = itemMaps(looked, name, settings, assertWanted)
+          const needsAnswer = ({ method }: Maps['missing'][number]) => MAP_METHOD_WORDS[method].needs === 'an answer'
+          const reason = 'this folder holds a vision encoder alone: no language model says an answer'
+          const maps = { ...found, missing: found.missing.map((each) => (isAlone && needsAnswer(each) ? { ...each, reason } : each)) }
           const features = settings.methods.includes('components') ? patchFeatures(looked) : null
           const made: Kept = { ...maps, layers: [...maps.layers], features: features && { columns: features.columns, base64: toBase64(Float32Array.from(features.values)) } }
           await writeWhole(file, JSON.stringify(made))

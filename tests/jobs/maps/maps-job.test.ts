@@ -1,7 +1,7 @@
 // Laws of the maps of one picture: which there are, that they agree with the maps that studies are measured by, that they are kept
 // and the same when asked again, that what cannot be had is said, and that nothing is left behind.
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
@@ -10,9 +10,11 @@ import type { MapsJob } from '../../../src-main/domain/job.ts'
 import { jobSchema } from '../../../src-main/domain/job.ts'
 import { multimodalLmSpecSchema } from '../../../src-main/domain/model-spec.ts'
 import { MAP_METHODS, mapsSchema, type Maps } from '../../../src-main/domain/patch-maps.ts'
+import { siglipPreprocess } from '../../../src-main/domain/preprocess-spec.ts'
 import type { SampleOf } from '../../../src-main/domain/sample.ts'
 import { pairGradients, pairMaps } from '../../../src-main/engine/evaluate/gradient-maps.ts'
 import { imageTokens } from '../../../src-main/engine/models/multimodal-lm.ts'
+import { specToHuggingFace } from '../../../src-main/engine/preprocess/hugging-face.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { chooseBuckets, collateSamples, encodeSamples, rowTensors } from '../../../src-main/jobs/batches.ts'
 import { ofPatches, openMeasuredModel } from '../../../src-main/jobs/evaluate/measured-model.ts'
@@ -128,6 +130,19 @@ describe('what cannot be had is said', () => {
     const { layers, missing } = await mapsOf(aJob({ prompt: null, chosen: null, rejected: null }, everything, [checkpoints[0]!]))
     expect(missing.map(({ method }) => method).sort()).toEqual(['grad-cam', 'gradient', 'integrated-gradients', 'occlusion'])
     expect(layers.map(({ method }) => method).sort()).toEqual(['attention', 'components', 'patch-norm', 'rollout', 'similarity'])
+  })
+
+  it('a vision encoder alone has the maps that need no answer, beside a model that has all', async () => {
+    const [reference, alone] = [join(import.meta.dirname, '../parity/cases/vit'), join(root, 'alone')]
+    mkdirSync(alone)
+    for (const file of ['config.json', 'model.safetensors']) cpSync(join(reference, file), join(alone, file))
+    const { image_size: side } = JSON.parse(readFileSync(join(alone, 'config.json'), 'utf8')) as { image_size: number }
+    writeFileSync(join(alone, 'preprocessor_config.json'), JSON.stringify(specToHuggingFace(siglipPreprocess(side))))
+    const { layers, missing, encoders } = await mapsOf(aJob({}, everything, [checkpoints[0]!, alone]))
+    const own = layers.filter(({ encoder }) => encoder === 'encoder 1').map(({ method }) => method)
+    expect(own.sort()).toEqual(['attention', 'components', 'patch-norm', 'rollout', 'similarity'])
+    expect(encoders).toHaveLength(2)
+    expect(missing.every(({ encoder, reason }) => encoder === 'encoder 1' && reason.includes('vision encoder alone'))).toBe(true)
   })
 
   it('a contrast needs two answers, a similarity a patch, and a token must be one of the answer', async () => {
