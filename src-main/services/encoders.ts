@@ -166,13 +166,15 @@ export function createEncoderService({ store, runner, queue, now }: Parts) {
     return rows.map((row) => ({
       ...row,
       name: names.get(row.id)!,
-      preprocessing: row.preprocessing ?? (row.folder === null ? null : preprocessingOf(row.folder)),
+      // An arm's checkpoints have one preprocessing: they come from one start.
+      preprocessing: row.preprocessing ?? preprocessingIn(row.folder ?? rows.find(({ id }) => id === row.members[0])?.folder ?? null),
       colour: colours.get(row.id)!,
       results: row.members.reduce((sum, id) => sum + (counts.get(id) ?? 0), 0),
     }))
   }
 
-  function preprocessingOf(folder: string): string[] | null {
+  function preprocessingIn(folder: string | null): string[] | null {
+    if (folder === null) return null
     const known = preprocessings.get(folder)
     if (known !== undefined) return known && [...known]
     const words = wordsOfProcessor(join(folder, 'preprocessor_config.json'))

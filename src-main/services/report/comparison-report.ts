@@ -25,7 +25,7 @@ export function comparisonReport(comparison: Comparison, writtenAtMs: number): s
         <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'" />
         <title>Which encoder sees better? ${encoders.map(({ name }) => name).join(', ')}</title>
         <style>
-          ${new Markup(REPORT_STYLE)} .best { font-weight: 700; } .tied { text-decoration: underline; } .mark { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 6px; }
+          ${new Markup(REPORT_STYLE)} th.number { white-space: normal; min-width: 110px; } td:first-child { min-width: 190px; } .best { font-weight: 700; } .tied { text-decoration: underline; } .mark { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 6px; }
         </style>
       </head>
       <body>
