@@ -145,5 +145,9 @@ export const sampleCountsMigration: Migration = {
       WHEN old.kind = 'preferences' AND old.image_sha256 IS NOT NULL AND old.state = 'kept' AND NOT ${aPairOf('old')} BEGIN
       UPDATE samples SET has_pair = 0 WHERE image_sha256 = old.image_sha256 AND has_pair = 1;
     END;
+
+    -- Of new indexes the query planner knows nothing: it would sort where another index holds the order.
+    PRAGMA analysis_limit = 1000;
+    ANALYZE;
   `,
 }
