@@ -44,13 +44,13 @@ describe('points', () => {
     expect(x).toEqual([0, 1, 2, 3, 4, 5])
   })
 
-  it('inside a line are what a filter finds, of every dataset that is about those images', () => {
+  it('inside a line are what a filter finds, of every dataset that is about those images', async () => {
     const region = { taskId, outline: [[0.5, -1], [3.5, -1], [3.5, 1], [0.5, 1]] }
     expect(lab.curation.count(filter({ datasetId: scenes, region }))).toBe(3)
     expect(lab.curation.count(filter({ region }))).toBe(9)
     expect(lab.curation.count(filter({ datasetId: scenes, region, categories: ['class 0'] }))).toBe(1)
     expect(lab.curation.count(filter({ region: { ...region, taskId: 'another map' } }))).toBe(0)
-    expect(lab.curation.change(all({ region, datasetId: scenes }), { kind: 'tag', tag: 'middle' })).toMatchObject({ samples: 3 })
+    expect(await lab.curation.change(all({ region, datasetId: scenes }), { kind: 'tag', tag: 'middle' })).toMatchObject({ samples: 3 })
   })
 
   it('that a selection means are marked, by whichever samples it names the images', () => {
@@ -63,11 +63,11 @@ describe('points', () => {
 })
 
 describe('colours', () => {
-  it('of classes name each value once, the most frequent first, in the order of the points', () => {
+  it('of classes name each value once, the most frequent first, in the order of the points', async () => {
     const { rows } = lab.checks.points(taskId)
     expect(lab.checks.colours(taskId, { by: 'class', field: 'source' })).toEqual({ kind: 'classes', rows, names: ['left street', 'right street'], of: [0, 0, 0, 0, 1, 1] })
     expect(lab.checks.colours(taskId, { by: 'class', field: 'tag' })).toMatchObject({ names: [], of: [-1, -1, -1, -1, -1, -1] })
-    lab.curation.change({ kind: 'rows', rows: [rows[3]!] }, { kind: 'tag', tag: 'odd' })
+    await lab.curation.change({ kind: 'rows', rows: [rows[3]!] }, { kind: 'tag', tag: 'odd' })
     expect(lab.checks.colours(taskId, { by: 'class', field: 'tag' })).toMatchObject({ names: ['odd'], of: [-1, -1, -1, 0, -1, -1] })
     for (const field of ['category', 'split', 'dataset', 'group', 'kind', 'format'] as const) expect(lab.checks.colours(taskId, { by: 'class', field })).toMatchObject({ rows })
   })
@@ -106,6 +106,6 @@ it('a summary of findings counts clusters by size, and what is left when some ar
   await lab.tasks.ended(check)
   // Each image: two pairs to train on, one scene to measure on.
   expect(lab.checks.summary(check)).toMatchObject({ samples: 18, clusters: 6, kept: 18, keptOthers: 6, sizes: [{ size: 3, clusters: 6 }], scores: [] })
-  lab.curation.change(all({ finding: { taskId: check, which: 'others' } }), { kind: 'state', state: 'excluded' })
+  await lab.curation.change(all({ finding: { taskId: check, which: 'others' } }), { kind: 'state', state: 'excluded' })
   expect(lab.checks.summary(check)).toMatchObject({ samples: 18, kept: 12, keptOthers: 0 })
 })
