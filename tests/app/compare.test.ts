@@ -180,7 +180,7 @@ it.each(['light', 'dark'] as const)(
     await ask(page, 'settings.set', { theme })
     await page.reload()
     const found: string[] = []
-    for (const name of ['result', 'items', 'maps', 'transplant', 'benchmarks']) {
+    for (const name of ['result', 'items', 'maps', 'representation', 'transplant', 'gradients', 'sweeps', 'benchmarks']) {
       await goTo(page, `#/compare/${name}`)
       await page.getByRole('tab', { selected: true }).waitFor()
       await page.waitForFunction(() => document.querySelector('.skeleton:not(.absent)') === null, undefined, { timeout: 30_000 })

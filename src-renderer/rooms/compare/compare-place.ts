@@ -4,7 +4,7 @@
 import { computed } from 'vue'
 import { goTo, route } from '../../lab/route.ts'
 
-export const PAGES = ['result', 'items', 'maps', 'representation', 'transplant', 'gradients', 'benchmarks'] as const
+export const PAGES = ['result', 'items', 'maps', 'representation', 'transplant', 'gradients', 'sweeps', 'benchmarks'] as const
 export type Page = (typeof PAGES)[number]
 export const PAGE_LABELS: Readonly<Record<Page, string>> = {
   result: 'Result',
@@ -13,6 +13,7 @@ export const PAGE_LABELS: Readonly<Record<Page, string>> = {
   representation: 'Representation',
   transplant: 'Transplant',
   gradients: 'Gradients',
+  sweeps: 'Sweeps',
   benchmarks: 'Benchmarks',
 }
 

@@ -9,6 +9,7 @@ import { differenceRowsOf, neededWords, outcomeOf, pairOf, rowLabel } from '../.
 import { encoderGroups } from '../../../src-renderer/rooms/compare/encoder-search.ts'
 import { gainWords, itemWords, scoreWords, wrongAnswer } from '../../../src-renderer/rooms/compare/item-words.ts'
 import { shownDifference, shownMaps } from '../../../src-renderer/rooms/compare/map-layers.ts'
+import { parseNumbers, rateCurves, sizeCurves, trainingsOf } from '../../../src-renderer/rooms/compare/sweep-grid.ts'
 import { layerMatrix, motionsOf } from '../../../src-renderer/rooms/compare/representation-views.ts'
 
 it('comes back from the address to the same encoders in the same order, number and item', () => {
@@ -237,4 +238,21 @@ it('names layers from what enters the first block, and puts what moved farthest 
     { image: 'far', before: [0, 0], after: [3, 4] },
   ] as [{ image: string; before: [number, number]; after: [number, number] }, { image: string; before: [number, number]; after: [number, number] }]
   expect(motionsOf({ moved } as unknown as Parameters<typeof motionsOf>[0]).map(({ image }) => image)).toEqual(['far', 'near'])
+})
+
+it('reads a grid as it is typed, and counts what it comes to before anything is trained', () => {
+  expect(parseNumbers('3e-4, 1e-4 1e-4;')).toEqual([1e-4, 3e-4])
+  expect([parseNumbers(''), parseNumbers('x'), parseNumbers('0'), parseNumbers('-1')]).toEqual([[], null, null, null])
+  expect(trainingsOf({ arms: [{ learningRates: 3, betas: 1 }, { learningRates: 3, betas: 2 }], dataSizes: 4, starts: 1, seeds: 3 })).toBe(108)
+})
+
+it('draws a sweep against data size with "all" at its number, and against learning rate at the best of what else was varied', () => {
+  const look = () => ({ color: '#000', index: 0 })
+  const at = { low: null, high: null, seeds: 2, learningRate: 0.1, beta: null }
+  const curve = { arm: 'DPO', start: 's', points: [{ ...at, dataSize: 10, value: 0.4 }, { ...at, dataSize: null, value: 0.6 }] }
+  const xs = (all: number | null) => sizeCurves([curve], all, ({ arm }) => arm, look)[0]!.points.map(({ x }) => x)
+  expect([xs(500), xs(null)]).toEqual([[10, 500], [10]])
+  const point = { arm: 'DPO', start: 's', dataSize: null, beta: 0.1, seed: 0, runId: 'r', evaluationId: 'e', learningRate: 0.1, score: 0.2 }
+  const [rates] = rateCurves([point, { ...point, seed: 1, score: 0.4 }, { ...point, beta: 0.5, score: 0.25 }, { ...point, learningRate: 1, score: 0.1 }], look)
+  expect(rates!.points.map(({ x, mean, basis }) => [x, Number(mean.toFixed(6)), basis])).toEqual([[0.1, 0.3, '2 seeds'], [1, 0.1, '1 seed']])
 })

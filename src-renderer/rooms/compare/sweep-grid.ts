@@ -1,0 +1,53 @@
+// The grid of a sweep as a person types it, how many trainings it comes to, and its results as curves.
+
+import type { SweepCurve, SweepPoint } from '../../../src-main/domain/sweep.ts'
+import type { BandedCurve } from '../../charts/banded-curve.ts'
+
+/** "1e-4, 3e-4" → numbers in order, each once; null: something there is no number above zero. */
+export function parseNumbers(text: string): readonly number[] | null {
+  const numbers = text.split(/[\s,;]+/).filter(Boolean).map(Number)
+  if (numbers.some((each) => !Number.isFinite(each) || each <= 0)) return null
+  return [...new Set(numbers)].sort((a, b) => a - b)
+}
+
+export interface ArmGrid {
+  readonly learningRates: number
+  readonly betas: number
+}
+
+/** Trainings of the whole grid, before the rule has stopped any. */
+export function trainingsOf({ arms, dataSizes, starts, seeds }: { readonly arms: readonly ArmGrid[]; readonly dataSizes: number; readonly starts: number; readonly seeds: number }): number {
+  return arms.reduce((sum, { learningRates, betas }) => sum + learningRates * betas, 0) * dataSizes * starts * seeds
+}
+
+export interface CurveLook {
+  readonly color: string
+  readonly index: number
+}
+
+/** Score against data size; "all the data" has no number and stands only where `all` says how many samples that is. */
+export function sizeCurves(curves: readonly SweepCurve[], all: number | null, nameOf: (curve: SweepCurve) => string, lookOf: (arm: string) => CurveLook): readonly BandedCurve[] {
+  return curves.map((curve) => ({
+    name: nameOf(curve),
+    ...lookOf(curve.arm),
+    points: curve.points.flatMap(({ dataSize, value, low, high, seeds, learningRate, beta }) => {
+      const x = dataSize ?? all
+      const setting = [`learning rate ${learningRate}`, ...(beta === null ? [] : [`β ${beta}`])].join(', ')
+      return x === null ? [] : [{ x, mean: value, low, high, basis: `${seeds} ${seeds === 1 ? 'seed' : 'seeds'}; best setting: ${setting}` }]
+    }),
+  }))
+}
+
+/** Score against learning rate, one curve an objective: the mean over seeds, and over whatever else was varied the best. */
+export function rateCurves(points: readonly SweepPoint[], lookOf: (arm: string) => CurveLook): readonly BandedCurve[] {
+  const mean = (of: readonly SweepPoint[]) => of.reduce((sum, { score }) => sum + score, 0) / of.length
+  return [...Map.groupBy(points, ({ arm }) => arm)].map(([arm, own]) => ({
+    name: arm,
+    ...lookOf(arm),
+    points: [...Map.groupBy(own, ({ learningRate }) => learningRate)].map(([x, at]) => {
+      const settings = [...Map.groupBy(at, ({ start, dataSize, beta }) => JSON.stringify([start, dataSize, beta])).values()]
+      const best = settings.reduce((a, b) => (mean(b) > mean(a) ? b : a))
+      return { x, mean: mean(best), low: null, high: null, basis: `${best.length} ${best.length === 1 ? 'seed' : 'seeds'}` }
+    }),
+  }))
+}
