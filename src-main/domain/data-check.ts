@@ -32,7 +32,7 @@ export type DataCheckSettings = z.output<typeof dataCheckSettingsSchema>
 
 export const CHECK_LABELS: Readonly<Record<DataCheck, { readonly label: string; readonly help: string }>> = {
   'exact-duplicates': { label: 'Exact duplicates', help: 'Samples that repeat another one: same image and same words.' },
-  'near-duplicates': { label: 'Near duplicates', help: 'Images that look alike: perceptual hashes that differ in a few bits.' },
+  'near-duplicates': { label: 'Near duplicates', help: 'Images that look alike: their perceptual hashes differ in a few bits from that of the best of their cluster.' },
   leakage: { label: 'Leakage', help: 'Images that are trained on and measured on: a score on them is memory, not sight.' },
   images: { label: 'Image faults', help: 'Files that are missing, changed or damaged; tiny and one-colour images.' },
   texts: { label: 'Text oddities', help: 'Empty or unusually long texts, answers that very many samples share.' },

@@ -26,27 +26,64 @@ export function* nearPairs<T>(hashed: readonly Hashed<T>[], maxDistance: number)
     else yield [held, item]
   }
   if (maxDistance === 0) return
-  const distinct = [...first.keys()].map((hash) => ({ hash, low: Number(hash & 0xffffffffn) | 0, high: Number(hash >> 32n) | 0 }))
+  const distinct = [...first.keys()].map(halved)
   const stretches = maxDistance + 1
-  for (let stretch = 0; stretch < stretches; stretch++) {
-    const [from, to] = [Math.floor((64 * stretch) / stretches), Math.floor((64 * (stretch + 1)) / stretches)]
-    const key = (hash: bigint) => (hash >> BigInt(from)) & ((1n << BigInt(to - from)) - 1n)
-    for (const bucket of Map.groupBy(distinct, ({ hash }) => key(hash)).values())
+  for (let stretch = 0; stretch < stretches; stretch++)
+    for (const bucket of Map.groupBy(distinct, ({ hash }) => stretchOf(hash, stretch, stretches)).values())
       for (let i = 0; i < bucket.length; i++)
         for (let j = i + 1; j < bucket.length; j++) {
           const [a, b] = [bucket[i]!, bucket[j]!]
-          if (ones(a.low ^ b.low) + ones(a.high ^ b.high) > maxDistance) continue
+          if (distanceOfHalves(a, b) > maxDistance) continue
           // Told by the first stretch in which they agree.
           if (stretchOfAgreement(a.hash ^ b.hash, stretches) === stretch) yield [first.get(a.hash)!, first.get(b.hash)!]
         }
+}
+
+/**
+ * Clusters of two and more items around their best, which stands first: all of a cluster differ from it in at most
+ * `maxDistance` bits, and no best is that near to another, so that the bests alone hold no near pair. Items that merely
+ * hang together by others between them are not of one cluster.
+ * @param hashed  the best first
+ */
+export function clustersAroundBest<T>(hashed: readonly Hashed<T>[], maxDistance: number): ReadonlySet<T>[] {
+  const byHash = Map.groupBy(hashed, ([, hash]) => hash)
+  const distinct = [...byHash.keys()].map(halved)
+  const stretches = maxDistance + 1
+  const buckets = Array.from({ length: stretches }, (_, stretch) => Map.groupBy(distinct, ({ hash }) => stretchOf(hash, stretch, stretches)))
+  const left = new Set(byHash.keys())
+  const clusters: ReadonlySet<T>[] = []
+  for (const best of distinct) {
+    if (!left.delete(best.hash)) continue
+    const items = [...byHash.get(best.hash)!]
+    buckets.forEach((bucketOf, stretch) => {
+      for (const other of bucketOf.get(stretchOf(best.hash, stretch, stretches))!)
+        if (left.has(other.hash) && distanceOfHalves(best, other) <= maxDistance) {
+          left.delete(other.hash)
+          for (const item of byHash.get(other.hash)!) items.push(item)
+        }
+    })
+    if (items.length > 1) clusters.push(new Set(items.map(([item]) => item)))
   }
+  return clusters
+}
+
+/** A hash with its halves as 32-bit numbers, which compare faster. */
+interface Halved {
+  readonly hash: bigint
+  readonly low: number
+  readonly high: number
+}
+const halved = (hash: bigint): Halved => ({ hash, low: Number(hash & 0xffffffffn) | 0, high: Number(hash >> 32n) | 0 })
+const distanceOfHalves = (a: Halved, b: Halved): number => ones(a.low ^ b.low) + ones(a.high ^ b.high)
+
+/** The bits of one of `stretches` parts of a hash, about equally long. */
+function stretchOf(hash: bigint, stretch: number, stretches: number): bigint {
+  const [from, to] = [Math.floor((64 * stretch) / stretches), Math.floor((64 * (stretch + 1)) / stretches)]
+  return (hash >> BigInt(from)) & ((1n << BigInt(to - from)) - 1n)
 }
 
 function stretchOfAgreement(difference: bigint, stretches: number): number {
-  for (let stretch = 0; stretch < stretches; stretch++) {
-    const [from, to] = [Math.floor((64 * stretch) / stretches), Math.floor((64 * (stretch + 1)) / stretches)]
-    if (((difference >> BigInt(from)) & ((1n << BigInt(to - from)) - 1n)) === 0n) return stretch
-  }
+  for (let stretch = 0; stretch < stretches; stretch++) if (stretchOf(difference, stretch, stretches) === 0n) return stretch
   return -1
 }
 

@@ -3,7 +3,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { DataJob } from '../../src-main/domain/data-job.ts'
-import { clustersOf, hammingDistance, nearPairs } from '../../src-main/domain/hash-clusters.ts'
+import { clustersAroundBest, clustersOf, hammingDistance, nearPairs } from '../../src-main/domain/hash-clusters.ts'
 import { createRandom } from '../../src-main/domain/random.ts'
 import { readFeatures, writeFeatures } from '../../src-main/jobs/feature-file.ts'
 import { runDataJob } from '../../src-main/jobs/run-data-job.ts'
@@ -94,5 +94,29 @@ describe('near hashes', () => {
       expect(told(nearPairs(items, distance))).toEqual(told(byHand))
     }
     expect([hammingDistance(0n, 0xffffffffffffffffn), hammingDistance(5n, 5n), hammingDistance(1n << 63n, 0n)]).toEqual([64, 0, 1])
+  })
+
+  it('are clustered within the limit of their best, and what is left when only bests stay has no near pair', () => {
+    const random = createRandom(8, 'chains')
+    // Chains: each differs from the one before in up to three bits, or is the same.
+    const hashes: bigint[] = [0n]
+    while (hashes.length < 300) {
+      const flips = Array.from({ length: random.integer(4) }, () => 1n << BigInt(random.integer(64)))
+      hashes.push(flips.reduce((hash, bit) => hash ^ bit, hashes.at(-1)!))
+    }
+    const items = hashes.map((hash, i) => [i, hash] as const)
+    const distance = (a: number, b: number) => hammingDistance(hashes[a]!, hashes[b]!)
+    for (const limit of [0, 1, 4, 9]) {
+      const clusters = clustersAroundBest(items, limit).map((each) => [...each])
+      const members = clusters.flat()
+      expect(new Set(members).size).toBe(members.length)
+      for (const [best, ...others] of clusters) for (const other of others) expect([other > best!, distance(best!, other) <= limit]).toEqual([true, true])
+      const others = new Set(clusters.flatMap((each) => each.slice(1)))
+      const left = items.filter(([i]) => !others.has(i))
+      expect([...nearPairs(left, limit)]).toEqual([])
+    }
+    // Two steps of the limit are not one: the middle is with the first, the last alone.
+    const chain = [['first', 0n], ['middle', 0xfn], ['last', 0xffn]] as const
+    expect(clustersAroundBest<string>(chain, 4).map((each) => [...each])).toEqual([['first', 'middle']])
   })
 })

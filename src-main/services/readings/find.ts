@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import type { DataCheck, FindingRow, ImageFacts } from '../../domain/data-check.ts'
 import { LabError } from '../../domain/errors.ts'
-import { clustersOf, hammingDistance, nearPairs } from '../../domain/hash-clusters.ts'
+import { clustersAroundBest, clustersOf, hammingDistance, nearPairs, type Hashed } from '../../domain/hash-clusters.ts'
 import type { JobEvent } from '../../domain/job.ts'
 import { parse } from '../../domain/parse.ts'
 import type { ReadingOf } from '../../domain/reading.ts'
@@ -60,10 +60,10 @@ function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, exam
     'near-duplicates': () => {
       const samples = examined.filter(({ sha256 }) => sha256 !== null)
       const facts = store.findings.facts()
-      const clusters = similarImages(facts, imagesOf(samples), settings.maxDistance)
+      const clusters = clustersAroundBest(hashesOf(facts, imagesOf(samples.toSorted(betterFirst))), settings.maxDistance)
       return clustered(
         samplesOf(clusters, samples),
-        `hashes differ in at most ${settings.maxDistance} of 64 bits`,
+        `hash at most ${settings.maxDistance} of 64 bits from the best’s`,
         ({ sha256 }, best) => distanceOf(facts, sha256, best.sha256),
       )
     },
@@ -71,7 +71,12 @@ function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, exam
       const samples = examined.filter(({ sha256 }) => sha256 !== null)
       const facts = store.findings.facts()
       const all = [...imagesOf(samples)]
-      const near = similarImages(facts, new Set(all), settings.maxDistance)
+      const hashes = hashesOf(facts, all)
+      // Whatever is near must share a cluster here, or a leak would go unseen: chains are wanted.
+      const near = clustersOf(
+        hashes.map(([image]) => image),
+        nearPairs(hashes, settings.maxDistance),
+      )
       const isIn = new Set(near.flatMap((each) => [...each]))
       // One image alone leaks too, when different datasets put it on both sides.
       const clusters = [...near, ...all.filter((image) => !isIn.has(image)).map((image) => new Set([image]))]
@@ -185,16 +190,12 @@ function samplesOf(clusters: readonly ReadonlySet<string>[], samples: readonly E
 
 const imagesOf = (samples: readonly Examined[]): ReadonlySet<string> => new Set(samples.map(({ sha256 }) => sha256!))
 
-/** Clusters of two and more images whose difference hashes are near, among those asked about. */
-function similarImages(facts: ReadonlyMap<string, ImageFacts>, among: ReadonlySet<string>, maxDistance: number): ReadonlySet<string>[] {
-  const hashes = [...among].flatMap((sha256) => {
+/** Difference hashes of the images that have one, in their order. */
+function hashesOf(facts: ReadonlyMap<string, ImageFacts>, images: Iterable<string>): Hashed<string>[] {
+  return [...images].flatMap((sha256) => {
     const hash = facts.get(sha256)?.differenceHash
     return hash === null || hash === undefined ? [] : [[sha256, BigInt(`0x${hash}`)] as const]
   })
-  return clustersOf(
-    hashes.map(([sha256]) => sha256),
-    nearPairs(hashes, maxDistance),
-  )
 }
 
 function distanceOf(facts: ReadonlyMap<string, ImageFacts>, a: string | null, b: string | null): number | null {
@@ -203,6 +204,8 @@ function distanceOf(facts: ReadonlyMap<string, ImageFacts>, a: string | null, b:
 }
 
 /** Best of a cluster: most pixels, then first imported. */
+const betterFirst = (a: Examined, b: Examined): number => b.pixels - a.pixels || a.row - b.row
+
 function clustered(
   clusters: readonly (readonly Examined[])[],
   detail: string,
@@ -212,7 +215,7 @@ function clustered(
     .filter((each) => each.length > 1)
     .toSorted((a, b) => a[0]!.row - b[0]!.row)
     .flatMap((each, cluster) => {
-      const best = each.reduce((held, one) => (one.pixels > held.pixels ? one : held))
+      const best = each.reduce((held, one) => (betterFirst(one, held) < 0 ? one : held))
       return each.map((one) => ({ row: one.row, cluster, isBest: one === best, score: score(one, best), detail }))
     })
 }
