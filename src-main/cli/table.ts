@@ -6,7 +6,7 @@ export interface Column {
 }
 
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string {
-  const widths = columns.map(({ title }, c) => Math.max(width(title), ...rows.map((row) => width(row[c] ?? ''))))
+  const widths = columns.map(({ title }, c) => rows.reduce((widest, row) => Math.max(widest, width(row[c] ?? '')), width(title)))
   const line = (cells: readonly string[]) =>
     columns
       .map(({ align }, c) => {

@@ -62,6 +62,13 @@ export function isInside(outline: Outline, x: number, y: number): boolean {
 }
 
 export function boundsOf(outline: Outline): { readonly left: number; readonly right: number; readonly top: number; readonly bottom: number } {
-  const [xs, ys] = [outline.map(([x]) => x), outline.map(([, y]) => y)]
-  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) }
+  // A call takes some hundred thousand arguments, and an outline may have more points.
+  let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity]
+  for (const [x, y] of outline) {
+    left = Math.min(left, x)
+    right = Math.max(right, x)
+    top = Math.min(top, y)
+    bottom = Math.max(bottom, y)
+  }
+  return { left, right, top, bottom }
 }

@@ -41,6 +41,12 @@ describe('a closed line', () => {
       { seed: 6 },
     )
   })
+
+  it('may have more points than a call has arguments', () => {
+    const circle = Array.from({ length: 300_000 }, (_, i) => [Math.cos(i), Math.sin(i) * 2] as const)
+    const { left, right, top, bottom } = boundsOf(circle)
+    for (const [found, expected] of [[left, -1], [right, 1], [top, -2], [bottom, 2]] as const) expect(found).toBeCloseTo(expected, 6)
+  })
 })
 
 type Point = readonly [number, number]

@@ -16,7 +16,7 @@ export async function listImages(root: string, below = ''): Promise<string[]> {
   const paths: string[] = []
   for (const entry of sorted) {
     const path = join(below, entry.name)
-    if (entry.isDirectory()) paths.push(...(await listImages(root, path)))
+    if (entry.isDirectory()) for (const image of await listImages(root, path)) paths.push(image)
     else if (IMAGE_EXTENSIONS.some((extension) => extension === extname(entry.name).toLowerCase())) paths.push(path)
   }
   return paths

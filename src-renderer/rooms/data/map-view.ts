@@ -2,7 +2,7 @@
 // picture itself. A hundred thousand points are written straight into the picture's memory, a few pixels each: no drawing
 // call per point, so that a frame costs a few milliseconds without a graphics card too.
 
-import { isInside, type Outline } from '../../../src-main/domain/feature-map.ts'
+import { boundsOf, isInside, type Outline } from '../../../src-main/domain/feature-map.ts'
 
 /** Pixels of a point (x, y): `left + scale · x`, `top − scale · y`; up on the map is up on the screen. */
 export interface MapView {
@@ -89,9 +89,9 @@ export function createPointIndex({ x, y }: Places) {
       return best
     },
     inside(outline: Outline): number[] {
-      const [xs, ys] = [outline.map(([each]) => each), outline.map(([, each]) => each)]
+      const { left, right, top, bottom } = boundsOf(outline)
       const found: number[] = []
-      for (const i of within(Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys))) if (isInside(outline, x[i]!, y[i]!)) found.push(i)
+      for (const i of within(left, right, top, bottom)) if (isInside(outline, x[i]!, y[i]!)) found.push(i)
       return found
     },
   }
