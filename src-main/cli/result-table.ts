@@ -1,7 +1,7 @@
 // A study's results as text: one line a metric, the verdict below.
 
 import type { StudyResults } from '../domain/study-results.ts'
-import { ENCODERS } from '../domain/study.ts'
+import { encoderColumn, ENCODERS } from '../domain/study.ts'
 import { formatDifference, formatInterval, formatPValue, formatValue } from '../services/number-text.ts'
 import { table } from './table.ts'
 
@@ -24,8 +24,8 @@ export function resultTable(results: StudyResults): string {
   return table(
     [
       left('Measure'),
-      ...ENCODERS.map(right),
-      right('DPO−SFT'),
+      ...ENCODERS.map((encoder) => right(encoderColumn(encoder, results.encoderNames))),
+      right(`${results.encoderNames.dpo}−${results.encoderNames.sft}`),
       right(`${percent} % interval`),
       right('p'),
       right('p Holm'),

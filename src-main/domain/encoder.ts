@@ -41,8 +41,6 @@ export const encoderRowSchema = z.strictObject({
 })
 export type EncoderRow = z.output<typeof encoderRowSchema>
 
-export const ENCODER_LABELS: Readonly<Record<EncoderName, string>> = { 'stage-1': 'Stage 1', sft: 'SFT', dpo: 'DPO' }
-
 export const armId = (studyId: string, encoder: EncoderName): string => `${studyId}/${encoder}`
 export const checkpointId = (runId: string, step: number): string => `${runId}@${step}`
 

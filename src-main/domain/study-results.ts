@@ -1,9 +1,9 @@
 // What a study found, in numbers: per metric and encoder a mean over seeds with its interval, and the paired difference
-// DPO − SFT with interval and p value. `null` where a number cannot be had (one seed has no spread between seeds).
+// of the arms, second − SFT, with interval and p value. `null` where a number cannot be had (one seed has no spread between seeds).
 
 import { z } from 'zod'
 import { boxSchema } from './sample.ts'
-import { ENCODERS } from './study.ts'
+import { encoderNamesSchema, ENCODERS } from './study.ts'
 
 export const encoderResultSchema = z.strictObject({
   encoder: z.enum(ENCODERS),
@@ -18,7 +18,7 @@ export const encoderResultSchema = z.strictObject({
 export type EncoderResult = z.output<typeof encoderResultSchema>
 
 export const differenceSchema = z.strictObject({
-  /** DPO minus SFT. */
+  /** The second arm minus SFT. */
   mean: z.number(),
   low: z.number().nullable(),
   high: z.number().nullable(),
@@ -49,6 +49,8 @@ export const studyResultsSchema = z.strictObject({
   studyId: z.string(),
   name: z.string(),
   seeds: z.array(z.int()),
+  /** How its encoders are called. */
+  encoderNames: encoderNamesSchema,
   confidence: z.number(),
   /** One paragraph a line: what may be said, and what may not. */
   verdict: z.array(z.string()),

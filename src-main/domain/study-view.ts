@@ -4,7 +4,7 @@
 import { z } from 'zod'
 import { artifactRowSchema, failureSchema, runRowSchema } from './run-view.ts'
 import { RUN_STATUSES } from './run.ts'
-import { ENCODERS, STAGES, studyConfigSchema } from './study.ts'
+import { encoderNamesSchema, ENCODERS, STAGES, studyConfigSchema } from './study.ts'
 
 export const studyRowSchema = z.strictObject({
   id: z.string(),
@@ -64,6 +64,7 @@ export const parityRowSchema = z.strictObject({
 export const studyViewSchema = z.strictObject({
   row: studyRowSchema,
   config: studyConfigSchema,
+  encoderNames: encoderNamesSchema,
   parity: z.array(parityRowSchema),
   phases: z.array(phaseRowSchema),
   /** The runs behind the training phases; `phaseId` says which. */

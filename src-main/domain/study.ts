@@ -15,6 +15,9 @@ export type Arm = (typeof ARMS)[number]
 /** The encoders that a study measures: the common start, and what each arm makes of it. */
 export const ENCODERS = ['stage-1', 'sft', 'dpo'] as const
 export type EncoderName = (typeof ENCODERS)[number]
+export const encoderNamesSchema = z.strictObject({ 'stage-1': z.string(), sft: z.string(), dpo: z.string() })
+/** How the encoders of one study are called. `dpo` is the key of the second arm, whatever it is trained with. */
+export type EncoderNames = Readonly<z.output<typeof encoderNamesSchema>>
 
 /** A stage's training settings; the seed is the study's. */
 const stage = trainingSchema
@@ -75,6 +78,16 @@ export const studyConfigSchema = z.strictObject({
 })
 export type StudyConfig = z.output<typeof studyConfigSchema>
 
+/** The second arm is called by its own objective. */
+export function encoderNames({ stages }: StudyConfig): EncoderNames {
+  return { 'stage-1': 'Stage 1', sft: OBJECTIVE_NAMES.sft, dpo: OBJECTIVE_NAMES[stages.dpo.objective.kind] }
+}
+
+/** The same as the head of a column or within a title: "stage-1", "sft", "simpo". */
+export function encoderColumn(encoder: EncoderName, names: EncoderNames): string {
+  return encoder === 'stage-1' ? encoder : names[encoder].toLowerCase()
+}
+
 /** One line of the parity table: a setting, its value in each arm, and whether a difference is allowed there. */
 export interface ParityRow {
   readonly setting: string
@@ -103,7 +116,7 @@ export function studyParity(config: StudyConfig): readonly ParityRow[] {
 
 /**
  * @throws LabError 'conflict' when the arms differ in anything but objective and learning rate, naming every such setting;
- *   'invalid-input' when the SFT arm has another objective, or the DPO arm one that learns from neither pairs nor its own answers
+ *   'invalid-input' when the SFT arm has another objective, or the second arm one that learns from neither pairs nor its own answers
  */
 export function assertComparable(config: StudyConfig): void {
   const allowed: Readonly<Record<Arm, readonly string[]>> = { sft: ['sft'], dpo: SECOND_ARM_OBJECTIVES }
@@ -171,11 +184,12 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
       train('sft', sft, 'stage 2, SFT on the chosen answers', 'preferences', after('instruction')),
       train('dpo', dpo, `stage 2, ${OBJECTIVE_NAMES[dpo.objective.kind]} on ${learnsFrom(dpo.objective.kind)}`, 'preferences', after('instruction')),
     ]
+    const called = (encoder: EncoderName) => encoderColumn(encoder, encoderNames(config))
     for (const encoder of ENCODERS) {
       phases.push({
         kind: 'evaluate',
         id: at(`${encoder}/evaluate`),
-        title: `Seed ${seed}: measuring ${encoder}`,
+        title: `Seed ${seed}: measuring ${called(encoder)}`,
         seed,
         encoder,
         checkpointOf: stageOf(encoder),
@@ -183,14 +197,14 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
         evaluators: EVALUATORS,
         metricPrefix: null,
       })
-      phases.push({ kind: 'export', id: at(`${encoder}/export`), title: `Seed ${seed}: exporting ${encoder}`, seed, encoder, checkpointOf: stageOf(encoder) })
+      phases.push({ kind: 'export', id: at(`${encoder}/export`), title: `Seed ${seed}: exporting ${called(encoder)}`, seed, encoder, checkpointOf: stageOf(encoder) })
     }
     if (config.transplant !== null)
       for (const encoder of ENCODERS) {
         phases.push({
           kind: 'train',
           id: at(`${encoder}/transplant`),
-          title: `Seed ${seed}: transplant of ${encoder}`,
+          title: `Seed ${seed}: transplant of ${called(encoder)}`,
           seed,
           stage: 'transplant',
           training: { ...config.transplant.training, seed },
@@ -200,7 +214,7 @@ export function studyPlan(config: StudyConfig): readonly Phase[] {
         phases.push({
           kind: 'evaluate',
           id: at(`${encoder}/transplant-evaluate`),
-          title: `Seed ${seed}: measuring the transplant of ${encoder}`,
+          title: `Seed ${seed}: measuring the transplant of ${called(encoder)}`,
           seed,
           encoder,
           checkpointOf: at(`${encoder}/transplant`),

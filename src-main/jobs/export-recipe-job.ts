@@ -7,6 +7,7 @@ import { extname, isAbsolute, join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, ExportRecipeJob, JobEvent } from '../domain/job.ts'
 import { numImageTokens } from '../domain/model-spec.ts'
+import { OBJECTIVE_NAMES } from '../domain/objective-config.ts'
 import { parse } from '../domain/parse.ts'
 import { assertCarriedOver, recipeSchema, type Recipe } from '../domain/recipe.ts'
 import type { SampleOf } from '../domain/sample.ts'
@@ -134,7 +135,7 @@ function readme({ study, snapshot, seeds, arms, pairs, tooLong }: Recipe): strin
       '- `data/order-seed-*.json`: which pair is met when.',
       '- `recipe.json`: every hyper-parameter of both arms, per-module learning rates and freezing included.',
     ].join('\n'),
-    ['| | SFT | DPO |', '|---|---|---|', ...settings].join('\n'),
+    [`| | ${ARMS.map((arm) => OBJECTIVE_NAMES[arms[arm].objective.kind]).join(' | ')} |`, '|---|---|---|', ...settings].join('\n'),
     '',
   ].join('\n\n')
 }

@@ -4,13 +4,13 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { z } from 'zod'
-import { armId, checkpointId, ENCODER_LABELS, nextColour, type EncoderRow } from '../domain/encoder.ts'
+import { armId, checkpointId, nextColour, type EncoderRow } from '../domain/encoder.ts'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike } from '../domain/job.ts'
 import { unusualName } from '../domain/objective-config.ts'
 import { parse } from '../domain/parse.ts'
 import type { RunRow } from '../domain/run-view.ts'
-import { ENCODERS, type EncoderName, type StageName } from '../domain/study.ts'
+import { encoderNames, ENCODERS, type EncoderName, type StageName } from '../domain/study.ts'
 import type { StoredEncoder } from '../store/encoders.ts'
 import type { StoredStudy } from '../store/studies.ts'
 import { answerOf } from './answer-of.ts'
@@ -27,13 +27,11 @@ export interface MeasurableEncoder {
   readonly seed: number | null
 }
 
-const STAGE_LABELS: Readonly<Record<StageName, string>> = {
+/** Of the stages that leave no encoder of a study. */
+const STAGE_LABELS: Readonly<Partial<Record<StageName, string>>> = {
   language: 'Stage 0, language',
   pretraining: 'Stage 0',
   alignment: 'Stage 1a',
-  instruction: 'Stage 1',
-  sft: 'SFT',
-  dpo: 'DPO',
   transplant: 'Transplant',
 }
 const STAGE_OF: Readonly<Record<EncoderName, StageName>> = { 'stage-1': 'instruction', sft: 'sft', dpo: 'dpo' }
@@ -255,7 +253,7 @@ const minuteOf = (ms: number) => new Date(ms).toISOString().slice(0, 16).replace
 /** What an arm is called: by its objective where that is not the usual one. */
 function armLabel(arm: EncoderName, { config }: StoredStudy): string {
   const unusual = arm === 'dpo' ? unusualName(config.stages.dpo.objective) : null
-  return unusual ?? ENCODER_LABELS[arm]
+  return unusual ?? encoderNames(config)[arm]
 }
 
 function labelOf(row: RunRow, stage: StageName | null, study: StoredStudy | null): string {
@@ -263,7 +261,7 @@ function labelOf(row: RunRow, stage: StageName | null, study: StoredStudy | null
   const arm = ENCODERS.find((encoder) => STAGE_OF[encoder] === stage)
   const seed = /^seed-(\d+)\//.exec(row.phaseId ?? '')?.[1]
   const of = stage === 'transplant' ? ENCODERS.find((encoder) => row.phaseId?.includes(`/${encoder}/`)) : undefined
-  const label = arm === undefined ? STAGE_LABELS[stage] : armLabel(arm, study)
+  const label = arm === undefined ? (STAGE_LABELS[stage] ?? stage) : armLabel(arm, study)
   return `${label}${of === undefined ? '' : ` of ${armLabel(of, study)}`}${seed === undefined ? '' : `, seed ${seed}`}`
 }
 

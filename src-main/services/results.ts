@@ -8,7 +8,7 @@ import { createRandom } from '../domain/random.ts'
 import { holm } from '../domain/statistics/hypothesis-tests.ts'
 import { differenceOf, intervalOfMean, meanOverSeeds, scoresOfMean, type ItemPlaces, type Measured } from '../domain/statistics/paired-measurements.ts'
 import type { Difference, EncoderResult, Example, MetricResult, StudyResults } from '../domain/study-results.ts'
-import { ENCODERS, type EncoderName } from '../domain/study.ts'
+import { encoderNames, ENCODERS, type EncoderName, type EncoderNames } from '../domain/study.ts'
 import type { Evaluator } from '../domain/job.ts'
 import type { ItemRow, ResultRow } from '../store/evaluations.ts'
 import type { Parts } from './parts.ts'
@@ -48,6 +48,7 @@ export function createResultService({ store }: Pick<Parts, 'store'>) {
           seeds: study.config.seeds,
           isComplete: finished,
           isQuick: study.config.seeds.length < 3,
+          encoderNames: encoderNames(study.config),
           preferenceObjective: unusualName(study.config.stages.dpo.objective),
         },
         store.evaluations.resultsOfStudy(studyId),
@@ -86,7 +87,8 @@ export interface StudyFacts {
   readonly seeds: readonly number[]
   readonly isComplete: boolean
   readonly isQuick: boolean
-  /** What the DPO arm was trained with, where that is not DPO itself. */
+  readonly encoderNames: EncoderNames
+  /** What the second arm was trained with, where its name alone does not say it. */
   readonly preferenceObjective: string | null
 }
 
@@ -114,13 +116,14 @@ export function summarise(facts: StudyFacts, results: readonly ResultRow[], item
       unit,
       better,
       encoders,
-      difference: difference && decide(difference, at < 0 ? null : adjusted[at]!, better),
+      difference: difference && decide(difference, at < 0 ? null : adjusted[at]!, better, facts.encoderNames),
     }
   })
   return {
     studyId: facts.studyId,
     name: facts.name,
     seeds: [...facts.seeds],
+    encoderNames: facts.encoderNames,
     confidence: CONFIDENCE,
     verdict: [...verdict(facts, metrics)],
     metrics,
@@ -158,7 +161,7 @@ function encoderResult(metric: string, unit: Unit, encoder: EncoderName, measure
 
 type Undecided = Omit<Difference, 'holmPValue' | 'winner' | 'verdict'>
 
-/** DPO − SFT by the strongest basis that the rows allow; null where one arm was not measured, or no seed was on both. */
+/** Second arm − SFT by the strongest basis that the rows allow; null where one arm was not measured, or no seed was on both. */
 function pairedDifference(metric: string, sft: Measured | undefined, dpo: Measured | undefined, places: ItemPlaces): Undecided | null {
   if (sft === undefined || dpo === undefined || !sft.seeds.some(({ seed }) => dpo.seeds.some((each) => each.seed === seed))) return null
   const { difference, limits, p, basis, method } = differenceOf(sft, dpo, places, true, createRandom(0, 'bootstrap', metric))
@@ -192,11 +195,11 @@ function measuredOf(rows: readonly ResultRow[], items: readonly ItemRow[]): { re
   return { measured, places: { clusters: Int32Array.from(clusters), clusterCount: clusterNumbers.size } }
 }
 
-function decide(difference: Undecided, holmPValue: number | null, better: MetricResult['better']): Difference {
+function decide(difference: Undecided, holmPValue: number | null, better: MetricResult['better'], names: EncoderNames): Difference {
   const isClear = holmPValue !== null && holmPValue <= 1 - CONFIDENCE
-  const favoursDpo = better === 'higher' ? difference.mean > 0 : difference.mean < 0
-  const winner = !isClear || better === 'neither' || difference.mean === 0 ? 'neither' : favoursDpo ? 'dpo' : 'sft'
-  return { ...difference, holmPValue, winner, verdict: inWords(difference, holmPValue, isClear, better, favoursDpo) }
+  const favoured = (better === 'higher' ? difference.mean > 0 : difference.mean < 0) ? 'dpo' : 'sft'
+  const winner = !isClear || better === 'neither' || difference.mean === 0 ? 'neither' : favoured
+  return { ...difference, holmPValue, winner, verdict: inWords(difference, holmPValue, isClear, better, names[favoured]) }
 }
 
 function inWords(
@@ -204,13 +207,13 @@ function inWords(
   holmPValue: number | null,
   isClear: boolean,
   better: MetricResult['better'],
-  favoursDpo: boolean,
+  favoured: string,
 ): string {
   if (difference.pValue === null) return 'not tested: nothing to measure its chance variation by'
   if (difference.mean === 0 && difference.pValue === 1) return 'no difference at all'
   if (isClear)
-    return better === 'neither' ? 'the arms differ; neither direction is better' : `${favoursDpo ? 'DPO' : 'SFT'} is better`
-  const leaning = better === 'neither' ? '' : `, leaning to ${favoursDpo ? 'DPO' : 'SFT'}`
+    return better === 'neither' ? 'the arms differ; neither direction is better' : `${favoured} is better`
+  const leaning = better === 'neither' ? '' : `, leaning to ${favoured}`
   return difference.pValue <= 1 - CONFIDENCE && holmPValue !== null
     ? `not clear after Holm’s correction${leaning}`
     : `not told apart${leaning}`
@@ -221,7 +224,9 @@ function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly 
   const won = (arm: 'sft' | 'dpo') => compared.filter(({ difference }) => difference!.winner === arm)
   const list = (of: readonly MetricResult[]) => of.map(({ label }) => label).join('; ')
   const lines: string[] = []
-  if (facts.preferenceObjective !== null) lines.push(`The arm called DPO was trained with ${facts.preferenceObjective}; read its name as that.`)
+  const names = facts.encoderNames
+  if (facts.preferenceObjective !== null && facts.preferenceObjective !== names.dpo)
+    lines.push(`The arm called ${names.dpo} was trained with ${facts.preferenceObjective}; read its name as that.`)
   if (!facts.isComplete) lines.push('The study has not finished: these numbers are what has been measured so far.')
   if (compared.length === 0) return [...lines, 'Nothing has been measured on both arms yet.']
   const [dpo, sft] = [won('dpo'), won('sft')]
@@ -230,17 +235,17 @@ function verdict(facts: StudyFacts, metrics: readonly MetricResult[]): readonly 
   if (dpo.length === 0 && sft.length === 0)
     lines.push(
       `No metric of ${compared.length} tells the two arms apart after Holm’s correction.`,
-      'On this scale neither “DPO sees better” nor “SFT sees better” is shown.',
+      `On this scale neither “${names.dpo} sees better” nor “${names.sft} sees better” is shown.`,
     )
   else {
-    if (dpo.length > 0) lines.push(`DPO is better on ${dpo.length} of ${compared.length} metrics: ${list(dpo)}.`)
-    if (sft.length > 0) lines.push(`SFT is better on ${sft.length} of ${compared.length} metrics: ${list(sft)}.`)
+    if (dpo.length > 0) lines.push(`${names.dpo} is better on ${dpo.length} of ${compared.length} metrics: ${list(dpo)}.`)
+    if (sft.length > 0) lines.push(`${names.sft} is better on ${sft.length} of ${compared.length} metrics: ${list(sft)}.`)
     const rest = compared.length - dpo.length - sft.length
     if (rest > 0) lines.push(`The other ${rest} do not tell the arms apart.`)
   }
   const [up, down] = [ahead(1), ahead(-1)]
   lines.push(
-    `By sign alone DPO is ahead on ${up}, SFT on ${down}, level on ${compared.length - up - down}: a description, not a test.`,
+    `By sign alone ${names.dpo} is ahead on ${up}, ${names.sft} on ${down}, level on ${compared.length - up - down}: a description, not a test.`,
   )
   if (facts.isQuick)
     lines.push(

@@ -8,7 +8,7 @@ import { fromFailure, LabError } from '../domain/errors.ts'
 import type { Job, JobEvent, SightTest } from '../domain/job.ts'
 import type { Preset } from '../domain/preset.ts'
 import type { ParityRow, StudyConfig } from '../domain/study.ts'
-import { studyParity, studyPlan } from '../domain/study.ts'
+import { encoderColumn, encoderNames, studyParity, studyPlan } from '../domain/study.ts'
 import type { PhaseRow, StudyRow, StudyView } from '../domain/study-view.ts'
 import type { StoredStudy } from '../store/studies.ts'
 import type { StoredPhase } from '../store/study-phases.ts'
@@ -193,7 +193,7 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
         studyId: study.id,
         phaseId: phase.id,
         runId: null,
-        name: `vision encoder ${phase.encoder}, seed ${phase.seed}`,
+        name: `vision encoder ${encoderColumn(phase.encoder!, encoderNames(study.config))}, seed ${phase.seed}`,
         path: job.folder,
         createdAtMs: now(),
       })
@@ -404,6 +404,7 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
       return {
         row: rowOf(study, under),
         config: study.config,
+        encoderNames: encoderNames(study.config),
         parity: [...studyParity(study.config)],
         phases: [...under.phases],
         runs: store.runs.ofStudy(studyId).map((run) => withClock(run, now())),

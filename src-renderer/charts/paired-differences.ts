@@ -3,6 +3,7 @@
 // marked ↓.
 
 import type { MetricResult } from '../../src-main/domain/study-results.ts'
+import type { EncoderNames } from '../../src-main/domain/study.ts'
 import { difference, differenceInterval, pValue, type Unit } from '../ui/quantity.ts'
 import type { ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
@@ -34,7 +35,7 @@ export interface Sides {
 
 const WINNERS = { sft: 'a', dpo: 'b', neither: 'neither' } as const
 
-/** Of a study, SFT and DPO. Measures without a better direction say nothing about who sees better and are left to the table. */
+/** Of a study's two arms. Measures without a better direction say nothing about who sees better and are left to the table. */
 export function differenceRows(metrics: readonly MetricResult[]): readonly DifferenceRow[] {
   return metrics.flatMap((metric) =>
     metric.difference === null || metric.better === 'neither'
@@ -55,8 +56,8 @@ export function differenceRows(metrics: readonly MetricResult[]): readonly Diffe
   )
 }
 
-export function studySides(theme: ChartTheme): Sides {
-  return { a: { name: 'SFT', color: theme.encoders.sft }, b: { name: 'DPO', color: theme.encoders.dpo } }
+export function studySides(names: EncoderNames, theme: ChartTheme): Sides {
+  return { a: { name: names.sft, color: theme.encoders.sft }, b: { name: names.dpo, color: theme.encoders.dpo } }
 }
 
 export function pairedDifferencesChart(rows: readonly DifferenceRow[], sides: Sides, theme: ChartTheme): ChartOption {

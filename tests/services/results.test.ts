@@ -10,6 +10,7 @@ const facts = (seeds: readonly number[]): StudyFacts => ({
   seeds,
   isComplete: true,
   isQuick: seeds.length < 3,
+  encoderNames: { 'stage-1': 'Stage 1', sft: 'SFT', dpo: 'DPO' },
   preferenceObjective: null,
 })
 const result = (encoder: ResultRow['encoder'], seed: number, metric: string, value: number, n = 10): ResultRow => ({
@@ -180,9 +181,10 @@ describe('Holm’s correction', () => {
 })
 
 describe('the verdict', () => {
-  it('says what the DPO arm was trained with, where that is not DPO itself', () => {
+  it('says what the second arm was trained with, where its name does not', () => {
     const said = (preferenceObjective: string | null) => summarise({ ...facts([0]), preferenceObjective }, [], []).verdict.join(' ')
-    expect(said('SimPO')).toContain('SimPO')
+    expect(said('DPO with the loss ipo')).toContain('trained with DPO with the loss ipo')
+    expect(said('DPO')).not.toContain('trained with')
     expect(said(null)).not.toContain('trained with')
   })
 

@@ -2,7 +2,9 @@
 
 import { readFileSync, rmSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
+import { resultTable } from '../../src-main/cli/result-table.ts'
 import { LabError } from '../../src-main/domain/errors.ts'
+import { studyConfigSchema } from '../../src-main/domain/study.ts'
 import { aLab, aLabWithData } from '../support/a-lab.ts'
 import { aStudyConfig } from '../support/builders.ts'
 import { faultOf } from '../support/fault-of.ts'
@@ -153,6 +155,33 @@ describe('a study', () => {
 })
 
 describe('results of a study', () => {
+  it.each([
+    [{ kind: 'simpo' }, 'SimPO'],
+    [{ kind: 'grpo' }, 'GRPO'],
+  ] as const)('and its report call the second arm by its own objective, %o', async (objective, name) => {
+    const { lab } = await aLabWithData(temporaryFolder())
+    const given = aStudyConfig({ seeds: [0, 1, 2], transplant: true })
+    const config = studyConfigSchema.parse({ ...given, stages: { ...given.stages, dpo: { ...given.stages.dpo, objective } } })
+    const { studyId } = lab.studies.start(start(config))
+    await lab.studies.ended(studyId)
+    const view = lab.studies.get(studyId)
+    expect(view.encoderNames).toEqual({ 'stage-1': 'Stage 1', sft: 'SFT', dpo: name })
+    const results = lab.results.of(studyId)
+    expect(results.encoderNames).toEqual(view.encoderNames)
+    const report = readFileSync((await lab.reports.write(studyId)).path, 'utf8')
+    expect(report).toContain(`SFT against ${name}`)
+    expect(report).toContain(`${name} − SFT`)
+    const text = resultTable(results)
+    expect(text).toContain(`${name}−SFT`)
+    expect(results.verdict.join(' ')).toContain(`By sign alone ${name} is ahead`)
+    for (const words of [report, text, ...results.verdict, ...results.metrics.map(({ difference }) => difference!.verdict)])
+      expect(words).not.toContain('DPO')
+    // The key of the arm stays inside: no column, no title, no file is called by it.
+    const titles = [...view.phases.map(({ title }) => title), ...view.artifacts.map((each) => each.name), text]
+    for (const words of titles) expect(words).not.toMatch(/\bdpo\b/i)
+    await lab.close()
+  })
+
   it('are there while it is under way, say so, and stay after it', async () => {
     const { lab } = await aLabWithData(temporaryFolder())
     const { studyId } = lab.studies.start(start(aStudyConfig({ seeds: [0, 1, 2] })))

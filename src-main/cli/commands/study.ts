@@ -93,7 +93,7 @@ export function addStudyCommand(program: Command, parts: CliParts): void {
         terminal.out('')
         terminal.out(
           table(
-            [left('Setting'), left('SFT'), left('DPO'), left('')],
+            [left('Setting'), left(view.encoderNames.sft), left(view.encoderNames.dpo), left('')],
             view.parity.map(({ setting, sft, dpo, verdict }) => [setting, sft, dpo, verdict]),
           ),
         )

@@ -2,8 +2,10 @@
 
 import type { Box } from '../../domain/sample.ts'
 import type { Example, ItemDetail, PatchMap } from '../../domain/study-results.ts'
+import { encoderColumn, type EncoderNames } from '../../domain/study.ts'
 import { html, type Markup } from './html.ts'
 
+/** Of the losses that are measured at every encoder, whatever it was trained with. */
 const MAP_TITLES = { sft: 'SFT loss', chosen: 'chosen', rejected: 'rejected', dpo: 'contrast (DPO)' } as const
 
 export interface ImageData {
@@ -13,7 +15,7 @@ export interface ImageData {
 }
 
 /** One example: every encoder a row, every map a column. */
-export function mapExample(example: Example, image: ImageData, id: string): Markup {
+export function mapExample(example: Example, image: ImageData, id: string, names: EncoderNames): Markup {
   const details = example.encoders.flatMap(({ encoder, detail }) => (detail?.kind === 'maps' ? [{ encoder, detail }] : []))
   const first = details[0]?.detail
   if (first === undefined) return html``
@@ -42,16 +44,16 @@ export function mapExample(example: Example, image: ImageData, id: string): Mark
         </tr>
       </thead>
       <tbody>
-        ${details.map(({ encoder, detail }) => mapRow(encoder, detail, id, image))}
+        ${details.map(({ encoder, detail }) => mapRow(encoderColumn(encoder, names), detail, id, image))}
       </tbody>
     </table>
   </article>`
 }
 
-function mapRow(encoder: string, detail: Extract<ItemDetail, { kind: 'maps' }>, id: string, image: ImageData): Markup {
+function mapRow(title: string, detail: Extract<ItemDetail, { kind: 'maps' }>, id: string, image: ImageData): Markup {
   const names = Object.keys(MAP_TITLES) as (keyof typeof MAP_TITLES)[]
   return html`<tr>
-    <th scope="row">${encoder}</th>
+    <th scope="row">${title}</th>
     ${names.map((name) => html`<td>${picture(id, image, detail.maps[name], detail.region)}</td>`)}
   </tr>`
 }

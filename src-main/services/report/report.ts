@@ -4,7 +4,7 @@
 import type { Series } from '../../domain/run-view.ts'
 import type { EncoderResult, Example, MetricResult, StudyResults } from '../../domain/study-results.ts'
 import type { StudyView } from '../../domain/study-view.ts'
-import { ENCODERS } from '../../domain/study.ts'
+import { encoderColumn, ENCODERS } from '../../domain/study.ts'
 import { formatDifference, formatDuration, formatInterval, formatPValue, formatValue } from '../number-text.ts'
 import { curve, type Line } from './curves.ts'
 import { html, Markup } from './html.ts'
@@ -44,7 +44,7 @@ export function reportDocument(input: ReportInput): string {
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'" />
-        <title>${study.row.name}: SFT against DPO</title>
+        <title>${study.row.name}: ${study.encoderNames.sft} against ${study.encoderNames.dpo}</title>
         <style>
           ${new Markup(REPORT_STYLE)}
         </style>
@@ -56,7 +56,7 @@ export function reportDocument(input: ReportInput): string {
           <div class="verdict">${results.verdict.map((line) => html`<p>${line}</p>`)}</div>
           <h2>Results</h2>
           <p class="soft">
-            Mean over seeds with ${Math.round(100 * results.confidence)} % intervals. Difference is DPO − SFT, paired; p is
+            Mean over seeds with ${Math.round(100 * results.confidence)} % intervals. Difference is ${results.encoderNames.dpo} − ${results.encoderNames.sft}, paired; p is
             two-sided, then corrected by Holm over all
             ${results.metrics.filter(({ difference }) => difference?.pValue != null).length} tests of this table.
           </p>
@@ -64,7 +64,7 @@ export function reportDocument(input: ReportInput): string {
           <h2>What the arms share, and where they differ</h2>
           ${parityTable(study)}
           <h2>Training</h2>
-          <p class="legend"><span class="sft">━ SFT</span><span class="dpo">━ DPO</span><span class="stage-1">━ stage 1</span></p>
+          <p class="legend"><span class="sft">━ ${study.encoderNames.sft}</span><span class="dpo">━ ${study.encoderNames.dpo}</span><span class="stage-1">━ stage 1</span></p>
           <div class="curves">${CURVES.map((each) => drawCurve(each, input))}</div>
           ${
             input.examples.length === 0
@@ -74,7 +74,7 @@ export function reportDocument(input: ReportInput): string {
                     Gradient at the visual tokens, for held-out pairs; each map is scaled from its own smallest to its own largest
                     value, so colours say where, not how much. The outlined region decides between the answers.
                   </p>
-                  ${input.examples.map(({ example, image }, i) => mapExample(example, image, `image-${i}`))}`
+                  ${input.examples.map(({ example, image }, i) => mapExample(example, image, `image-${i}`, results.encoderNames))}`
           }
           <h2>Seeds one by one</h2>
           <details>
@@ -93,7 +93,7 @@ function heading({ study, isQuick, writtenAtMs }: ReportInput): Markup {
   const { row } = study
   return html`<h1>${row.name}${isQuick ? html` <span class="quick">quick: a demonstration, not evidence</span>` : null}</h1>
     <p class="soft">
-      SFT against DPO from the same start, on the same pairs in the same order; ${row.seeds.length}
+      ${study.encoderNames.sft} against ${study.encoderNames.dpo} from the same start, on the same pairs in the same order; ${row.seeds.length}
       ${row.seeds.length === 1 ? 'seed' : 'seeds'} (${row.seeds.join(', ')}).
       ${row.status === 'finished' ? `Finished after ${formatDuration(row.workedMs)}` : `Status: ${row.status}, ${row.phasesDone} of ${row.phases} phases`}
       on ${row.engine ?? 'an unknown engine'}${row.device === null ? '' : `, ${row.device}`}. Written
@@ -106,8 +106,8 @@ function resultTable(results: StudyResults): Markup {
     <thead>
       <tr>
         <th>Measure</th>
-        ${ENCODERS.map((encoder) => html`<th class="number ${encoder}">${encoder}</th>`)}
-        <th class="number">DPO − SFT</th>
+        ${ENCODERS.map((encoder) => html`<th class="number ${encoder}">${encoderColumn(encoder, results.encoderNames)}</th>`)}
+        <th class="number">${results.encoderNames.dpo} − ${results.encoderNames.sft}</th>
         <th></th>
         <th class="number">p</th>
         <th class="number">p (Holm)</th>
@@ -193,7 +193,7 @@ function seedTable(results: StudyResults): Markup {
           (of) =>
             html`<tr>
               <td>${metric.label}</td>
-              <td class="${of.encoder}">${of.encoder}</td>
+              <td class="${of.encoder}">${encoderColumn(of.encoder, results.encoderNames)}</td>
               ${results.seeds.map((seed) => html`<td class="number">${value(of, seed, metric.unit)}</td>`)}
               <td class="number">${of.n}</td>
             </tr>`,
@@ -211,8 +211,8 @@ function parityTable(study: StudyView): Markup {
       <thead>
         <tr>
           <th>Setting</th>
-          <th class="sft">SFT</th>
-          <th class="dpo">DPO</th>
+          <th class="sft">${study.encoderNames.sft}</th>
+          <th class="dpo">${study.encoderNames.dpo}</th>
           <th></th>
         </tr>
       </thead>

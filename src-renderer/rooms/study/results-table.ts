@@ -2,7 +2,7 @@
 // tied is main's judgement; here it is only arranged.
 
 import type { EncoderResult, MetricResult, StudyResults } from '../../../src-main/domain/study-results.ts'
-import { ENCODERS, type EncoderName } from '../../../src-main/domain/study.ts'
+import { encoderColumn, ENCODERS, type EncoderName } from '../../../src-main/domain/study.ts'
 
 export interface ResultGroup {
   readonly title: string
@@ -74,6 +74,7 @@ export function tally(groups: readonly ResultGroup[]): Tally {
 
 /** One line a measure and encoder, then the differences: what a person takes into another program. */
 export function resultRows(results: StudyResults): readonly (readonly (string | number | null)[])[] {
+  const called = (encoder: EncoderName) => encoderColumn(encoder, results.encoderNames)
   return [
     [
       'metric',
@@ -84,7 +85,7 @@ export function resultRows(results: StudyResults): readonly (readonly (string | 
       'low',
       'high',
       'n',
-      'dpo_minus_sft',
+      `${called('dpo')}_minus_${called('sft')}`,
       'difference_low',
       'difference_high',
       'p',
@@ -100,14 +101,14 @@ export function resultRows(results: StudyResults): readonly (readonly (string | 
           result.metric,
           result.unit,
           result.better,
-          each.encoder,
+          called(each.encoder),
           each.mean,
           each.low,
           each.high,
           each.n,
           ...(d === null
             ? [null, null, null, null, null, null, null, null]
-            : [d.mean, d.low, d.high, d.pValue, d.holmPValue, d.winner, d.basis, d.method]),
+            : [d.mean, d.low, d.high, d.pValue, d.holmPValue, d.winner === 'neither' ? d.winner : called(d.winner), d.basis, d.method]),
         ]
       }),
     ),

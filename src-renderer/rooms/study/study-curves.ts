@@ -3,10 +3,9 @@
 
 import type { Series } from '../../../src-main/domain/run-view.ts'
 import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
-import type { EncoderName } from '../../../src-main/domain/study.ts'
+import type { EncoderName, EncoderNames } from '../../../src-main/domain/study.ts'
 import type { ChartTheme } from '../../charts/chart-theme.ts'
 import type { Curve } from '../../charts/curve-chart.ts'
-import { encoderLabels } from '../../ui/encoder-labels.ts'
 import { EARLY_STAGES, encoderOf, isEarly } from './phase-matrix.ts'
 
 export const SHOWN_STAGES = ['stage-2', 'common-start', 'transplant'] as const
@@ -23,12 +22,12 @@ export interface StudyRun {
 const DASHES = ['solid', 'dashed', 'dotted'] as const
 
 /** Runs of a stage that have begun, in the order of the plan; `seed` null: of every seed. */
-export function runsOfStage(phases: readonly PhaseRow[], stage: ShownStage, seed: number | null): readonly StudyRun[] {
+export function runsOfStage(phases: readonly PhaseRow[], stage: ShownStage, seed: number | null, names: EncoderNames): readonly StudyRun[] {
   return phases.flatMap((phase) => {
     if (phase.kind !== 'train' || phase.runId === null || phase.seed === null || phase.stage === null) return []
     if (stageOf(phase.stage) !== stage || (seed !== null && phase.seed !== seed)) return []
     const encoder = encoderOf(phase) ?? 'stage-1'
-    const name = `${EARLY_STAGES[phase.stage]?.curve ?? encoderLabels[encoder]}, seed ${phase.seed}`
+    const name = `${EARLY_STAGES[phase.stage]?.curve ?? names[encoder]}, seed ${phase.seed}`
     return [{ runId: phase.runId, seed: phase.seed, encoder, stage: phase.stage, name }]
   })
 }

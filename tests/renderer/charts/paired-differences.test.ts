@@ -11,7 +11,7 @@ import {
 import { panelsHeight, panelsOf } from '../../../src-renderer/charts/unit-panels.ts'
 import { theme } from '../theme.ts'
 
-const sides = studySides(theme)
+const sides = studySides({ 'stage-1': 'Stage 1', sft: 'SFT', dpo: 'DPO' }, theme)
 const row = (over: Partial<DifferenceRow> = {}): DifferenceRow => ({
   label: 'Linear probe',
   unit: 'share',

@@ -12,7 +12,7 @@ import { runRequestSchema, type RunRow, type RunView } from '../../../src-main/d
 import type { Settings } from '../../../src-main/domain/settings.ts'
 import type { Example, MetricResult, StudyResults } from '../../../src-main/domain/study-results.ts'
 import type { PhaseRow, StudyRow, StudyView } from '../../../src-main/domain/study-view.ts'
-import { ENCODERS, studyConfigSchema, studyParity, studyPlan } from '../../../src-main/domain/study.ts'
+import { encoderNames, ENCODERS, studyConfigSchema, studyParity, studyPlan } from '../../../src-main/domain/study.ts'
 import type { Handlers, OperationName } from '../../../src-preload/contract/operations.ts'
 import type { Announcement } from '../../../src-preload/contract/events.ts'
 import type { Lineage } from '../../../src-main/domain/lineage.ts'
@@ -96,6 +96,7 @@ function fakeLab(scene: string): Handlers {
   const view = (): StudyView => ({
     row: study,
     config,
+    encoderNames: encoderNames(config),
     parity: [...studyParity(config)],
     phases,
     runs: runs.filter((run) => run.studyId !== null),
@@ -574,6 +575,7 @@ function fakeResults(): StudyResults {
     studyId: 'study-1',
     name: config.name,
     seeds: SEEDS,
+    encoderNames: encoderNames(config),
     confidence: 0.95,
     verdict: [
       'DPO’s encoder sees better in 9 of 37 measures, SFT’s in 2, 26 are tied.',

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { studyPlan } from '../../../src-main/domain/study.ts'
+import { encoderNames, studyPlan } from '../../../src-main/domain/study.ts'
 import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
 import { encoderOf, phaseMatrix, phaseShare } from '../../../src-renderer/rooms/study/phase-matrix.ts'
 import { runsOfStage, studyCurves } from '../../../src-renderer/rooms/study/study-curves.ts'
@@ -7,6 +7,7 @@ import { aStudy } from '../a-study.ts'
 import { theme } from '../theme.ts'
 
 const config = aStudy({ seeds: [3, 4] })
+const names = encoderNames(config)
 const base = {
   part: null,
   done: 0,
@@ -72,7 +73,7 @@ it('counts a finished phase as whole and one without counted work as not begun',
 })
 
 it('lays both arms of every seed over each other: the colour says the arm, the dash the seed', () => {
-  const runs = runsOfStage(phases, 'stage-2', null)
+  const runs = runsOfStage(phases, 'stage-2', null, names)
   expect(runs.map((run) => [run.seed, run.encoder])).toEqual([
     [3, 'sft'],
     [3, 'dpo'],
@@ -91,7 +92,7 @@ it('lays both arms of every seed over each other: the colour says the arm, the d
 })
 
 it('draws no curve for a metric that an arm does not log', () => {
-  const runs = runsOfStage(phases, 'stage-2', 3)
+  const runs = runsOfStage(phases, 'stage-2', 3, names)
   const series = new Map([[runs[1]!.runId, [{ name: 'rewards/margins', points: [[1, 1]] as [number, number][] }]]])
   expect(studyCurves(runs, series, 'rewards/margins', theme).map((curve) => curve.name)).toEqual(['DPO, seed 3'])
 })

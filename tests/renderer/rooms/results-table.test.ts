@@ -42,6 +42,7 @@ const results = (...metrics: readonly MetricResult[]): StudyResults => ({
   studyId: 's',
   name: 'n',
   seeds: [0],
+  encoderNames: { 'stage-1': 'Stage 1', sft: 'SFT', dpo: 'DPO' },
   confidence: 0.95,
   verdict: [],
   metrics: [...metrics],
@@ -89,6 +90,14 @@ it('gives one line a measure and encoder, with the difference once', () => {
   expect(rows).toHaveLength(4)
   expect(rows.every((row) => row.length === rows[0]!.length)).toBe(true)
   expect(rows.slice(1).filter((row) => row[8] !== null)).toHaveLength(1)
+})
+
+it('calls the second arm by its own objective in what is copied', () => {
+  const given = results(result([0.1, 0.2, 0.3], 'dpo'))
+  expect(resultRows(given).flat()).toEqual(expect.arrayContaining(['dpo_minus_sft', 'dpo']))
+  const copied = resultRows({ ...given, encoderNames: { ...given.encoderNames, dpo: 'SimPO' } }).flat().join(' ')
+  expect(copied).toContain('simpo_minus_sft')
+  expect(copied).not.toMatch(/dpo/i)
 })
 
 const map = (values: readonly number[]) => ({ rows: 2, columns: 2, values: [...values] })
