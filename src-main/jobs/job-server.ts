@@ -9,7 +9,7 @@ import { LabError, toFailure } from '../domain/errors.ts'
 import type { AbortSignalLike, Job, JobEvent } from '../domain/job.ts'
 import type { BackendInfo } from './backend/backend.ts'
 import type { Examination } from './doctor.ts'
-import type { FromProcess, ToProcess } from './process-messages.ts'
+import { EVENTS_AHEAD, type FromProcess, type ToProcess } from './process-messages.ts'
 
 interface ParentPort {
   on(event: 'message', listener: (message: { readonly data: unknown }) => void): void
@@ -31,8 +31,9 @@ export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer
   const parentPort = (process as { parentPort?: ParentPort }).parentPort
   const post = (message: FromProcess): void =>
     parentPort === undefined ? void process.send?.(message) : parentPort.postMessage(message)
-  /** The request under way and how to stop it. */
-  let current: { readonly id: number; readonly signal: { aborted: boolean } } | null = null
+  /** The request under way, how to stop it, and how many events of it are sent and not taken. */
+  let current: { readonly id: number; readonly signal: { aborted: boolean }; ahead: number } | null = null
+  let wake = () => {}
   let isClosing = false
 
   function receive(message: ToProcess): void {
@@ -45,11 +46,14 @@ export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer
           )
           return post({ kind: 'failed', id: message.id, failure })
         }
-        current = { id: message.id, signal: { aborted: false } }
+        current = { id: message.id, signal: { aborted: false }, ahead: 0 }
         return void work(message, current.signal)
       case 'cancel':
         if (current?.id === message.id) current.signal.aborted = true
-        return
+        return wake()
+      case 'taken':
+        if (current?.id === message.id) current.ahead -= message.events
+        return wake()
       case 'close':
         isClosing = true
         if (current === null) process.exit(0)
@@ -65,8 +69,10 @@ export function serveJobs({ runJob, openBackend, versions, diagnose }: JobServer
           for (const event of describeBackend(await openBackend(request.backend), versions())) post({ kind: 'event', id, event })
         for await (const event of runJob(request.job, signal)) {
           post({ kind: 'event', id, event })
+          if (current !== null) current.ahead += 1
           // Promises alone never let the cancel message in.
           await nextTurn()
+          while (current !== null && current.ahead >= EVENTS_AHEAD && !signal.aborted) await new Promise<void>((resolve) => (wake = resolve))
         }
       }
       post({ kind: 'finished', id })

@@ -7,7 +7,7 @@ import type { DoctorReport } from '../domain/doctor-report.ts'
 import { fromFailure, LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, Job, JobEvent, Runner } from '../domain/job.ts'
 import type { Examination } from './doctor.ts'
-import type { FromProcess, ToProcess } from './process-messages.ts'
+import { EVENTS_AHEAD, type FromProcess, type ToProcess } from './process-messages.ts'
 
 /** A forked process as the runner needs it. `ended` gives the exit code and the signal that killed it. */
 export interface JobProcess {
@@ -83,6 +83,7 @@ export function createProcessRunner(fork: () => JobProcess, { patienceMs }: Runn
     const messages = live.expect(id)
     let impatience: NodeJS.Timeout | undefined
     let isOver = false
+    let taken = 0
     const cancel = () => {
       // One signal serves all jobs of a study: those that have ended must not act on it.
       if (isOver) return
@@ -93,8 +94,14 @@ export function createProcessRunner(fork: () => JobProcess, { patienceMs }: Runn
     live.post({ kind: 'job', id, job, backend })
     try {
       for await (const message of messages) {
-        if (message.kind === 'event') yield message.event
-        else {
+        if (message.kind === 'event') {
+          yield message.event
+          taken += 1
+          if (taken === EVENTS_AHEAD / 2) {
+            live.post({ kind: 'taken', id, events: taken })
+            taken = 0
+          }
+        } else {
           isOver = true
           if (message.kind === 'failed') throw fromFailure(message.failure)
           return

@@ -124,7 +124,7 @@ it('refuses code from text, foreign scripts and foreign pages', async () => {
       ),
   )
   expect(verdict).toBe('EvalError')
-  expect(await page.evaluate(() => Object.keys((window as any).lab).sort())).toEqual(['ask', 'subscribe'])
+  expect(await page.evaluate(() => Object.keys((window as any).lab).sort())).toEqual(['ask', 'drop', 'subscribe'])
   expect(await page.evaluate(() => typeof (window as any).require + typeof (window as any).process)).toBe('undefinedundefined')
   const address = page.url()
   await page.evaluate(() => location.assign('https://example.invalid/'))

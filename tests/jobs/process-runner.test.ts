@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import type { LabError } from '../../src-main/domain/errors.ts'
 import type { JobEvent, TokenizerJob } from '../../src-main/domain/job.ts'
 import { createChildProcessRunner } from '../../src-main/jobs/child-process.ts'
+import { EVENTS_AHEAD } from '../../src-main/jobs/process-messages.ts'
 import type { ProcessRunner } from '../../src-main/jobs/process-runner.ts'
 
 const BEHAVIOUR = { counts: 300, fails: 301, dies: 302, spins: 303, waits: 304, exits: 305 }
@@ -84,6 +85,24 @@ describe('a forked job process', () => {
     )
     expect(failure.code).toBe('cancelled')
     expect(await collect(runner.run(job(BEHAVIOUR.counts), never))).toHaveLength(6)
+  })
+
+  it('runs only a few events ahead of who takes them, so that nobody waits behind a queue of them', async () => {
+    runner = createChildProcessRunner(ENTRY)
+    const controller = new AbortController()
+    let seen = 0
+    const failure = await failureOf(
+      (async function* () {
+        for await (const event of runner.run(job(BEHAVIOUR.waits), controller.signal)) {
+          yield event
+          if (++seen !== 4) continue
+          // Long enough for thousands of events: a process is forked, works and ends.
+          await collect(runner.run(job(BEHAVIOUR.counts), never))
+          controller.abort()
+        }
+      })(),
+    )
+    expect(Number(failure.message.match(/\d+/)![0])).toBeLessThanOrEqual(seen + EVENTS_AHEAD)
   })
 
   it('kills a job that does not stop by itself, and calls it cancelled', async () => {
