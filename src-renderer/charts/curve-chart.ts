@@ -20,6 +20,8 @@ export interface CurveChart {
   readonly axis: string
   readonly smoothing: number
   readonly isLogarithmic: boolean
+  /** Every point is drawn: there are few, and between them nothing was measured. */
+  readonly marksPoints?: boolean
   /** What the horizontal axis counts; absent: steps. */
   readonly along?: string
   /** Where the step axis ends: a run under way grows into a frame that stays. Absent: at the last step. */
@@ -29,7 +31,7 @@ export interface CurveChart {
   readonly theme: ChartTheme
 }
 
-export function curveChart({ curves, axis, smoothing, isLogarithmic, along = 'step', lastStep, reference, theme }: CurveChart): ChartOption {
+export function curveChart({ curves, axis, smoothing, isLogarithmic, marksPoints = false, along = 'step', lastStep, reference, theme }: CurveChart): ChartOption {
   // A logarithm has no place for what is not above zero; those points are left out and counted by `hiddenByLog`.
   const shown = curves.map((curve) => ({
     ...curve,
@@ -39,7 +41,7 @@ export function curveChart({ curves, axis, smoothing, isLogarithmic, along = 'st
     type: 'line' as const,
     name: curve.name,
     data: points.map((point) => [...point]),
-    showSymbol: points.length === 1,
+    showSymbol: marksPoints || points.length === 1,
     symbolSize: 5,
     silent: isRaw,
     tooltip: { show: !isRaw },

@@ -1,6 +1,7 @@
 // Which logged metrics are worth a chart, what question each answers, and its line of reference. The words a person
 // reads above a curve are here; what the metric is, is in domain/metric.ts.
 
+import type { Evaluator } from '../../src-main/domain/job.ts'
 import { metricNamed } from '../../src-main/domain/metric.ts'
 import type { ObjectiveKind } from '../../src-main/domain/objective-config.ts'
 
@@ -26,6 +27,32 @@ export const TRAINING_CHARTS: readonly TrainingChart[] = [
   { metric: 'logps/rejected', title: 'Does the rejected answer become unlikely?' },
 ]
 
+export interface MeasuredChart extends TrainingChart {
+  /** What measures it. */
+  readonly evaluator: Evaluator
+}
+
+/** What checkpoints are measured for while a training goes on: few points, each of a whole test set. */
+export const MEASURED_CHARTS: readonly MeasuredChart[] = [
+  { evaluator: 'probe', metric: 'probe/linear', title: 'Is the eye getting better?' },
+  { evaluator: 'probe', metric: 'probe/knn', title: 'Do like objects lie together?' },
+  { evaluator: 'probe', metric: 'probe/prototype', title: 'Do classes keep together?' },
+  { evaluator: 'segmentation', metric: 'segmentation/mean-iou', title: 'Does each patch know what it shows?' },
+  { evaluator: 'questions', metric: 'vqa/all', title: 'Are more questions answered right?' },
+  { evaluator: 'questions', metric: 'vqa/vision-centric', title: 'Are more vision-centric ones right?' },
+  { evaluator: 'preferences', metric: 'preference/accuracy', title: 'Are held-out pairs told apart?', reference: { value: 0.5, label: 'chance' } },
+  { evaluator: 'localisation', metric: 'localisation/dpo/energy', title: 'Does it look at what decides?', reference: { value: 1, label: 'chance' } },
+  { evaluator: 'alignment', metric: 'alignment/mutual-knn', title: 'Does it come closer to language?' },
+]
+
+export const chartOf = (metric: string): TrainingChart | undefined => [...TRAINING_CHARTS, ...MEASURED_CHARTS].find((chart) => chart.metric === metric)
+
+/** Whether a metric is measured at checkpoints; the others are logged at every step. */
+export const isMeasured = (metric: string): boolean => MEASURED_CHARTS.some((chart) => chart.metric === metric)
+
+/** The row of the loss first, what was measured below it, then how the optimiser fared. */
+export const withMeasured = (metrics: readonly string[], measured: readonly string[]): readonly string[] => [...metrics.slice(0, 3), ...measured, ...metrics.slice(3)]
+
 /** What every run and every study shows. */
 export const MAIN_METRICS: readonly string[] = [
   'loss',
@@ -41,8 +68,8 @@ export function mainMetricsOf(objective: ObjectiveKind | undefined): readonly st
   return objective === 'grpo' ? ['loss', 'reward', 'frac_reward_zero_std', 'kl', 'grad_norm', 'completions/mean_length'] : MAIN_METRICS
 }
 
-/** "Loss (nats)". */
+/** "Loss (nats)", "Linear probe (share)". */
 export function axisName(metricName: string): string {
   const { label, unit } = metricNamed(metricName)
-  return unit === 'nats' ? `${label} (nats)` : unit === 'share' ? `${label} (share)` : label
+  return unit === 'number' ? label : `${label} (${unit})`
 }

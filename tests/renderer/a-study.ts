@@ -13,6 +13,7 @@ export function aStudy(
     readonly seeds?: readonly number[]
     readonly stages?: object
     readonly transplant?: object
+    readonly watch?: object
   } = {},
 ): StudyConfig {
   const { stages = {}, ...rest } = over

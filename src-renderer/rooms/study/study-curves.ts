@@ -3,9 +3,10 @@
 
 import type { Series } from '../../../src-main/domain/run-view.ts'
 import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
-import type { EncoderName, EncoderNames } from '../../../src-main/domain/study.ts'
+import type { EncoderName, EncoderNames, StudyConfig } from '../../../src-main/domain/study.ts'
 import type { ChartTheme } from '../../charts/chart-theme.ts'
 import type { Curve } from '../../charts/curve-chart.ts'
+import { MAIN_METRICS, MEASURED_CHARTS, withMeasured } from '../../charts/training-charts.ts'
 import { EARLY_STAGES, encoderOf, isEarly } from './phase-matrix.ts'
 
 export const SHOWN_STAGES = ['stage-2', 'common-start', 'transplant'] as const
@@ -46,6 +47,12 @@ export function studyCurves(
     const dash = EARLY_STAGES[run.stage]?.dash ?? DASHES[seeds.indexOf(run.seed) % DASHES.length]!
     return [{ name: run.name, color: theme.encoders[run.encoder], points, dash }]
   })
+}
+
+/** What is drawn of a stage: only the two arms are measured while they train. */
+export function metricsOfStage(stage: ShownStage, watch: StudyConfig['watch']): readonly string[] {
+  if (stage !== 'stage-2' || watch === null) return MAIN_METRICS
+  return withMeasured(MAIN_METRICS, MEASURED_CHARTS.filter(({ evaluator }) => watch.evaluators.includes(evaluator)).map(({ metric }) => metric))
 }
 
 function stageOf(stage: NonNullable<PhaseRow['stage']>): ShownStage {

@@ -53,6 +53,11 @@ it('names the axis with its unit and lets the frame end at the last step of the 
   expect(option['xAxis'].max).toBe(200)
 })
 
+it('marks the points of what was measured now and then, and draws a dense curve without', () => {
+  expect(seriesOf(chart())[0]!['showSymbol']).toBe(false)
+  expect(seriesOf(chart({ marksPoints: true }))[0]!['showSymbol']).toBe(true)
+})
+
 it('marks a reference once, however many curves there are', () => {
   const option = chart({ curves: [curve('a', [1]), curve('b', [2])], reference: { value: 0.5, label: 'chance' } })
   expect(seriesOf(option).filter((series) => series['markLine'] !== undefined)).toHaveLength(1)

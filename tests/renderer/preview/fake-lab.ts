@@ -42,6 +42,7 @@ const config = aStudy({
     dpo: { objective: { kind: 'dpo', beta: 0.1 }, steps: 200, learningRate: 1e-4 },
   },
   transplant: { training: { steps: 200 } },
+  watch: { evaluators: ['probe', 'segmentation'] },
 })
 
 export function installFakeLab(scene: string): void {
@@ -461,6 +462,10 @@ function fakeSeries(run: RunRow, names: readonly string[], points: number) {
       isDpo ? 0.693 * Math.exp(-1.1 * t) + 0.04 * random.normal() * t : 2.8 * Math.exp(-3 * t) + 0.4 + 0.08 * random.normal(),
     grad_norm: (t) => (isDpo ? 3 : 1.4) * (1 + 0.25 * random.normal()) * (1 - 0.4 * t) + 0.2,
     learning_rate: (t) => (isDpo ? 1e-4 : 5e-4) * (t < 0.03 ? t / 0.03 : 0.5 * (1 + Math.cos(Math.PI * t))),
+    'probe/linear': (t) => 0.41 + (isDpo ? 0.09 : 0.04) * t + 0.01 * random.normal(),
+    'probe/knn': (t) => 0.37 + (isDpo ? 0.07 : 0.05) * t + 0.01 * random.normal(),
+    'probe/prototype': (t) => 0.33 + 0.05 * t + 0.01 * random.normal(),
+    'segmentation/mean-iou': (t) => 0.22 + (isDpo ? 0.05 : 0.02) * t + 0.005 * random.normal(),
     ...(isDpo
       ? {
           'rewards/margins': (t: number) => 2.1 * (1 - Math.exp(-2 * t)) + 0.25 * random.normal(),
@@ -475,7 +480,7 @@ function fakeSeries(run: RunRow, names: readonly string[], points: number) {
     .map(([name, at]) => ({
       name,
       points: steps
-        .filter((_, index) => index % stride === 0 || index === steps.length - 1)
+        .filter((step, index) => (name.includes('probe') || name.includes('segm') ? step % 25 === 0 : index % stride === 0 || index === steps.length - 1))
         .map((step): [number, number] => [step, at(step / run.steps)]),
     }))
 }
@@ -491,7 +496,7 @@ function fakeRunView(row: RunRow): RunView {
     },
     versions: { tensorflow: '2.21.0', node: '24.15.0' },
     folder: '/home/ada/pivot/runs/x',
-    metrics: ['loss', 'learning_rate', 'grad_norm', 'rewards/margins', 'rewards/accuracies'],
+    metrics: ['loss', 'learning_rate', 'grad_norm', 'rewards/margins', 'rewards/accuracies', 'probe/linear', 'probe/knn', 'probe/prototype', 'segmentation/mean-iou'],
     latest: { loss: 0.4182, learning_rate: 6.1e-5, grad_norm: 2.113, 'rewards/margins': 1.31, 'rewards/accuracies': 0.8125 },
     checkpoints: [{ step: 100, folder: '/home/ada/pivot/runs/x/step-100', sha256: '9b1c'.repeat(16), createdAtMs: NOW - 40_000 }],
     artifacts: [],

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
 import { encoderNames, studyPlan } from '../../../src-main/domain/study.ts'
 import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
+import { MAIN_METRICS } from '../../../src-renderer/charts/training-charts.ts'
 import { encoderOf, phaseMatrix, phaseShare } from '../../../src-renderer/rooms/study/phase-matrix.ts'
-import { runsOfStage, studyCurves } from '../../../src-renderer/rooms/study/study-curves.ts'
+import { metricsOfStage, runsOfStage, studyCurves } from '../../../src-renderer/rooms/study/study-curves.ts'
 import { aStudy } from '../a-study.ts'
 import { theme } from '../theme.ts'
 
@@ -95,4 +96,19 @@ it('draws no curve for a metric that an arm does not log', () => {
   const runs = runsOfStage(phases, 'stage-2', 3, names)
   const series = new Map([[runs[1]!.runId, [{ name: 'rewards/margins', points: [[1, 1]] as [number, number][] }]]])
   expect(studyCurves(runs, series, 'rewards/margins', theme).map((curve) => curve.name)).toEqual(['DPO, seed 3'])
+})
+
+it('draws what both arms are measured for while they train below their loss, and of nothing else', () => {
+  const watching = aStudy({ watch: { evaluators: ['probe', 'questions'] } })
+  const shown = metricsOfStage('stage-2', watching.watch)
+  expect(shown.slice(0, 6)).toEqual(['loss', 'rewards/margins', 'rewards/accuracies', 'probe/linear', 'probe/knn', 'probe/prototype'])
+  expect(shown).toContain('vqa/all')
+  expect(shown).not.toContain('segmentation/mean-iou')
+  expect(metricsOfStage('stage-2', null)).toEqual(MAIN_METRICS)
+  // Stages before the arms, and transplants, are not measured while they train.
+  for (const stage of ['common-start', 'transplant'] as const) expect(metricsOfStage(stage, watching.watch)).toEqual(MAIN_METRICS)
+
+  const runs = runsOfStage(phases, 'stage-2', 3, names)
+  const series = new Map(runs.map((run) => [run.runId, [{ name: 'probe/linear', points: [[50, 0.4], [100, 0.5]] as [number, number][] }]]))
+  expect(studyCurves(runs, series, 'probe/linear', theme).map((curve) => curve.color)).toEqual([theme.encoders.sft, theme.encoders.dpo])
 })

@@ -176,3 +176,17 @@ it('takes one number, or several, where a setting may be either', () => {
   expect(['-2', '-2, -5', ' -1 -3 ', 'x'].map((text) => fromText(field, text))).toEqual([-2, [-2, -5], [-1, -3], 'x'])
   expect([-2, [-2, -5]].map(toText)).toEqual(['-2', '-2, -5'])
 })
+
+it('offers what a study measures while it trains: a switch, and behind it how often and what', () => {
+  const schema = z.toJSONSchema(studyConfigSchema, { io: 'input' }) as JsonSchema
+  const without = aStudy()
+  const fields = (value: unknown) => allFields(fieldsOf(schema, value)).filter(({ path }) => path[0] === 'watch')
+  expect(fields(without).map(({ path, control }) => [path.join('.'), control])).toEqual([['watch', 'presence']])
+  const asked = withPresence(schema, without, fields(without)[0]!, true)
+  expect(fields(asked).map(({ path, control }) => [path.join('.'), control])).toEqual([
+    ['watch', 'presence'],
+    ['watch.everyCheckpoints', 'integer'],
+    ['watch.evaluators', 'several'],
+  ])
+  expect(parse(studyConfigSchema, asked, 'invalid-input', 'study').watch).toEqual({ everyCheckpoints: 1, evaluators: ['probe'] })
+})
