@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { backendPreferenceSchema } from './device.ts'
+import { judgingKeyChangesSchema } from './labelling/judging-keys.ts'
 
 export const THEMES = ['system', 'light', 'dark'] as const
 export type Theme = (typeof THEMES)[number]
@@ -13,6 +14,8 @@ export const settingsSchema = z.strictObject({
   labeller: z.string().max(60).default(''),
   /** Larger letters while judging. */
   largeType: z.boolean().default(false),
+  /** Keys of judging that differ from the first ones; a set that contradicts itself is not read, rather than nothing. */
+  judgingKeys: judgingKeyChangesSchema.default({}).catch({}),
   /** The run whose values others are shown as differences to. */
   baselineRun: z.string().nullable().default(null),
 })
@@ -24,6 +27,8 @@ export const settingsChangeSchema = z.strictObject({
   backend: backendPreferenceSchema.exactOptional(),
   labeller: z.string().max(60).exactOptional(),
   largeType: z.boolean().exactOptional(),
+  /** All changed keys: those left out go back to the first ones. */
+  judgingKeys: judgingKeyChangesSchema.exactOptional(),
   baselineRun: z.string().nullable().exactOptional(),
 })
 export type SettingsChange = z.output<typeof settingsChangeSchema>

@@ -2,6 +2,7 @@
 // under way has come. One instance a window, made by App and found by every room.
 
 import { computed, inject, provide, shallowRef, watchEffect, type InjectionKey } from 'vue'
+import { judgingKeys as keysWith, type JudgingKeyChanges } from '../../src-main/domain/labelling/judging-keys.ts'
 import type { JobProgress } from '../../src-main/domain/progress.ts'
 import { ask } from './client.ts'
 import { useAnnouncement } from './use-announcements.ts'
@@ -76,12 +77,18 @@ function createWorkplace() {
     settings.value.value = await ask('settings.set', { theme })
   }
 
+  const judgingKeys = computed(() => keysWith(settings.value.value?.judgingKeys ?? {}))
+
+  async function setJudgingKeys(judgingKeys: JudgingKeyChanges) {
+    settings.value.value = await ask('settings.set', { judgingKeys })
+  }
+
   /** The run whose values others are shown as differences to; null: none. */
   async function setBaseline(baselineRun: string | null) {
     settings.value.value = await ask('settings.set', { baselineRun })
   }
 
-  return { project, studies, runs, datasets, settings, progress, runningStudy, runningRun, underWay, setTheme, setBaseline }
+  return { project, studies, runs, datasets, settings, progress, runningStudy, runningRun, underWay, setTheme, setBaseline, judgingKeys, setJudgingKeys }
 }
 
 export function provideWorkplace(): Workplace {

@@ -151,5 +151,8 @@ describe('settings', () => {
     expect(store.settings.get()).toMatchObject({ theme: 'system', backend: 'auto' })
     store.settings.set({ theme: 'dark' })
     expect(store.settings.set({ backend: 'wasm' })).toMatchObject({ theme: 'dark', backend: 'wasm' })
+    store.settings.set({ judgingKeys: { flag: ['q', 'F13'] } })
+    expect(store.settings.get()).toMatchObject({ theme: 'dark', judgingKeys: { flag: ['q', 'F13'] } })
+    expect(store.settings.set({ judgingKeys: {} }).judgingKeys).toEqual({})
   })
 })

@@ -93,7 +93,7 @@ function fakeLab(scene: string): Handlers {
     failure: null,
   }
   const runs = fakeRuns(phases)
-  const settings: Settings = { theme: 'system', backend: 'auto', labeller: isEmpty ? '' : 'Ada', largeType: false, baselineRun: 'seed-0/sft' }
+  const settings: Settings = { theme: 'system', backend: 'auto', labeller: isEmpty ? '' : 'Ada', largeType: false, judgingKeys: {}, baselineRun: 'seed-0/sft' }
   const view = (): StudyView => ({
     row: study,
     config,
