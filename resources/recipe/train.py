@@ -4,7 +4,8 @@
     accelerate launch --config_file accelerate/fsdp.yaml train.py --arm sft --seed 0 --output out/sft-0
 
 recipe.json has every number. The effective batch, the order of the pairs, the tokens, the learning rate of each module and
-the clipping are those of the study, however many devices share the work. What comes out (a Hugging Face folder with
+the clipping are those of the study, however many devices share the work. LoRA's adapters begin as the study's do and are
+merged into what is saved. What comes out (a Hugging Face folder with
 trainer_state.json and run.json) goes back into the lab with `lab import-run`.
 """
 
@@ -17,7 +18,10 @@ from pathlib import Path
 
 import torch
 from datasets import Dataset
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import AutoImageProcessor, AutoModelForImageTextToText, AutoTokenizer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
@@ -33,6 +37,8 @@ def module_of(name):
 def is_trained(name, modules):
     """Whether a parameter is trained: its module, and within it its block."""
     settings = modules[module_of(name)]
+    if settings["lora"] is not None:
+        return ".lora_" in name
     first, last = settings.get("firstBlock"), settings.get("lastBlock")
     if not settings["train"] or (first is None and last is None):
         return settings["train"]
@@ -54,6 +60,36 @@ def training_rows(seed):
     # TRL takes a column "images" for its own processing, which would tokenise anew.
     pairs = Dataset.from_list([{("pictures" if field == "images" else field): row[field] for field in fields} for row in rows])
     return pairs.select(order)
+
+
+def add_adapters(model, folder):
+    """Puts LoRA's adapters beside the layers that they adapt, beginning as the study's do. The reference of DPO is the base
+    model read anew, and B begins as zero: adapters change nothing of it. Returns the scale of each adapted layer."""
+    # Releases of transformers differ in whether the vision tower's layers stand one level deeper.
+    plain = lambda name: name.replace("vision_tower.vision_model.", "vision_tower.")
+    layers = {plain(name): name for name, _ in model.named_modules()}
+    config = LoraConfig.from_pretrained(str(folder))
+    config.target_modules = {layers[name] for name in map(plain, config.target_modules)}
+    inject_adapter_in_model(config, model)
+    parameters = dict(model.named_parameters())
+    with torch.no_grad():
+        for name, tensor in load_file(folder / "adapter_model.safetensors").items():
+            layer, factor = name.removeprefix("base_model.model.").removesuffix(".weight").rsplit(".", 1)
+            parameters[f"{layers[plain(layer)]}.{factor}.default.weight"].copy_(tensor)
+    return {name: layer.scaling["default"] for name, layer in model.named_modules() if isinstance(layer, LoraLayer)}
+
+
+def merged(state, scales):
+    """The weights under the base model's names, W + s B A for each adapted layer."""
+    weights = {}
+    for name, tensor in state.items():
+        layer, is_adapted, own = name.partition(".base_layer.")
+        if is_adapted and own == "weight":
+            A, B = (state[f"{layer}.lora_{factor}.default.weight"] for factor in "AB")
+            tensor = tensor + scales[layer] * (B @ A)
+        if ".lora_" not in name:
+            weights[f"{layer}.{own}" if is_adapted else name] = tensor
+    return weights
 
 
 class Collator:
@@ -86,6 +122,8 @@ class Recipe:
     """What the lab does and TRL leaves open: the order is given, and each module has its own learning rate."""
 
     training = None
+    # Of each layer with an adapter, by name.
+    scales = {}
 
     def _get_train_sampler(self, *args, **kwargs):
         return torch.utils.data.SequentialSampler(self.train_dataset)
@@ -110,6 +148,11 @@ class Recipe:
                 eps=self.training["adamEpsilon"],
             )
         return self.optimizer
+
+    def _save(self, output_dir=None, state_dict=None):
+        if self.scales:
+            state_dict = merged(self.model.state_dict() if state_dict is None else state_dict, self.scales)
+        super()._save(output_dir, state_dict=state_dict)
 
 
 class SftRecipe(Recipe, SFTTrainer):
@@ -148,6 +191,8 @@ def arguments(training, output, seed, per_device):
         adam_beta2=training["adamBeta2"],
         adam_epsilon=training["adamEpsilon"],
         max_grad_norm=training["maxGradientNorm"],
+        # The other kind loses gradients behind inputs that need none, as of a frozen module under adapters.
+        gradient_checkpointing_kwargs={"use_reentrant": False},
         gradient_checkpointing=any(module["gradientCheckpointing"] for module in training["modules"].values()),
         bf16=training["precision"] == "bfloat16",
         max_length=None,
@@ -200,6 +245,8 @@ def build(arm, seed, output, per_device=None):
     # Pillow's resampling, as the lab's: the tensor backend of the same name differs in the third digit.
     processor = AutoImageProcessor.from_pretrained(base, backend="pil")
     model = AutoModelForImageTextToText.from_pretrained(base, dtype=torch.float32)
+    adapter = HERE / "adapter" / f"{arm}-seed-{seed}"
+    scales = add_adapters(model, adapter) if adapter.exists() else {}
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(is_trained(name, training["modules"]))
     shared = dict(
@@ -215,7 +262,7 @@ def build(arm, seed, output, per_device=None):
         trainer = DpoRecipe(args=DPOConfig(**settings, **dpo_settings(training["objective"])), **shared)
         if is_conservative(training["objective"]):
             trainer.use_conservative_loss(training["objective"]["labelSmoothing"])
-    trainer.training = training
+    trainer.training, trainer.scales = training, scales
     return recipe, trainer
 
 

@@ -3,7 +3,6 @@
 
 import { z } from 'zod'
 import { LabError } from './errors.ts'
-import { MODULES } from './model-spec.ts'
 import { SMOOTHED_LOSSES } from './objective-config.ts'
 import { trainingSchema, type Training } from './run-config.ts'
 import { ARMS } from './study.ts'
@@ -50,14 +49,4 @@ export function assertCarriedOver(arm: string, training: Training): void {
       `stages.${arm}.objective.labelSmoothing: the recipe's script smooths the loss sigmoid alone, found ${readers.join(' and ')} at ${objective.labelSmoothing}; choose one of them, or train here`,
       { arm },
     )
-  for (const module of MODULES) {
-    const settings = training.modules[module]
-    const fault = (setting: string, found: string) =>
-      new LabError(
-        'invalid-input',
-        `stages.${arm}.modules.${module}.${setting}: the recipe trains weights themselves and no adapters beside them, found ${found}; leave it out, or train here`,
-        { arm, module },
-      )
-    if (settings.lora !== null) throw fault('lora', `rank ${settings.lora.rank}`)
-  }
 }

@@ -2,11 +2,12 @@
 // the arms of a study would draw it differently.
 
 import * as tf from '@tensorflow/tfjs'
-import type { Module } from '../domain/model-spec.ts'
+import { MODULES, type Module, type MultimodalLmSpec } from '../domain/model-spec.ts'
 import { createRandom } from '../domain/random.ts'
-import type { Lora } from '../domain/run-config.ts'
+import type { Lora, Training } from '../domain/run-config.ts'
 import { merged } from './nn/low-rank.ts'
-import type { NamedArray } from './weights/initial.ts'
+import { parameterLedger, type Shapes } from './parameter-ledger.ts'
+import type { NamedArray, NamedArrays } from './weights/initial.ts'
 
 /** α/r, or with rsLoRA (arXiv 2312.03732) α/√r. */
 export function adapterScale({ rank, alpha, rankStabilised }: Pick<Lora, 'rank' | 'alpha' | 'rankStabilised'>): number {
@@ -25,6 +26,17 @@ export function initialFactor(seed: number, module: Module, name: string, shape:
     for (let i = 0; i < values.length; i++) values[i] = bound * (2 * random.uniform() - 1)
   }
   return { shape, values }
+}
+
+/**
+ * Every factor with which a training of this model begins, by module and name.
+ * @throws LabError 'invalid-input' naming the setting that fits nothing in this model
+ */
+export function initialFactors(spec: MultimodalLmSpec, shapes: Shapes, training: Pick<Training, 'modules' | 'seed'>): Readonly<Record<Module, NamedArrays>> {
+  const factors = Object.fromEntries(MODULES.map((module) => [module, {}])) as Record<Module, Record<string, NamedArray>>
+  for (const { module, name, shape, part } of parameterLedger(spec, shapes, training))
+    if (part === 'adapter') factors[module][name] = initialFactor(training.seed, module, name, shape)
+  return factors
 }
 
 /** An adapted layer: what it was, the factors, and their scale. */

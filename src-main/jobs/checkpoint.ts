@@ -93,10 +93,7 @@ export async function writeCheckpoint(folder: string, { weights, moments, adapte
       flushed(join(temporary, name), [Buffer.from(typeof content === 'string' ? content : `${JSON.stringify(content, null, 2)}\n`)])
     identity = await flushed(join(temporary, 'model.safetensors'), safetensorsPieces(named))
     if (moments !== null) await flushed(join(temporary, 'optimizer.safetensors'), safetensorsPieces(moments))
-    if (adapter !== null) {
-      await write('adapter/adapter_config.json', adapter.config)
-      await flushed(join(temporary, 'adapter/adapter_model.safetensors'), safetensorsPieces(adapter.tensors))
-    }
+    if (adapter !== null) await writeAdapter(join(temporary, 'adapter'), adapter)
     await write('config.json', configText(multimodalLmConfig(describe.model, imageId)))
     await write('tokenizer.json', tokenizerFiles.tokenizer)
     await write('tokenizer_config.json', tokenizerFiles.config)
@@ -107,6 +104,12 @@ export async function writeCheckpoint(folder: string, { weights, moments, adapte
     await write('lab.json', parse(checkpointSchema, { formatVersion: 1, sha256: identity, ...describe }))
   })
   return identity
+}
+
+/** Writes an adapter in PEFT's layout. */
+export async function writeAdapter(folder: string, { config, tensors }: AdapterFiles): Promise<void> {
+  await flushed(join(folder, 'adapter_config.json'), [Buffer.from(`${JSON.stringify(config, null, 2)}\n`)])
+  await flushed(join(folder, 'adapter_model.safetensors'), safetensorsPieces(tensors))
 }
 
 /** An adapter in PEFT's layout. @throws LabError 'not-found', 'corrupt-artifact' naming the file */

@@ -1,19 +1,21 @@
 // Writes a study's two arms as a folder for TRL and Accelerate: base models, pairs with their images and tokens, the order in
-// which the study meets them, every hyper-parameter, the script. The tokens are the lab's own, so that nothing is tokenised
+// which the study meets them, every hyper-parameter, LoRA's adapters as they begin, the script. The tokens are the lab's own, so that nothing is tokenised
 // twice in two ways; the conversations stand beside them in TRL's format for whoever wants to do otherwise.
 
 import { cp, readdir } from 'node:fs/promises'
 import { extname, isAbsolute, join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, ExportRecipeJob, JobEvent } from '../domain/job.ts'
-import { numImageTokens } from '../domain/model-spec.ts'
+import { MODULES, numImageTokens } from '../domain/model-spec.ts'
 import { OBJECTIVE_NAMES } from '../domain/objective-config.ts'
 import { parse } from '../domain/parse.ts'
 import { assertCarriedOver, recipeSchema, type Recipe } from '../domain/recipe.ts'
 import type { SampleOf } from '../domain/sample.ts'
 import { ARMS } from '../domain/study.ts'
+import { initialFactors } from '../engine/adapters.ts'
+import { toPeft } from '../engine/weights/peft.ts'
 import { batchOrder, chooseBuckets, encodeSamples, withImage, type EncodedSample } from './batches.ts'
-import { readCheckpoint, verifyCheckpoint } from './checkpoint.ts'
+import { readCheckpoint, verifyCheckpoint, writeAdapter } from './checkpoint.ts'
 import { refuseForeign, writeModelFolder } from './export-job.ts'
 import { writeFolderWhole, writeWhole } from './files.ts'
 import { resourceFolder } from './resource-folder.ts'
@@ -41,6 +43,11 @@ export async function* runExportRecipeJob(job: ExportRecipeJob, signal: AbortSig
       await verifyCheckpoint(checkpoint)
       const loaded = await readCheckpoint(checkpoint)
       await writeModelFolder(join(folder, 'model', `seed-${seed}`), loaded)
+      for (const arm of ARMS) {
+        const training = { ...job.arms[arm], seed }
+        const adapter = toPeft(initialFactors(loaded.checkpoint.model, loaded.weights, training), {}, training, null)
+        if (adapter !== null) await writeAdapter(join(folder, 'adapter', `${arm}-seed-${seed}`), adapter)
+      }
       models.push({ seed, model: loaded.checkpoint.sha256 })
       // All seeds share tokenizer and sizes, so the tokens are the same.
       encoded ??= encodeSamples(pairs, loaded.tokenizer, numImageTokens(loaded.checkpoint.model), job.arms.dpo.maxLength, { needsPairs: true })
@@ -131,9 +138,12 @@ function readme({ study, snapshot, seeds, arms, pairs, tooLong }: Recipe): strin
     '## What is here',
     [
       '- `model/seed-*`: the start of each seed, a Hugging Face folder (LLaVA).',
+      ...(ARMS.some((arm) => MODULES.some((module) => arms[arm].modules[module].lora !== null))
+        ? ['- `adapter/*`: LoRA’s adapters as they begin, in PEFT’s layout. The script merges them into the checkpoint that it leaves.']
+        : []),
       '- `data/preferences.jsonl`: the pairs in TRL’s conversational format with `images`, and the lab’s tokens (`prompt_ids`, `chosen_ids`, `rejected_ids`), which the script uses.',
       '- `data/order-seed-*.json`: which pair is met when.',
-      '- `recipe.json`: every hyper-parameter of both arms, per-module learning rates and freezing included.',
+      '- `recipe.json`: every hyper-parameter of both arms, per-module learning rates, freezing and LoRA included.',
     ].join('\n'),
     [`| | ${ARMS.map((arm) => OBJECTIVE_NAMES[arms[arm].objective.kind]).join(' | ')} |`, '|---|---|---|', ...settings].join('\n'),
     '',

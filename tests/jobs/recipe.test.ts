@@ -9,10 +9,12 @@ import { jobSchema, type Job, type JobEvent } from '../../src-main/domain/job.ts
 import { numImageTokens } from '../../src-main/domain/model-spec.ts'
 import { recipeSchema } from '../../src-main/domain/recipe.ts'
 import { trainingSchema, type Training } from '../../src-main/domain/run-config.ts'
+import { adaptersOf, trainableModel } from '../../src-main/engine/train-step.ts'
+import { toPeft } from '../../src-main/engine/weights/peft.ts'
 import { readSafetensors, writeSafetensors } from '../../src-main/engine/weights/safetensors.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { batchOrder, chooseBuckets, encodeSamples } from '../../src-main/jobs/batches.ts'
-import { newestCheckpoint, readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
+import { newestCheckpoint, readAdapter, readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { resourceFolder } from '../../src-main/jobs/resource-folder.ts'
 import { runJob } from '../../src-main/jobs/run-job.ts'
 import { readSnapshot } from '../../src-main/jobs/samples.ts'
@@ -57,6 +59,33 @@ it('holds every setting of both arms, the start of each seed, and a card that sa
   await run(job)
 })
 
+it('has LoRA’s adapters of each arm as the lab’s own training of that seed begins with, in PEFT’s layout', async () => {
+  const modules = {
+    visionEncoder: { lora: { rank: 3, alpha: 5, targets: 'q_proj fc1' }, lastBlock: 0 },
+    languageModel: { lora: { rank: 2, alpha: 8, rankStabilised: true } },
+  }
+  const arms = { ...ARMS, dpo: trainingSchema.parse({ ...ARMS.dpo, seed: 0, modules }) }
+  const { folder, job, checkpoint } = await aRecipe(arms)
+  await run(job)
+  expect(readdirSync(join(folder, 'adapter'))).toEqual(['dpo-seed-5'])
+  const { config, tensors } = await readAdapter(join(folder, 'adapter', 'dpo-seed-5'))
+  const { checkpoint: about, weights } = await readCheckpoint(checkpoint)
+  const trainable = trainableModel(about.model, weights, { ...arms.dpo, seed: 5 })
+  const own = toPeft(adaptersOf(trainable), {}, arms.dpo, null)!
+  expect(config).toEqual(own.config)
+  expect(Object.keys(tensors).sort()).toEqual(Object.keys(own.tensors).sort())
+  for (const [name, { shape, values }] of Object.entries(own.tensors)) expect(tensors[name]).toMatchObject({ shape, values: Float32Array.from(values) })
+  trainable.dispose()
+  expect(config).toMatchObject({
+    r: 3,
+    lora_alpha: 5,
+    rank_pattern: { 'model\\.language_model\\..*': 2 },
+    alpha_pattern: { 'model\\.language_model\\..*': (8 / Math.sqrt(2)) * 2 },
+    modules_to_save: null,
+  })
+  expect((config as { target_modules: string[] }).target_modules.filter((name) => name.includes('vision_tower'))).toHaveLength(2)
+})
+
 it('has the pairs in TRL’s form, their images, the lab’s own tokens and order', async () => {
   const { folder, job, tiny, checkpoint, snapshot } = await aRecipe()
   await run(job)
@@ -95,7 +124,7 @@ it('refuses by name what TRL would not carry over, and a folder of somebody else
   const refused = async (dpo: object) => (await faultOfPromise(run({ ...job, arms: { ...ARMS, dpo: trainingSchema.parse({ ...ARMS.dpo, ...dpo }) } }))).message
   expect(await refused({ objective: { kind: 'mpo', lossType: ['sigmoid', 'robust'], lossWeights: [1, 1], labelSmoothing: 0.1 } })).toContain('found sigmoid and robust at 0.1')
   expect(await refused({ objective: { kind: 'simpo' } })).toContain('objective.kind')
-  expect(await refused({ modules: { languageModel: { lora: { rank: 4 } } } })).toContain('stages.dpo.modules.languageModel.lora')
+  expect(await refused({ modules: { languageModel: { lora: { targets: 'nowhere' } } } })).toContain('modules.languageModel.lora.targets: "nowhere" matches none')
   expect(existsSync(folder)).toBe(false)
   mkdirSync(join(tiny.project, 'mine'))
   writeFileSync(join(tiny.project, 'mine', 'file'), '')

@@ -9,7 +9,7 @@ import { parseArgs, promisify } from 'node:util'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { readAdapters, writeAdapters } from './adapters.ts'
 import { writeExports } from './exports.ts'
-import { takeIn, writeRecipe } from './recipe.ts'
+import { adaptedRecipe, wholeRecipe } from './recipe.ts'
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -40,10 +40,13 @@ interface Peer {
   conclude?(folder: string): Promise<readonly PeerCheck[]>
 }
 
+const RECIPE_PACKAGES = ['torch', 'transformers', 'trl', 'accelerate', 'datasets', 'peft', 'PIL']
+
 const PEERS: readonly Peer[] = [
   { name: 'exports', packages: ['torch', 'transformers', 'safetensors', 'numpy'], script: 'load_exports.py', prepare: writeExports },
   { name: 'adapters', packages: ['torch', 'transformers', 'peft', 'safetensors'], script: 'load_adapters.py', prepare: writeAdapters, conclude: readAdapters },
-  { name: 'recipe', packages: ['torch', 'transformers', 'trl', 'accelerate', 'datasets', 'PIL'], script: 'run_recipe.py', prepare: writeRecipe, conclude: takeIn },
+  { name: 'recipe', packages: RECIPE_PACKAGES, script: 'run_recipe.py', ...wholeRecipe },
+  { name: 'recipe-lora', packages: RECIPE_PACKAGES, script: 'run_recipe.py', ...adaptedRecipe },
 ]
 
 function missingPackages(packages: readonly string[]): readonly string[] | null {

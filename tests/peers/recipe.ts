@@ -1,4 +1,5 @@
-// A tiny study's recipe, and the lab's own training of both arms, for run_recipe.py; then what came back, taken in again.
+// A tiny study's recipe, and the lab's own training of both arms, for run_recipe.py; then what came back, taken in again. Once
+// with the weights themselves trained, and once with LoRA beside them.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,10 +28,38 @@ const SHARED = {
   seed: SEED,
   modules: { visionEncoder: { learningRate: 3e-4, lastBlock: 1 }, projector: { learningRate: 2e-3 }, languageModel: { firstBlock: 1 } },
 }
-const TRAININGS: Readonly<Record<Arm, Training>> = {
+type Trainings = Readonly<Record<Arm, Training>>
+const WHOLE: Trainings = {
   sft: trainingSchema.parse({ ...SHARED, objective: { kind: 'sft' }, learningRate: 1e-3 }),
   dpo: trainingSchema.parse({ ...SHARED, objective: { kind: 'dpo', lossType: 'sigmoid', beta: 0.3, labelSmoothing: 0.1, rpoAlpha: 0.2 }, learningRate: 5e-4 }),
 }
+
+/** Blocks, ranks and both kinds of scale; the arms differ, and the projector is trained as a whole. */
+const ADAPTED: Trainings = {
+  sft: trainingSchema.parse({
+    ...WHOLE.sft,
+    modules: {
+      visionEncoder: { learningRate: 5e-3, lastBlock: 1, lora: { rank: 3, alpha: 5, targets: 'q_proj fc1' } },
+      projector: { learningRate: 2e-3 },
+      languageModel: { learningRate: 1e-2, lora: { rank: 2, alpha: 7, rankStabilised: true } },
+    },
+  }),
+  dpo: trainingSchema.parse({
+    ...WHOLE.dpo,
+    modules: { visionEncoder: { lora: { rank: 4, alpha: 9 }, learningRate: 1e-2 }, projector: { learningRate: 2e-3 }, languageModel: { firstBlock: 1, lora: { rank: 2, alpha: 7, targets: 'v_proj down_proj' }, learningRate: 5e-3 } },
+  }),
+}
+
+/** What one peer run prepares and concludes. */
+function recipePeer(trainings: Trainings) {
+  const runConfig = (arm: Arm, snapshot: string, checkpoint: string) => ({ training: trainings[arm], snapshot, start: { kind: 'checkpoint', folder: checkpoint } })
+  return { prepare: (folder: string) => writeRecipe(folder, trainings, runConfig), conclude: (folder: string) => takeIn(folder, runConfig) }
+}
+
+type RunConfigOf = (arm: Arm, snapshot: string, checkpoint: string) => object
+
+export const wholeRecipe = recipePeer(WHOLE)
+export const adaptedRecipe = recipePeer(ADAPTED)
 
 async function run(fields: object): Promise<readonly JobEvent[]> {
   const events: JobEvent[] = []
@@ -38,14 +67,12 @@ async function run(fields: object): Promise<readonly JobEvent[]> {
   return events
 }
 
-const runConfig = (arm: Arm, snapshot: string, checkpoint: string) => ({ training: TRAININGS[arm], snapshot, start: { kind: 'checkpoint', folder: checkpoint } })
-
-export async function writeRecipe(folder: string): Promise<void> {
+async function writeRecipe(folder: string, trainings: Trainings, runConfig: RunConfigOf): Promise<void> {
   const tiny = tinyProject(join(folder, 'project'), { train: 20, validation: 0, test: 1 })
   const checkpoint = await tiny.checkpoint(5)
   const snapshot = tiny.snapshots.preferences
   const study = { id: 'study', name: 'Tiny study' }
-  await run({ kind: 'export-recipe', project: tiny.project, folder: join(folder, 'recipe'), study, snapshot, seeds: [{ seed: SEED, checkpoint }], arms: TRAININGS })
+  await run({ kind: 'export-recipe', project: tiny.project, folder: join(folder, 'recipe'), study, snapshot, seeds: [{ seed: SEED, checkpoint }], arms: trainings })
   const arms: Record<string, unknown> = {}
   for (const arm of ARMS) {
     const runFolder = join(folder, `lab-${arm}`)
@@ -56,7 +83,7 @@ export async function writeRecipe(folder: string): Promise<void> {
 }
 
 /** What the script left becomes a run of the lab, whose weights are compared with those that the lab trained. */
-export async function takeIn(folder: string): Promise<readonly PeerCheck[]> {
+async function takeIn(folder: string, runConfig: RunConfigOf): Promise<readonly PeerCheck[]> {
   const { checkpoint, snapshot } = JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8')) as { checkpoint: string; snapshot: string }
   const checks: PeerCheck[] = []
   for (const arm of ARMS) {
