@@ -21,6 +21,7 @@ try {
     ({ objective, studyId }) => objective === 'dpo' && studyId === study?.id,
   )
   if (study === undefined || run === undefined) throw new Error(`${project} holds no finished study`)
+  const objects = (await ask<readonly { id: string; kind: string }[]>(page, 'datasets.list')).find(({ kind }) => kind === 'objects')
   const rooms = {
     'study-list': '#/study',
     'study-new': '#/study/new',
@@ -36,6 +37,8 @@ try {
     run: `#/runs/${run.id}`,
     data: '#/data',
     'data-browse': '#/data/all',
+    ...(objects && { 'data-quality': `#/data/${objects.id}/quality`, 'data-versions': `#/data/${objects.id}/versions` }),
+    models: '#/models',
     doctor: '#/doctor',
   }
   for (const theme of ['light', 'dark']) {
@@ -48,6 +51,7 @@ try {
         undefined,
         { timeout: 60_000 },
       )
+      await page.getByText('Computing the maps').waitFor({ state: 'hidden', timeout: 60_000 })
       // Canvases are painted a moment after the page is complete.
       await page.waitForTimeout(900)
       await page.mouse.move(0, 0)

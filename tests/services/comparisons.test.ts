@@ -9,7 +9,7 @@ import { comparedItemsRequestSchema, comparisonRequestSchema, type Comparison } 
 import type { EncoderRow } from '../../src-main/domain/encoder.ts'
 import type { ItemResult } from '../../src-main/domain/job.ts'
 import { comparisonCsv, comparisonLatex, escapeLatex } from '../../src-main/services/comparison/export-text.ts'
-import { conditionsOf, rowIdOf } from '../../src-main/services/comparison/conditions.ts'
+import { conditionsOf, rowIdOf, settingWords } from '../../src-main/services/comparison/conditions.ts'
 import { sliceOf } from '../../src-main/services/comparison/slices.ts'
 import { openForWriting } from '../../src-main/store/database.ts'
 import type { ItemFacts } from '../../src-main/store/item-facts.ts'
@@ -231,6 +231,10 @@ it('conditions are data and settings, and not how fast it went', () => {
   expect(of({ settings })).toBe(of({ settings: { ...settings, batchSize: 8, probe: {} } }))
   for (const other of [{ ...settings, seed: 1 }, { ...settings, questions: { limit: 8 } }]) expect(of({ settings: other })).not.toBe(of({ settings }))
   expect(of({ settings, snapshots: { questions: 'z' } })).not.toBe(of({ settings }))
+})
+
+it('settings are told in words', () => {
+  expect(settingWords('questions.maxNewTokens')).toBe('questions: max new tokens')
 })
 
 describe('benchmarks as tasks', () => {

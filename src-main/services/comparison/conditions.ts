@@ -56,6 +56,11 @@ export function flat(settings: Readonly<Record<string, unknown>>, path = ''): re
     })
 }
 
+/** A setting's stored name in words: "questions.maxNewTokens" is "questions: max new tokens". */
+export function settingWords(name: string): string {
+  return name.replaceAll('.', ': ').replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
+}
+
 function recordOf(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {}
 }

@@ -7,7 +7,7 @@ import { familyOf, metricNamed, type Metric } from '../../domain/metric.ts'
 import { createRandom } from '../../domain/random.ts'
 import { holm } from '../../domain/statistics/hypothesis-tests.ts'
 import { differenceOf, intervalOfMean, meanOverSeeds, type MeasuredDifference } from '../../domain/statistics/paired-measurements.ts'
-import { flat } from './conditions.ts'
+import { flat, settingWords } from './conditions.ts'
 import type { MeasuredRow, RowScores } from './measurements.ts'
 
 export const CONFIDENCE = 0.95
@@ -94,7 +94,7 @@ function decidedRow(
     better: metric.better,
     family: familyOf(row.metric),
     dataset: row.conditions.snapshot === null ? null : datasetOf(row.conditions.snapshot),
-    conditions: [...flat(row.conditions.settings)],
+    conditions: flat(row.conditions.settings).map(({ name, value }) => ({ name: settingWords(name), value })),
     hasItems,
     cells: cells.map((cell, e) => cell && { ...cell, isBest: best.includes(e), isTied: best.length > 0 && !best.includes(e) && best.some((other) => isTiedWith(e, other)) }),
     pairs: pairs.map((pair): ComparedPair => {
