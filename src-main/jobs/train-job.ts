@@ -215,7 +215,9 @@ async function* watched(job: TrainJob, checkpoint: string, step: number, signal:
   const metrics: Record<string, number> = {}
   try {
     for await (const event of runEvaluateJob({ kind: 'evaluate', project, checkpoint, baseline: null, evaluators, settings, snapshots }, signal)) {
-      if (event.kind === 'result') metrics[event.metric] = event.value
+      if (event.kind === 'result' && !Number.isFinite(event.value))
+        yield { kind: 'log', level: 'warning', message: `measuring at step ${step}: ${event.metric} is ${event.value} and is left out` }
+      else if (event.kind === 'result') metrics[event.metric] = event.value
       else if (event.kind === 'part' || event.kind === 'progress' || event.kind === 'log') yield event
     }
   } catch (thrown) {
