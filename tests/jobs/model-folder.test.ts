@@ -130,6 +130,15 @@ describe('a multimodal folder', () => {
       for (const word of words) expect(fault.message).toContain(word)
     }
   })
+
+  it('whose template drops the image is refused: file, field, what was expected and what was written', async () => {
+    const folder = published()
+    const template = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] | replace('<image>', '') }}{% endfor %}"
+    json(folder, 'tokenizer_config.json', { ...(tokenizerFiles.config as object), chat_template: template })
+    const { message } = await faultOfPromise(startModel({ kind: 'checkpoint', folder }))
+    expect(message).toContain(`${folder}: chat_template (in tokenizer_config.json or chat_template.jinja): expected the image token <image>`)
+    expect(message).toMatch(/found "user: .*"; .*Correct chat_template/)
+  })
 })
 
 describe('parts put together', () => {

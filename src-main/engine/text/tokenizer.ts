@@ -204,9 +204,9 @@ function chatRenderer(
   const asText = (words: string) => words
   const content = writes(asText) !== null ? asText : writes(asParts) !== null ? asParts : null
   if (content === null)
-    throw new LabError('corrupt-artifact', 'the chat template writes nothing of a turn, given as text or as a list of parts; choose another template')
+    throw new LabError('corrupt-artifact', 'chat_template (in tokenizer_config.json or chat_template.jinja): expected the words of a turn, given as text or as a list of parts, found neither written; choose another template')
   if (!writes(content)!.includes(imageText))
-    throw new LabError('corrupt-artifact', `the chat template leaves out the image token ${imageText} of a turn with an image; the model would never see one. Correct chat_template, or image_token in tokenizer_config.json`)
+    throw new LabError('corrupt-artifact', `chat_template (in tokenizer_config.json or chat_template.jinja): expected the image token ${imageText} where a turn has an image, found ${JSON.stringify(writes(content)!)}; the model would never see an image. Correct chat_template, or image_token in tokenizer_config.json`)
   return { takesParts: content === asParts, render: (turns, addGenerationPrompt) => renderAs(content, turns, addGenerationPrompt) }
 }
 

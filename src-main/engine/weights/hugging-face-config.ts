@@ -75,7 +75,7 @@ export function multimodalLmSpec(config: Json): MultimodalLmSpec {
       `config.json: model_type: expected a multimodal model of ${Object.keys(MULTIMODAL).join(', ')}, found ${JSON.stringify(config['model_type'])}. ` +
         (/^llava_/.test(type)
           ? "This is the original LLaVA layout, which does not describe its vision encoder: convert it with transformers' convert_llava*_weights_to_hf.py."
-          : 'An encoder or a language model alone can be a part of a fresh one (start from parts).'),
+          : 'An encoder or a language model alone can be a part of a fresh one (start from parts); a further multimodal type is a line of MULTIMODAL in src-main/engine/weights/hugging-face-config.ts.'),
       { field: 'model_type' },
     )
   const vision = visionEncoderSpec({ model_type: absent.vision, ...(config['vision_config'] as Json | undefined) }, 'config.json: vision_config')

@@ -192,7 +192,7 @@ describe("a multimodal checkpoint's template, which takes a list of parts,", () 
   it('that leaves the image out, or writes nothing of a turn, is refused by name', () => {
     const blind = LLAVA.replace("{{ '<image>\\n' }}", '').replace("{{ '<image>\n' }}", '')
     expect(faultOf(() => llava(blind))).toMatchObject({ code: 'corrupt-artifact', message: expect.stringContaining('<image>') })
-    expect(faultOf(() => llava('{{ bos_token }}')).message).toContain('chat template')
+    expect(faultOf(() => llava('{{ bos_token }}')).message).toContain('chat_template (in tokenizer_config.json or chat_template.jinja): expected the words of a turn')
   })
 
   it('may be one of several, of which the default is taken', () => {

@@ -84,7 +84,7 @@ it('what the decoder does not compute is refused by its field, and an unknown ar
     [{ partial_rotary_factor: 0.5 }, ['partial_rotary_factor']],
     [{ rope_scaling: { rope_type: 'longrope' } }, ['rope_type', 'longrope', 'yarn']],
     [{ rope_scaling: { rope_type: 'linear' } }, ['ropeScaling.factor']],
-    [{ model_type: 'gpt_neox' }, ['gpt_neox', 'qwen2', 'qwen3', 'llama', 'models/language/']],
+    [{ model_type: 'gpt_neox' }, ['gpt_neox', 'qwen2', 'qwen3', 'llama', 'models/language/<family>.ts', 'families.ts']],
   ] as const) {
     const fault = faultOf(() => languageModelSpec({ ...asFile(languageModelConfig(spec.languageModel)), ...fields, ...('rope_scaling' in fields ? { rope_parameters: undefined } : {}) }))
     expect(fault.code).toBe('invalid-input')
@@ -138,7 +138,8 @@ it('another architecture, another activation and sizes that do not fit are refus
   for (const [call, field] of [
     [() => visionEncoderSpec({ ...vision, model_type: 'bert' }), 'model_type'],
     [() => languageModelSpec({ ...language, model_type: 'gpt2' }), 'model_type'],
-    [() => multimodalLmSpec({ model_type: 'idefics' }), 'model_type'],
+    [() => multimodalLmSpec({ model_type: 'idefics' }), 'llava, llava_onevision, found "idefics"'],
+    [() => multimodalLmSpec({ model_type: 'idefics' }), 'MULTIMODAL in src-main/engine/weights/hugging-face-config.ts'],
     [() => visionEncoderSpec({ ...vision, hidden_act: 'relu' }), 'hiddenAct'],
     [() => visionEncoderSpec({ ...vision, patch_size: 7 }), 'patchSize'],
     [() => languageModelSpec({ ...language, num_key_value_heads: 3 }), 'numKeyValueHeads'],

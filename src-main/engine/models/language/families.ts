@@ -52,7 +52,7 @@ export function languageModelSpec(config: Json): LanguageModelSpec {
   if (name === undefined)
     throw new LabError(
       'invalid-input',
-      `config.json: model_type: expected a language model of ${LANGUAGE_MODEL_FAMILIES.map((each) => FAMILIES[each].modelType).join(', ')}, found ${JSON.stringify(type)}; a further family is a file in src-main/engine/models/language/`,
+      `config.json: model_type: expected a language model of ${LANGUAGE_MODEL_FAMILIES.map((each) => FAMILIES[each].modelType).join(', ')}, found ${JSON.stringify(type)}; to add a family, write src-main/engine/models/language/<family>.ts and a line in families.ts there`,
     )
   const { absent } = FAMILIES[name]
   refuseWhatIsNotComputed(config)
