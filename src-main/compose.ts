@@ -97,6 +97,7 @@ export function composeLab(given: LabParts) {
   const patchMaps = createPatchMapService(parts, { curation, encoders, runs })
   const experiments = createExperimentService(parts, { tasks, datasets, runs, encoders, patchMaps })
   if (given.access === 'write') {
+    curation.recover()
     tasks.recover()
     void datasets.recover()
     runs.recover()
@@ -157,6 +158,7 @@ export function composeLab(given: LabParts) {
       tasks.stopAll('pause')
       await queue.idle()
       await tasks.idle()
+      await curation.idle()
       store.close()
     },
   }

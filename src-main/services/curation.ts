@@ -1,6 +1,7 @@
 // Samples as a person works with them: browse, search, tag, divide, exclude, delete, undo; saved views; statistics.
 
 import { isAbsolute, join } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { splitTableSchema, type CurationChange, type JournalEntry, type Selection, type SplitTable } from '../domain/curation.ts'
 import { datasetStatisticsSchema, type DatasetStatistics } from '../domain/dataset-view.ts'
 import { LabError } from '../domain/errors.ts'
@@ -18,15 +19,18 @@ import {
 } from '../domain/sample-query.ts'
 import { SPLITS, type Split } from '../domain/sample.ts'
 import type { SplitRule } from '../domain/split-rule.ts'
-import type { Moves } from '../store/curation.ts'
+import type { Moves, Walk, Walked } from '../store/curation.ts'
 import type { Parts } from './parts.ts'
 import { createReader } from './read.ts'
+import { createWorkQueue, inTurn } from './work-queue.ts'
 
 export type CurationService = ReturnType<typeof createCurationService>
 
 export function createCurationService(parts: Parts) {
   const { store, project, now, newId, announce } = parts
   const read = createReader(parts)
+  /** One change at a time: each takes many turns of the event loop. */
+  const changes = createWorkQueue()
 
   /** How the rule divides the selection; with the rows that move, when they are to be told. */
   async function divide(selection: Selection, rule: SplitRule, tellsRows: boolean): Promise<{ readonly moves: Moves; readonly table: SplitTable }> {
@@ -37,10 +41,13 @@ export function createCurationService(parts: Parts) {
     return { moves, table }
   }
 
-  function tell(entry: JournalEntry | null): JournalEntry | null {
-    if (entry === null) return null
-    for (const datasetId of store.curation.datasetsOf(entry.id)) announce({ name: 'dataset.changed', value: { datasetId } })
-    return entry
+  /** To the end of a walk, giving main a turn between two steps. */
+  async function take(walk: Walk<Walked | null>): Promise<JournalEntry | null> {
+    let step = walk.next()
+    for (; step.done !== true; step = walk.next()) await nextTurn()
+    if (step.value === null) return null
+    for (const datasetId of step.value.datasetIds) announce({ name: 'dataset.changed', value: { datasetId } })
+    return step.value.entry
   }
 
   return {
@@ -71,15 +78,22 @@ export function createCurationService(parts: Parts) {
       }
     },
     /** null: the samples were so already, and nothing was written. */
-    async change(selection: Selection, change: CurationChange): Promise<JournalEntry | null> {
-      const moves = change.kind === 'divide' ? (await divide(selection, change.rule, true)).moves : null
-      return tell(store.curation.apply(selection, change, now(), moves))
-    },
+    change: (selection: Selection, change: CurationChange): Promise<JournalEntry | null> =>
+      inTurn(changes, async () => {
+        const moves = change.kind === 'divide' ? (await divide(selection, change.rule, true)).moves : undefined
+        return take(store.curation.apply(selection, change, now(), moves))
+      }),
     /** What `divide` would do. */
     previewSplits: async (selection: Selection, rule: SplitRule): Promise<SplitTable> => (await divide(selection, rule, false)).table,
     /** null: nothing to undo. */
-    undo: (): JournalEntry | null => tell(store.curation.undo()),
-    redo: (): JournalEntry | null => tell(store.curation.redo()),
+    undo: (): Promise<JournalEntry | null> => inTurn(changes, () => take(store.curation.undo())),
+    redo: (): Promise<JournalEntry | null> => inTurn(changes, () => take(store.curation.redo())),
+    /** Once every change that was asked for is done. */
+    idle: (): Promise<void> => changes.idle(),
+    /** Ends what a killed process left half done, before anything reads samples. For the only writer, at its start. */
+    recover(): void {
+      for (const _ of store.curation.recover());
+    },
     journal: (limit: number): readonly JournalEntry[] => store.curation.entries(limit),
 
     views: (): readonly SavedView[] => store.savedViews.list(),

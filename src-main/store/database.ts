@@ -19,6 +19,7 @@ import { encodersMigration } from './migrations/0071-encoders.ts'
 import { modelsMigration } from './migrations/0075-models.ts'
 import { runNotesMigration } from './migrations/0076-run-notes.ts'
 import { sampleCountsMigration } from './migrations/0080-sample-counts.ts'
+import { journalStateMigration } from './migrations/0081-journal-state.ts'
 import type { Migration } from './migrations/migration.ts'
 import { registerFunctions } from './sql-functions.ts'
 
@@ -39,6 +40,7 @@ export const MIGRATIONS: readonly Migration[] = [
   modelsMigration,
   runNotesMigration,
   sampleCountsMigration,
+  journalStateMigration,
 ]
 
 /** Indexes by content hash are read in no order: what does not fit in here comes from the disk page by page. */

@@ -172,7 +172,7 @@ async function* measureQueries(project: string, images: number, pairs: number): 
   yield await timedLater('tag and undo 20,000', 3, async () => {
     const filter = sampleFilterSchema.parse({ datasetId: pairsId, splits: ['test'] })
     await open.curation.change({ kind: 'filter', filter, except: [] }, { kind: 'tag', tag: 'seen' })
-    open.curation.undo()
+    await open.curation.undo()
   })
   await open.close()
   yield* measureHeavyWork(project)

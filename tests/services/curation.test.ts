@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
-import type { Lab } from '../../src-main/compose.ts'
+import { DATABASE_NAME, type Lab } from '../../src-main/compose.ts'
 import { curationChangeSchema, type CurationChange, type Selection } from '../../src-main/domain/curation.ts'
 import type { DataJob } from '../../src-main/domain/data-job.ts'
 import { pageRequestSchema, SAMPLE_SORTS, sampleFilterSchema, type Cursor, type SampleRow } from '../../src-main/domain/sample-query.ts'
@@ -12,6 +12,8 @@ import { SPLITS } from '../../src-main/domain/sample.ts'
 import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
 import { encodePng } from '../../src-main/jobs/images/codec.ts'
 import { runDataJob } from '../../src-main/jobs/run-data-job.ts'
+import { createCurationStore, type CurationStore, type Walk } from '../../src-main/store/curation.ts'
+import { openForWriting } from '../../src-main/store/database.ts'
 import { searchWords } from '../../src-main/store/sample-filter.ts'
 import { aLab } from '../support/a-lab.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
@@ -177,14 +179,14 @@ describe('changes', () => {
         const states = [state()]
         for (const [fields, what] of steps) if ((await lab.curation.change(all(fields), change(what))) !== null) states.push(state())
         for (const expected of states.slice(0, -1).toReversed()) {
-          expect(lab.curation.undo()).not.toBeNull()
+          expect(await lab.curation.undo()).not.toBeNull()
           expect(state()).toBe(expected)
         }
         for (const expected of states.slice(1)) {
-          expect(lab.curation.redo()).not.toBeNull()
+          expect(await lab.curation.redo()).not.toBeNull()
           expect(state()).toBe(expected)
         }
-        for (let i = 1; i < states.length; i++) lab.curation.undo()
+        for (let i = 1; i < states.length; i++) await lab.curation.undo()
       }),
       { numRuns: 25, seed: 3 },
     )
@@ -200,6 +202,62 @@ describe('changes', () => {
     expect(lab.curation.count(filter({ withoutTags: ['odd'] }))).toBe(1)
   })
 
+  it('that a kill cuts between two transactions are taken back at the next start, an undo or redo is done to its end', async () => {
+    const { datasets } = await importQuestions('mine', 1_200)
+    const states = ['kept', 'excluded', 'deleted'] as const
+    const state = () => {
+      const every = filter({ states: [...states] })
+      const { splits, tags } = lab.curation.facets(every)
+      return { states: states.map((each) => lab.curation.count(filter({ states: [each] }))), splits, tags, journal: lab.curation.journal(9).map(({ label, samples, isUndone }) => [label, samples, isUndone]) }
+    }
+    /** Begins a walk, leaves it after `steps` transactions as a kill would, and opens the project again. */
+    const cut = async (steps: number, begin: (store: CurationStore) => Walk<unknown>) => {
+      await lab.close()
+      const open = openForWriting(join(folder, DATABASE_NAME), 'a process that dies')
+      const walk = begin(createCurationStore(open.db))
+      for (let step = 0; step < steps; step++) expect(walk.next().done).toBe(false)
+      const half = open.db.prepare("SELECT COUNT(*) FROM samples WHERE state = 'excluded'").pluck().get()
+      open.close()
+      lab = aLab(folder, { dataRunner: (job, signal) => runDataJob(job as DataJob, signal) }).lab
+      return half
+    }
+    const exclude = change({ kind: 'state', state: 'excluded' })
+    const untouched = state()
+    for (const steps of [1, 2]) {
+      expect(await cut(steps, (store) => store.apply(all({}), exclude, 1))).toBe(500 * steps)
+      expect(state()).toEqual(untouched)
+    }
+    for (const what of [change({ kind: 'tag', tag: 'odd' }), change({ kind: 'split', split: 'test' })]) {
+      await cut(2, (store) => store.apply(all({}), what, 1))
+      expect(state()).toEqual(untouched)
+    }
+
+    expect(await lab.curation.change(all({}), exclude)).toMatchObject({ samples: 1_200 })
+    const applied = state()
+    expect(await cut(1, (store) => store.undo())).toBe(700)
+    expect(state()).toEqual({ ...untouched, journal: [['exclude', 1_200, true]] })
+    expect(await cut(2, (store) => store.redo())).toBe(1_000)
+    expect(state()).toEqual(applied)
+
+    // Cut while what had been undone is forgotten: the new change stands, and nothing is left to do again.
+    await lab.curation.undo()
+    await cut(4, (store) => store.apply(all({}), change({ kind: 'tag', tag: 'odd' }), 1))
+    expect(state()).toMatchObject({ states: [1_200, 0, 0], journal: [['tag “odd”', 1_200, false]] })
+    expect(await lab.curation.redo()).toBeNull()
+    expect(await lab.datasets.snapshotOf('mine')).toBe(datasets[0]!.snapshot)
+  })
+
+  it('asked for at once are made one after the other', async () => {
+    await importQuestions('mine', 1_200)
+    const [first, second, undone] = await Promise.all([
+      lab.curation.change(all({}), change({ kind: 'tag', tag: 'odd' })),
+      lab.curation.change(all({ tags: ['odd'] }), change({ kind: 'state', state: 'excluded' })),
+      lab.curation.undo(),
+    ])
+    expect([first?.samples, second?.samples, undone?.id]).toEqual([1_200, 1_200, second?.id])
+    expect(lab.curation.count(filter({ tags: ['odd'] }))).toBe(1_200)
+  })
+
   it('of split and state make another snapshot, and back again the same one', async () => {
     const { datasets } = await importQuestions('mine', 9)
     const before = datasets[0]!.snapshot
@@ -208,7 +266,7 @@ describe('changes', () => {
     expect(after).not.toBe(before)
     expect(lab.datasets.named('mine').samples.train).toBe(6)
     expect(await lab.datasets.compareVersions(before!, after)).toMatchObject({ added: 0, removed: 3, moved: 0, same: 6 })
-    lab.curation.undo()
+    await lab.curation.undo()
     expect(await lab.datasets.snapshotOf('mine')).toBe(before)
     expect(lab.datasets.versions(datasets[0]!.id).map(({ sha256 }) => sha256)).toEqual([before, after])
   })

@@ -68,7 +68,7 @@ describe('pairs with a fault', () => {
     const some = lab.curation.order({ filter: lab.curation.filterOfDataset(id), sort: 'imported', direction: 'ascending' }).slice(0, 4)
     await lab.curation.change({ kind: 'rows', rows: some }, { kind: 'state', state: 'excluded' })
     expect((await lab.pairHealth.health('more')).pairs).toBe(29)
-    lab.curation.undo()
+    await lab.curation.undo()
     expect(await lab.pairHealth.health('more')).toEqual(health)
     await lab.curation.change({ kind: 'rows', rows: some }, { kind: 'tag', tag: 'pairs: swapped duplicates' })
     const queueId = await aQueue({ source: { kind: 'pairs', dataset: 'more', tag: 'pairs: swapped duplicates' } })

@@ -122,7 +122,7 @@ export function addCurationCommands(program: Command, parts: CliParts): void {
       .description(what)
       .action(
         on('write', async ({ lab, terminal }) => {
-          const entry = lab.curation[verb]()
+          const entry = await lab.curation[verb]()
           terminal.json({ event: verb, entry })
           terminal.out(entry === null ? `nothing to ${verb}` : `${verb}: ${entry.label}, ${entry.samples} samples`)
         }),
