@@ -22,7 +22,7 @@ type EntryState = 'settled' | 'applying' | 'undoing' | 'redoing' | 'forgotten'
 /** A journal longer than this forgets its oldest entries. */
 const MOST_ENTRIES = 1000
 /** Samples in one transaction: main must answer in between. */
-const ALTERED_AT_ONCE = 500
+const ALTERED_AT_ONCE = 1000
 
 /** A walk over samples, to be taken to its end: no other may begin before. Between two steps the database may be used. */
 export type Walk<T> = Generator<void, T>

@@ -43,6 +43,9 @@ export const MIGRATIONS: readonly Migration[] = [
   journalStateMigration,
 ]
 
+/** A change of samples alters pages all over the file, the same ones again and again: written back at every transaction, each
+ *  would be flushed each time. 40 MB of them gather first. */
+const PAGES_A_CHECKPOINT = 10_000
 /** Indexes by content hash are read in no order: what does not fit in here comes from the disk page by page. */
 const CACHE_KB = 128 * 1024
 
@@ -62,6 +65,7 @@ export function openForWriting(file: string, program: string, migrations: readon
     const db = new Database(file)
     db.pragma('journal_mode = WAL')
     db.pragma('synchronous = NORMAL')
+    db.pragma(`wal_autocheckpoint = ${PAGES_A_CHECKPOINT}`)
     db.pragma(`cache_size = ${-CACHE_KB}`)
     db.pragma('foreign_keys = ON')
     registerFunctions(db)

@@ -203,7 +203,7 @@ describe('changes', () => {
   })
 
   it('that a kill cuts between two transactions are taken back at the next start, an undo or redo is done to its end', async () => {
-    const { datasets } = await importQuestions('mine', 1_200)
+    const { datasets } = await importQuestions('mine', 2_400)
     const states = ['kept', 'excluded', 'deleted'] as const
     const state = () => {
       const every = filter({ states: [...states] })
@@ -224,7 +224,7 @@ describe('changes', () => {
     const exclude = change({ kind: 'state', state: 'excluded' })
     const untouched = state()
     for (const steps of [1, 2]) {
-      expect(await cut(steps, (store) => store.apply(all({}), exclude, 1))).toBe(500 * steps)
+      expect(await cut(steps, (store) => store.apply(all({}), exclude, 1))).toBe(1_000 * steps)
       expect(state()).toEqual(untouched)
     }
     for (const what of [change({ kind: 'tag', tag: 'odd' }), change({ kind: 'split', split: 'test' })]) {
@@ -232,17 +232,17 @@ describe('changes', () => {
       expect(state()).toEqual(untouched)
     }
 
-    expect(await lab.curation.change(all({}), exclude)).toMatchObject({ samples: 1_200 })
+    expect(await lab.curation.change(all({}), exclude)).toMatchObject({ samples: 2_400 })
     const applied = state()
-    expect(await cut(1, (store) => store.undo())).toBe(700)
-    expect(state()).toEqual({ ...untouched, journal: [['exclude', 1_200, true]] })
-    expect(await cut(2, (store) => store.redo())).toBe(1_000)
+    expect(await cut(1, (store) => store.undo())).toBe(1_400)
+    expect(state()).toEqual({ ...untouched, journal: [['exclude', 2_400, true]] })
+    expect(await cut(2, (store) => store.redo())).toBe(2_000)
     expect(state()).toEqual(applied)
 
     // Cut while what had been undone is forgotten: the new change stands, and nothing is left to do again.
     await lab.curation.undo()
     await cut(4, (store) => store.apply(all({}), change({ kind: 'tag', tag: 'odd' }), 1))
-    expect(state()).toMatchObject({ states: [1_200, 0, 0], journal: [['tag “odd”', 1_200, false]] })
+    expect(state()).toMatchObject({ states: [2_400, 0, 0], journal: [['tag “odd”', 2_400, false]] })
     expect(await lab.curation.redo()).toBeNull()
     expect(await lab.datasets.snapshotOf('mine')).toBe(datasets[0]!.snapshot)
   })
