@@ -73,8 +73,8 @@ export function composeLab(given: LabParts) {
   const parts: Parts = { ...given, project, database: file, store, queue }
 
   const tasks = createDataTaskService(parts)
-  const datasets = createDatasetService(parts, tasks)
   const curation = createCurationService(parts)
+  const datasets = createDatasetService(parts, tasks, curation)
   const checks = createDataCheckService(parts, tasks)
   const dataExports = createDataExportService(parts, tasks)
   const presets = createPresetService(parts)

@@ -24,6 +24,7 @@ import { sampleFilterSchema } from '../domain/sample-query.ts'
 import type { ArtifactRow } from '../domain/run-view.ts'
 import { contentSchema, type DatasetKind, type ImageRef, type Sample } from '../domain/sample.ts'
 import { answerOf } from './answer-of.ts'
+import type { CurationService } from './curation.ts'
 import type { DataTaskService, TaskPlan, TaskWork } from './data-tasks.ts'
 import { examineImages } from './image-facts.ts'
 import type { Parts } from './parts.ts'
@@ -39,7 +40,7 @@ const DELETED_AT_ONCE = 500
 /** Smaller imports hardly move what the query planner knows. */
 const ANALYZED_FROM = 1000
 
-export function createDatasetService(parts: Parts, tasks: DataTaskService) {
+export function createDatasetService(parts: Parts, tasks: DataTaskService, curation: Pick<CurationService, 'idle'>) {
   const { store, project, dataRunner, now, newId, announce } = parts
   const read = createReader(parts)
   type Request = ReturnType<typeof parsedRequest>
@@ -145,6 +146,8 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
 
   /** Writes the dataset's samples, one a line in import order, to a file named by its content. */
   async function snapshot(datasetId: string): Promise<string> {
+    // A version holds all of a change that was asked for before it, or nothing of one.
+    await curation.idle()
     const folder = join(project, 'snapshots')
     await mkdir(folder, { recursive: true })
     const file = join(folder, `${datasetId}.tmp`)
@@ -218,6 +221,7 @@ export function createDatasetService(parts: Parts, tasks: DataTaskService) {
     },
     /** SHA-256 of a snapshot of the dataset as it is; written anew when it has changed, or its file has been lost. */
     async snapshotOf(name: string): Promise<string> {
+      await curation.idle()
       const dataset = this.named(name)
       const kept = store.datasets.isChanged(dataset.id) ? null : dataset.snapshot
       return kept !== null && existsSync(join(project, 'snapshots', `${kept}.jsonl`)) ? kept : snapshot(dataset.id)

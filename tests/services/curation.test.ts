@@ -258,6 +258,15 @@ describe('changes', () => {
     expect(lab.curation.count(filter({ tags: ['odd'] }))).toBe(1_200)
   })
 
+  it('is in a version that is asked for while it is under way, whole', async () => {
+    await importQuestions('mine', 3_300)
+    const excluding = lab.curation.change(all({ categories: ['count', 'shape'] }), change({ kind: 'state', state: 'excluded' }))
+    const version = await lab.datasets.snapshotOf('mine')
+    await excluding
+    expect(await lab.datasets.snapshotOf('mine')).toBe(version)
+    expect(lab.datasets.named('mine').samples.train).toBe(1_100)
+  })
+
   it('of split and state make another snapshot, and back again the same one', async () => {
     const { datasets } = await importQuestions('mine', 9)
     const before = datasets[0]!.snapshot
