@@ -42,8 +42,10 @@ export async function* measureRooms({ imported, images, pairs }: RoomSizes): Asy
   }
 }
 
+/** Over all labs: one project is opened several times. */
+let ids = 0
+
 function openLab(project: string, dataRunner: Runner): Lab {
-  let ids = 0
   return composeLab({
     project,
     access: 'write',
