@@ -1,7 +1,7 @@
 // How often each range of a number occurs. Bins in, option out; a bin that is empty still has its place on the axis.
 
 import { count, significant } from '../ui/quantity.ts'
-import type { ChartTheme } from './chart-theme.ts'
+import { tooltipLook, type ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
 
 export interface Bin {
@@ -19,11 +19,7 @@ export function histogramChart({ bins, axis, theme }: { readonly bins: readonly 
     grid: { left: 48, right: 14, top: 14, bottom: 38 },
     tooltip: {
       trigger: 'axis',
-      confine: true,
-      transitionDuration: 0,
-      backgroundColor: theme.surface,
-      borderColor: theme.line,
-      textStyle: { color: theme.ink, fontSize: 12 },
+      ...tooltipLook(theme),
       axisPointer: { type: 'shadow', shadowStyle: { color: theme.line, opacity: 0.5 } },
       valueFormatter: (value) => count(Number(value)),
     },

@@ -46,6 +46,17 @@ export function readChartTheme(root: HTMLElement): ChartTheme {
   return { ...theme, marksOnWhite }
 }
 
+/** How every chart's tooltip looks; when it comes is the chart's own. */
+export function tooltipLook(theme: ChartTheme) {
+  return {
+    confine: true,
+    transitionDuration: 0,
+    backgroundColor: theme.surface,
+    borderColor: theme.line,
+    textStyle: { color: theme.ink, fontSize: 12 },
+  }
+}
+
 /** The colour of the encoder with that index. */
 export function markColor(theme: ChartTheme, index: number): string {
   return theme.marks[index % theme.marks.length]!

@@ -2,7 +2,7 @@
 // Zero smoothing is the default everywhere; with smoothing the raw line stays behind, thin.
 
 import { significant } from '../ui/quantity.ts'
-import type { ChartTheme } from './chart-theme.ts'
+import { tooltipLook, type ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
 import { smooth, type Point } from './smoothing.ts'
 
@@ -73,11 +73,7 @@ export function curveChart({ curves, axis, smoothing, isLogarithmic, marksPoints
     grid: { left: 54, right: 14, top: 26, bottom: 34 },
     tooltip: {
       trigger: 'axis',
-      confine: true,
-      transitionDuration: 0,
-      backgroundColor: theme.surface,
-      borderColor: theme.line,
-      textStyle: { color: theme.ink, fontSize: 12 },
+      ...tooltipLook(theme),
       axisPointer: {
         type: 'cross',
         lineStyle: { color: theme.strong },

@@ -2,7 +2,7 @@
 // the other, because shares of right answers and nats have no common axis.
 
 import { difference, significant, type Unit } from '../ui/quantity.ts'
-import type { ChartTheme } from './chart-theme.ts'
+import { tooltipLook, type ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
 
 const ROW_HEIGHT = 20
@@ -63,14 +63,7 @@ export function valueAxis(name: string, index: number, label: (value: number) =>
 }
 
 export function itemTooltip(theme: ChartTheme): NonNullable<ChartOption['tooltip']> {
-  return {
-    trigger: 'item',
-    confine: true,
-    transitionDuration: 0,
-    backgroundColor: theme.surface,
-    borderColor: theme.line,
-    textStyle: { color: theme.ink, fontSize: 12 },
-  }
+  return { trigger: 'item', ...tooltipLook(theme) }
 }
 
 /** What a tooltip says, a line each; text only, so that a label from a file can do no harm in it. */

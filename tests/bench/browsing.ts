@@ -5,7 +5,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { composeLab, type Lab } from '../../src-main/compose.ts'
 import type { PlacedEvent } from '../../src-main/domain/data-job.ts'
 import type { Runner } from '../../src-main/domain/job.ts'
 import { createRandom } from '../../src-main/domain/random.ts'
@@ -17,6 +16,7 @@ import { createChildProcessRunner } from '../../src-main/jobs/child-process.ts'
 import { sha256 } from '../../src-main/jobs/files.ts'
 import { encodePng } from '../../src-main/jobs/images/codec.ts'
 import { runReading } from '../../src-main/services/readings/run-reading.ts'
+import { openLab } from './bench-lab.ts'
 
 export interface RoomMeasure {
   readonly what: string
@@ -40,24 +40,6 @@ export async function* measureRooms({ imported, images, pairs }: RoomSizes): Asy
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** Over all labs: one project is opened several times. */
-let ids = 0
-
-function openLab(project: string, dataRunner: Runner): Lab {
-  return composeLab({
-    project,
-    access: 'write',
-    program: 'the bench',
-    presetFolder: project,
-    runner: dataRunner,
-    dataRunner,
-    diagnose: () => Promise.reject(new Error('the bench examines no machine')),
-    now: Date.now,
-    newId: (kind) => `${kind}-${++ids}`,
-    announce: () => {},
-  })
 }
 
 /** Pictures of 96 × 96 with one question each, by the same process as the lab's. */
@@ -181,7 +163,7 @@ async function* measureQueries(project: string, images: number, pairs: number): 
 }
 
 /** What main's event loop is held up for while the process for data walks over everything. */
-export async function* measureHeavyWork(project: string): AsyncGenerator<RoomMeasure> {
+async function* measureHeavyWork(project: string): AsyncGenerator<RoomMeasure> {
   const child = createChildProcessRunner(new URL('../../src-main/data-process-entry.ts', import.meta.url))
   // The pictures are none: what a look at them would tell is invented, a fifth of it alike.
   const runner: Runner = async function* (job, signal) {

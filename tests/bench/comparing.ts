@@ -4,11 +4,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { composeLab } from '../../src-main/compose.ts'
+import type { Runner } from '../../src-main/domain/job.ts'
 import type { ItemResult } from '../../src-main/domain/job.ts'
 import { createRandom } from '../../src-main/domain/random.ts'
 import { openForWriting } from '../../src-main/store/database.ts'
 import { createStore } from '../../src-main/store/store.ts'
+import { openLab } from './bench-lab.ts'
 
 export interface EvaluateMeasure {
   readonly what: string
@@ -24,22 +25,10 @@ export async function* measureComparing(encoders: number, items: number): AsyncG
   const n = `${encoders} encoders, ${items.toLocaleString('en')} items each`
   try {
     writeAnswers(join(folder, 'lab.sqlite'), encoders, items)
-    const lab = composeLab({
-      project: folder,
-      access: 'read',
-      program: 'the bench',
-      presetFolder: folder,
-      runner: () => {
-        throw new Error('the bench runs no job')
-      },
-      dataRunner: () => {
-        throw new Error('the bench runs no job')
-      },
-      diagnose: () => Promise.reject(new Error('the bench examines no machine')),
-      now: Date.now,
-      newId: (kind) => kind,
-      announce: () => {},
-    })
+    const noJobs: Runner = () => {
+      throw new Error('the bench runs no job')
+    }
+    const lab = openLab(folder, noJobs, 'read')
     try {
       const ids = lab.encoders.list().map(({ id }) => id)
       /** `cpu`: what of it this process computed; the rest is waiting for others on the machine. */

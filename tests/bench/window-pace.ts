@@ -5,7 +5,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { composeLab, type Lab } from '../../src-main/compose.ts'
 import type { PlacedEvent } from '../../src-main/domain/data-job.ts'
 import type { DatasetRow } from '../../src-main/domain/dataset-view.ts'
 import type { JobEvent, Runner } from '../../src-main/domain/job.ts'
@@ -14,6 +13,7 @@ import { sampleFilterSchema } from '../../src-main/domain/sample-query.ts'
 import { sha256 } from '../../src-main/jobs/files.ts'
 import { encodePng } from '../../src-main/jobs/images/codec.ts'
 import { goTo, makeLabFolder } from '../app/open-lab.ts'
+import { openLab } from './bench-lab.ts'
 
 export interface WindowMeasure {
   readonly what: string
@@ -116,22 +116,6 @@ async function writeProject(project: string, images: number, pairs: number): Pro
   const { taskId } = lab.checks.startMap({ filter, checkpoint: '/model', method: 'pca', seed: 0, neighbours: 15 })
   await lab.tasks.ended(taskId)
   await lab.close()
-}
-
-function openLab(project: string, runner: Runner): Lab {
-  let ids = 0
-  return composeLab({
-    project,
-    access: 'write',
-    program: 'the bench',
-    presetFolder: project,
-    runner,
-    dataRunner: runner,
-    diagnose: () => Promise.reject(new Error('the bench examines no machine')),
-    now: Date.now,
-    newId: (kind) => `${kind}-${++ids}`,
-    announce: () => {},
-  })
 }
 
 /** Notes for each frame how long the window worked on it (script, style, layout, painting) and how long after the last it came. */
