@@ -15,7 +15,6 @@ import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
 import { createChildProcessRunner } from '../../src-main/jobs/child-process.ts'
 import { sha256 } from '../../src-main/jobs/files.ts'
 import { encodePng } from '../../src-main/jobs/images/codec.ts'
-import { runReading } from '../../src-main/services/readings/run-reading.ts'
 import { openLab } from './bench-lab.ts'
 
 export interface RoomMeasure {
@@ -109,7 +108,7 @@ async function* measureQueries(project: string, images: number, pairs: number): 
       yield { kind: 'imported', rows }
     }
   }
-  const lab = openLab(project, (job, signal) => (job.kind === 'read' ? runReading(job, signal) : invented(job, signal)))
+  const lab = openLab(project, invented)
   const from = performance.now()
   await lab.datasets.import({ path: '/data/images', name: 'images' })
   await lab.datasets.import({ path: '/data/pairs', name: 'pairs' })
