@@ -94,7 +94,7 @@ export function composeLab(given: LabParts) {
   const labelQueues = createLabelQueueService(parts, { datasets, runs, labelling })
   const labelExport = createLabelExportService(parts, labelling, datasets)
   const pairHealth = createPairHealthService(parts, datasets, runs)
-  const patchMaps = createPatchMapService(parts, { curation, encoders, runs })
+  const patchMaps = createPatchMapService(parts, { curation, datasets, encoders, runs })
   const experiments = createExperimentService(parts, { tasks, datasets, runs, encoders, patchMaps })
   if (given.access === 'write') {
     curation.recover()

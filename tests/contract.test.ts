@@ -110,6 +110,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'maps.points': ({ taskId }) => ({ taskId }),
   'maps.of': ({ runId }) => ({ encoders: [runId], item: { kind: 'sample', row: 1 } }),
   'maps.cancel': () => undefined,
+  'maps.soFar': () => undefined,
   'experiments.table': ({ taskId }) => ({ taskId }),
   'experiments.start': ({ runId }) => ({ kind: 'map-scores', encoders: [runId], dataset: 'preferences' }),
   'maps.colours': ({ taskId }) => ({ taskId, colour: { by: 'class', field: 'split' } }),

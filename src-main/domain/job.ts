@@ -10,7 +10,7 @@ import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { modelQuestionSchema, type AnswerToken, type ModelAnswer, type ModelInspection } from './model-view.ts'
 import type { ParityReport } from './parity.ts'
-import { mapItemSchema, mapScoreSettingsSchema, mapSettingsSchema } from './patch-maps.ts'
+import { mapItemSchema, mapJobSettingsSchema, mapScoreSettingsSchema } from './patch-maps.ts'
 import { probeSettingsSchema } from './probe.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { representationSettingsSchema } from './representation.ts'
@@ -280,7 +280,7 @@ const mapsJob = z.strictObject({
   project: z.string(),
   encoders: z.array(z.strictObject({ name: z.string(), checkpoint: z.string() })).min(1).max(8),
   item: mapItemSchema,
-  settings: mapSettingsSchema,
+  settings: mapJobSettingsSchema,
 })
 
 /** Scores one encoder's maps of a snapshot's items against their regions; yields results and the items behind them. */

@@ -3,7 +3,7 @@
 // artefacts at the border or of single tokens are kept: they are part of what the encoder does.
 
 import { z } from 'zod'
-import { boxSchema, imageRefSchema, SPLITS } from './sample.ts'
+import { boxSchema, imageRefSchema, objectSchema, SPLITS } from './sample.ts'
 
 export const MAP_METHODS = [
   'gradient',
@@ -15,6 +15,7 @@ export const MAP_METHODS = [
   'components',
   'similarity',
   'patch-norm',
+  'segmentation',
 ] as const
 export type MapMethod = (typeof MAP_METHODS)[number]
 
@@ -27,8 +28,8 @@ export interface MapMethodWords {
   readonly worth: string
   /** What a number is, and its unit. */
   readonly values: string
-  readonly range: 'magnitude' | 'signed' | 'share' | 'cosine' | 'colour'
-  readonly needs: 'an answer' | 'nothing' | 'a patch'
+  readonly range: 'magnitude' | 'signed' | 'share' | 'cosine' | 'colour' | 'class'
+  readonly needs: 'an answer' | 'nothing' | 'a patch' | 'masks'
 }
 
 export const MAP_METHOD_WORDS: Readonly<Record<MapMethod, MapMethodWords>> = {
@@ -113,6 +114,15 @@ export const MAP_METHOD_WORDS: Readonly<Record<MapMethod, MapMethodWords>> = {
     range: 'magnitude',
     needs: 'nothing',
   },
+  segmentation: {
+    label: 'Segmentation probe',
+    shows: "The class that a small probe reads off each patch's frozen features, once it has learned from pictures with masks.",
+    evidence: 'moderate',
+    worth: 'What can be read off the features, not what the model uses of them. The epoch is chosen on the pictures that the probe is scored on, as in the paper (appendix E.5).',
+    values: 'class of the patch; dark is no class',
+    range: 'class',
+    needs: 'masks',
+  },
 }
 
 /** Which answer's log-probability a map is of. */
@@ -138,11 +148,26 @@ export const mapItemSchema = z.strictObject({
   rejected: z.string().min(1).nullable().default(null),
   /** Boxes of the region that decides; maps are scored against it. */
   region: z.array(boxSchema).default([]),
+  /** What the picture's masks say, in the classes of the segmentation probe; null: nobody has drawn any. */
+  objects: z.array(objectSchema).nullable().default(null),
 })
 export type MapItem = z.output<typeof mapItemSchema>
 
 /** A place in the picture that the encoders see: 0, 0 is its upper left corner, 1, 1 the lower right one. */
 const placeSchema = z.strictObject({ x: z.number().min(0).max(1), y: z.number().min(0).max(1) })
+
+/** How the segmentation probe is trained; the defaults are those of a study's evaluation, so that their numbers are the same. */
+export const patchProbeSettingsSchema = z.strictObject({
+  hiddenSize: z.int().min(1).default(256),
+  epochs: z.int().min(1).default(5),
+  /** Pictures drawn of each split, the same for every encoder. */
+  limit: z.strictObject({ train: z.int().min(1), test: z.int().min(1) }).prefault({ train: 400, test: 200 }),
+  batchSize: z.int().min(1).default(32),
+  seed: z.int().min(0).default(0),
+})
+export type PatchProbeSettings = z.output<typeof patchProbeSettingsSchema>
+
+const patchProbeSchema = z.strictObject({ settings: patchProbeSettingsSchema.prefault({}) })
 
 export const mapSettingsSchema = z.strictObject({
   methods: z
@@ -157,15 +182,19 @@ export const mapSettingsSchema = z.strictObject({
   everyToken: z.boolean().default(false),
   /** The patch that 'similarity' compares with. */
   at: placeSchema.nullable().default(null),
+  /** What the probe of 'segmentation' learns from: objects with masks. */
+  segmentation: patchProbeSchema.extend({ dataset: z.string().min(1) }).nullable().default(null),
 })
-export type MapSettings = z.output<typeof mapSettingsSchema>
+/** The same for a job, which knows data by their snapshot. */
+export const mapJobSettingsSchema = mapSettingsSchema.extend({ segmentation: patchProbeSchema.extend({ snapshot: z.string() }).nullable().default(null) })
+export type MapJobSettings = z.output<typeof mapJobSettingsSchema>
 
 /** Which item: a sample by its row, what stands behind a number, or a picture of the project with words of one's own. */
 export const mapItemRequestSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('sample'), row: z.int() }),
   /** An item behind a measured number, by its id. */
   z.strictObject({ kind: z.literal('item'), itemId: z.string() }),
-  mapItemSchema.omit({ image: true }).extend({ kind: z.literal('image'), sha256: z.string() }),
+  mapItemSchema.omit({ image: true, objects: true }).extend({ kind: z.literal('image'), sha256: z.string() }),
 ])
 export type MapItemRequest = z.output<typeof mapItemRequestSchema>
 
@@ -180,6 +209,27 @@ export const mapsRequestSchema = z.strictObject({
   settings: mapSettingsSchema.prefault({}),
 })
 export type MapsRequest = z.output<typeof mapsRequestSchema>
+
+/** Agreement of named patches with true ones: of one picture over its patches, of a probe over the patches of its test pictures. */
+const segmentationScoresSchema = z.strictObject({
+  /** Share of patches named rightly. */
+  accuracy: z.number(),
+  /** Over the classes that were seen or named. */
+  meanIou: z.number(),
+})
+
+/** What the numbers of a categorical map stand for. */
+const patchClassesSchema = z.strictObject({
+  /** By number; 0 is what belongs to no class. */
+  names: z.array(z.string()),
+  /** The picture's own mask, each patch by the class that most of its pixels have; null: it has none. */
+  truth: z.array(z.int()).nullable(),
+  /** Against the truth. */
+  scores: segmentationScoresSchema.nullable(),
+  /** On the test pictures of its data. */
+  probe: segmentationScoresSchema.extend({ macroRecall: z.number(), trainedOn: z.int(), testedOn: z.int() }),
+})
+export type PatchClasses = z.output<typeof patchClassesSchema>
 
 export const patchLayerSchema = z.strictObject({
   encoder: z.string(),
@@ -202,6 +252,8 @@ export const patchLayerSchema = z.strictObject({
   scores: z
     .strictObject({ energyRatio: z.number(), pointing: z.number(), auroc: z.number().nullable(), entropy: z.number() })
     .nullable(),
+  /** Where the values are numbers of classes; null: they are amounts. */
+  classes: patchClassesSchema.nullable().default(null),
 })
 export type PatchLayer = z.output<typeof patchLayerSchema>
 
@@ -224,6 +276,15 @@ export const mapsSchema = z.strictObject({
   missing: z.array(z.strictObject({ encoder: z.string(), method: z.enum(MAP_METHODS), reason: z.string() })),
 })
 export type Maps = z.output<typeof mapsSchema>
+
+/** What has come of a look that is still being computed; null: nothing yet. */
+export const mapsSoFarSchema = z.strictObject({
+  /** SHA-256 of the picture that is looked at. */
+  image: z.string().nullable(),
+  maps: mapsSchema.nullable(),
+  progress: z.strictObject({ part: z.string(), done: z.number(), of: z.number() }).nullable(),
+})
+export type MapsSoFar = z.output<typeof mapsSoFarSchema>
 
 /** Methods with a size a patch that does not hang on a click: they can be scored against regions. */
 export const SCORED_MAP_METHODS = ['gradient', 'grad-cam', 'integrated-gradients', 'occlusion', 'rollout', 'attention', 'patch-norm'] as const satisfies readonly MapMethod[]

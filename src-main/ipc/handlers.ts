@@ -140,6 +140,7 @@ export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: a
     'maps.marked': ({ taskId, selection }) => [...lab.checks.marked(taskId, selection)],
 
     'maps.of': (request) => lab.patchMaps.of(withKnownEncoders(request)),
+    'maps.soFar': () => lab.patchMaps.soFar(),
     'maps.cancel': () => lab.patchMaps.cancel(),
     'experiments.table': ({ taskId }) => lab.experiments.table(taskId),
     'experiments.start': (request) => lab.experiments.start(withKnownEncoders(request)),

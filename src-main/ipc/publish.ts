@@ -51,6 +51,8 @@ function keyOf(announcement: Announcement): string {
       return `${announcement.name} ${announcement.value.answerId}`
     case 'task.changed':
       return `${announcement.name} ${announcement.value.taskId}`
+    case 'maps.changed':
+      return announcement.name
     case 'job.progress':
       return `${announcement.name} ${announcement.value.studyId} ${announcement.value.runId}`
   }

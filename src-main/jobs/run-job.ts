@@ -16,6 +16,7 @@ import { runParityJob } from './parity-job.ts'
 import { runRepresentationJob } from './representation-job.ts'
 import { runMicroscopeJob } from './maps/microscope-job.ts'
 import { runMapScoresJob } from './maps/map-scores-job.ts'
+import { createEncoderShelf } from './maps/encoder-shelf.ts'
 import { runMapsJob } from './maps/maps-job.ts'
 import { runImageFeaturesJob } from './image-features-job.ts'
 import { runDataJob } from './run-data-job.ts'
@@ -26,8 +27,13 @@ import { runTokenizerJob } from './tokenizer-job.ts'
 import { runTrainJob } from './train-job.ts'
 import { runZeroShotJob } from './zero-shot-job.ts'
 
+/** Bytes of encoders that wait for the next picture. */
+const HELD_BYTES = 1 << 28
+const encoders = createEncoderShelf(HELD_BYTES)
+
 /** @throws LabError 'cancelled' once `signal` is aborted, or the job's own fault */
 export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  if (job.kind !== 'maps') encoders.clear()
   switch (job.kind) {
     case 'train':
       return runTrainJob(job, signal)
@@ -74,7 +80,7 @@ export function runJob(job: Job, signal: AbortSignalLike): AsyncGenerator<JobEve
     case 'microscope':
       return runMicroscopeJob(job, signal)
     case 'maps':
-      return runMapsJob(job, signal)
+      return runMapsJob(job, signal, encoders)
     default:
       return runDataJob(job, signal)
   }

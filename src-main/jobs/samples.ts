@@ -46,7 +46,7 @@ export interface ImageSource {
 /** What an image source keeps at most. */
 export const IMAGE_CACHE_BYTES = 1 << 30
 
-export function createImageSource(project: string, preprocess: PreprocessSpec, patchSize: number): ImageSource {
+export function createImageSource(project: string, preprocess: PreprocessSpec, patchSize: number, mostBytes = IMAGE_CACHE_BYTES): ImageSource {
   const cache = new Map<string, Float32Array>()
   let cachedBytes = 0
   const raw = (image: ImageRef) => readImage(isAbsolute(image.path) ? image.path : join(project, image.path), decodingOf(preprocess))
@@ -56,7 +56,7 @@ export function createImageSource(project: string, preprocess: PreprocessSpec, p
       const known = cache.get(image.sha256)
       if (known) return known
       const patches = patchesOf(preprocessImage(await raw(image), preprocess), patchSize)
-      if (cachedBytes + patches.byteLength <= IMAGE_CACHE_BYTES) {
+      if (cachedBytes + patches.byteLength <= mostBytes) {
         cache.set(image.sha256, patches)
         cachedBytes += patches.byteLength
       }

@@ -14,6 +14,7 @@ export type Announcement =
   | { readonly name: 'labelling.changed'; readonly value: { readonly queueId: string | null } }
   | { readonly name: 'answer.changed'; readonly value: { readonly answerId: string } }
   | { readonly name: 'task.changed'; readonly value: { readonly taskId: string } }
+  | { readonly name: 'maps.changed'; readonly value: Readonly<Record<never, never>> }
   | { readonly name: 'job.progress'; readonly value: JobProgress }
 
 export interface Parts {

@@ -47,6 +47,7 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
   const datasetIds = db.prepare('SELECT id FROM datasets WHERE is_deleted = 0 ORDER BY id').pluck()
   const rowOf = db.prepare('SELECT row FROM samples WHERE dataset_id = ? AND id = ?').pluck()
   const rowOfItem = db.prepare("SELECT row FROM samples WHERE id = ? ORDER BY state = 'deleted', row LIMIT 1").pluck()
+  const rowOfImage = db.prepare("SELECT row FROM samples WHERE dataset_id = ? AND image_sha256 = ? AND state = 'kept' ORDER BY row LIMIT 1").pluck()
   const sameImage = db.prepare(`
     SELECT s.row, d.name AS dataset, s.kind, s.split FROM samples s JOIN datasets d ON d.id = s.dataset_id
     WHERE s.image_sha256 = (SELECT image_sha256 FROM samples WHERE row = @row) AND s.row <> @row AND s.state <> 'deleted'
@@ -144,6 +145,8 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
     /** Of the first dataset that holds a sample of this id. */
     rowOfItem: (id: string): number | null => (rowOfItem.get(id) as number | undefined) ?? null,
     rowOf: (datasetId: string, id: string): number | null => (rowOf.get(datasetId, id) as number | undefined) ?? null,
+    /** Of the first sample of a dataset that is about an image. */
+    rowOfImage: (datasetId: string, sha256: string): number | null => (rowOfImage.get(datasetId, sha256) as number | undefined) ?? null,
     sameImage: (row: number) =>
       sameImage.all({ row }) as { readonly row: number; readonly dataset: string; readonly kind: DatasetKind; readonly split: Split }[],
     runsOf: (row: number) => runsOf.all(row) as { readonly id: string; readonly name: string }[],

@@ -13,6 +13,8 @@ export const events = {
   /** A question to a model: another piece of its answer, or its end. */
   'answer.changed': z.strictObject({ answerId: z.string() }),
   'task.changed': z.strictObject({ taskId: z.string() }),
+  /** More of the newest look at a picture. */
+  'maps.changed': z.strictObject({}),
   'job.progress': jobProgressSchema,
 } satisfies Record<string, z.ZodType>
 

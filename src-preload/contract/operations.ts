@@ -45,7 +45,7 @@ import {
   upcomingSchema,
 } from '../../src-main/domain/labelling/queue.ts'
 import { trustReportSchema } from '../../src-main/domain/labelling/trust.ts'
-import { mapsRequestSchema, mapsSchema } from '../../src-main/domain/patch-maps.ts'
+import { mapsRequestSchema, mapsSchema, mapsSoFarSchema } from '../../src-main/domain/patch-maps.ts'
 import { answerViewSchema, modelFolderSchema, modelInspectionSchema, modelQuestionSchema } from '../../src-main/domain/model-view.ts'
 import { lineageSchema } from '../../src-main/domain/lineage.ts'
 import { RUN_LOG_FORMATS, configDifferenceSchema, runNotesSchema } from '../../src-main/domain/run-browser.ts'
@@ -211,6 +211,8 @@ export const operations = {
 
   /** Where encoders look in one picture, patch by patch. A newer question takes the place of one that is still being answered. */
   'maps.of': { input: mapsRequestSchema, output: mapsSchema },
+  /** What has come of the newest 'maps.of', and how far it is; 'maps.changed' tells when to ask. */
+  'maps.soFar': { input: nothing, output: mapsSoFarSchema },
   'maps.cancel': { input: nothing, output: silence },
   /** What a finished experiment measured, encoders side by side, with tests. */
   'experiments.table': { input: ofTask, output: comparisonSchema },

@@ -48,14 +48,16 @@ export interface Painting {
   readonly scale: MapScale
   /** Of the difference scale's ends. */
   readonly ends?: readonly [Rgb, Rgb]
+  /** Colours of classes by their numbers. */
+  readonly palette?: readonly Rgb[] | undefined
 }
 
 /** RGBA, row by row, opaque: the canvas element's own opacity lets the image through. */
-export function paintMap({ map, width, height, top, bottom = 0, isRaw, scale, ends }: Painting): Uint8ClampedArray<ArrayBuffer> {
+export function paintMap({ map, width, height, top, bottom = 0, isRaw, scale, ends, palette }: Painting): Uint8ClampedArray<ArrayBuffer> {
   const pixels = new Uint8ClampedArray(width * height * 4)
   const colorAt = (x: number, y: number): Rgb => {
     // Between two classes there is no third.
-    if (scale === 'class') return classColor(valueAt(map, x, y, true))
+    if (scale === 'class') return classColorIn(palette, valueAt(map, x, y, true))
     if (scale === 'colour') {
       const channel = (index: number) => Math.round(255 * valueAt(map, x, y, isRaw, { index, of: 3 }))
       return [channel(0), channel(1), channel(2)]
@@ -73,6 +75,10 @@ export function paintMap({ map, width, height, top, bottom = 0, isRaw, scale, en
       pixels[at + 3] = 255
     }
   return pixels
+}
+
+function classColorIn(palette: readonly Rgb[] | undefined, number: number): Rgb {
+  return palette === undefined ? classColor(number) : palette[number]!
 }
 
 const ONE = { index: 0, of: 1 } as const

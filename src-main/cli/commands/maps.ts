@@ -5,7 +5,7 @@ import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
 import { LabError } from '../../domain/errors.ts'
 import { parse } from '../../domain/parse.ts'
-import { MAP_METHOD_WORDS, MAP_METHODS, MAP_TARGETS, mapsRequestSchema, type Maps, type MapMethod, type MapTarget } from '../../domain/patch-maps.ts'
+import { MAP_METHOD_WORDS, MAP_METHODS, MAP_TARGETS, mapsRequestSchema, type Maps, type MapMethod, type MapTarget, type PatchClasses } from '../../domain/patch-maps.ts'
 import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
 import { collectSetting, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
@@ -25,6 +25,7 @@ interface MapsOptions extends GlobalOptions {
   readonly token?: number
   readonly everyToken?: boolean
   readonly at?: string
+  readonly masks?: string
   readonly output?: string
 }
 
@@ -43,6 +44,7 @@ export function addMapsCommand(program: Command, parts: CliParts): void {
     .option('--token <index>', 'the token that --target token means, from 0', Number)
     .option('--every-token', 'gradient maps of every token of the answer')
     .option('--at <x,y>', 'the patch that similarity compares with, as shares of the picture: 0.5,0.25')
+    .option('--masks <dataset>', 'objects with masks that the probe of segmentation learns from')
     .option('--output <file>', 'write all numbers as JSON')
     .action(async (models: readonly string[], _: unknown, command: Command) => {
       const options = command.optsWithGlobals<MapsOptions>()
@@ -86,9 +88,9 @@ function itemOf({ sample, item, image, question, answer, rejected }: MapsOptions
   return { kind: 'image', sha256: image, prompt: question ?? null, chosen: answer ?? null, rejected: rejected ?? null }
 }
 
-function settingsOf({ methods, target, token, everyToken, at }: MapsOptions): unknown {
+function settingsOf({ methods, target, token, everyToken, at, masks }: MapsOptions): unknown {
   const [x, y] = (at ?? '').split(',').map(Number)
-  return { methods, target, token, everyToken, at: at === undefined ? undefined : { x, y } }
+  return { methods, target, token, everyToken, at: at === undefined ? undefined : { x, y }, segmentation: masks === undefined ? null : { dataset: masks } }
 }
 
 function mapTable({ layers }: Maps): string {
@@ -97,7 +99,7 @@ function mapTable({ layers }: Maps): string {
   const right = (title: string) => ({ title, align: 'right' }) as const
   return table(
     [left('Model'), left('Map'), left('Of'), right('Least'), right('Most'), right('Energy'), right('Pointing'), right('AUROC'), left('Evidence'), left('')],
-    layers.map(({ encoder, method, target, token, low, high, scores, note }) => [
+    layers.map(({ encoder, method, target, token, low, high, scores, classes, note }) => [
       encoder.length > 28 ? `…${encoder.slice(-27)}` : encoder,
       MAP_METHOD_WORDS[method].label,
       token === null ? (target ?? '') : `token ${token.index} ${JSON.stringify(token.text)}`,
@@ -107,7 +109,13 @@ function mapTable({ layers }: Maps): string {
       number(scores?.pointing),
       number(scores?.auroc),
       MAP_METHOD_WORDS[method].evidence,
-      note ?? '',
+      [classes === null ? null : classesText(classes), note].filter((each) => each !== null).join('; '),
     ]),
   )
+}
+
+function classesText({ scores, probe }: PatchClasses): string {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`
+  const here = scores === null ? '' : `${percent(scores.accuracy)} of the patches named rightly, mean IoU ${percent(scores.meanIou)}; `
+  return `${here}over ${probe.testedOn} test pictures ${percent(probe.accuracy)} and ${percent(probe.meanIou)}`
 }

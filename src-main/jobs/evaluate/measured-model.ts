@@ -14,7 +14,7 @@ import type { ChatTokenizer } from '../../engine/text/tokenizer.ts'
 import { readCheckpoint } from '../checkpoint.ts'
 import { compiledModel } from '../compile/compiled-model.ts'
 import type { HeldModel } from '../held-model.ts'
-import { createImageSource, type ImageSource } from '../samples.ts'
+import { createImageSource, IMAGE_CACHE_BYTES, type ImageSource } from '../samples.ts'
 
 /** What a probe of patches needs to know of an encoder, alone or in a model. */
 export interface EncoderView {
@@ -50,11 +50,15 @@ export interface MeasuredModel extends HeldModel, EncoderView {
   readonly warnings: readonly string[]
 }
 
-/** Features are kept up to this; beyond it an image is encoded again when it is asked for again. */
-const CACHE_BYTES = 1 << 29
+/** What is kept in memory, bytes; beyond it a picture is read, or encoded, again when it is asked for again. */
+export interface KeptInMemory {
+  readonly features: number
+  readonly pictures: number
+}
+const KEPT: KeptInMemory = { features: 1 << 29, pictures: IMAGE_CACHE_BYTES }
 
 /** @throws LabError 'not-found', 'corrupt-artifact' */
-export async function openMeasuredModel(project: string, folder: string): Promise<MeasuredModel> {
+export async function openMeasuredModel(project: string, folder: string, kept = KEPT): Promise<MeasuredModel> {
   const { checkpoint, weights, tokenizer, preprocess } = await readCheckpoint(folder)
   const { model: spec } = checkpoint
   const { visionEncoder } = spec
@@ -65,7 +69,7 @@ export async function openMeasuredModel(project: string, folder: string): Promis
   const P = numPatches(visionEncoder)
   const D = featureWidth(spec)
   const ofPatch = patchWidth(visionEncoder)
-  const images = createImageSource(project, preprocess, visionEncoder.patchSize)
+  const images = createImageSource(project, preprocess, visionEncoder.patchSize, kept.pictures)
   const cache = new Map<string, Float32Array>()
 
   const featuresOf = (patches: readonly Float32Array[]) => {
@@ -105,7 +109,7 @@ export async function openMeasuredModel(project: string, folder: string): Promis
         const all = encoded.dataSync()
         encoded.dispose()
         ;[...missing.keys()].forEach((sha256, i) => fresh.set(sha256, all.slice(i * I * D, (i + 1) * I * D) as Float32Array))
-        for (const [sha256, one] of fresh) if ((cache.size + 1) * one.byteLength <= CACHE_BYTES) cache.set(sha256, one)
+        for (const [sha256, one] of fresh) if ((cache.size + 1) * one.byteLength <= kept.features) cache.set(sha256, one)
       }
       refs.forEach((ref, i) => {
         if (ref !== null) values.set((fresh.get(ref.sha256) ?? cache.get(ref.sha256))!, i * I * D)

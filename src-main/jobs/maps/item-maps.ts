@@ -3,7 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
-import type { MapItem, MapMethod, Maps, MapSettings, MapTarget, PatchLayer } from '../../domain/patch-maps.ts'
+import type { MapItem, MapJobSettings, MapMethod, Maps, MapTarget, PatchLayer } from '../../domain/patch-maps.ts'
 import type { Box, Sample } from '../../domain/sample.ts'
 import { numPrefixTokens } from '../../domain/vision-encoder-spec.ts'
 import { attentionRollout, lastAttention, lookedAt } from '../../engine/evaluate/maps/attention-rollout.ts'
@@ -22,6 +22,8 @@ import { ofPatches, type MeasuredModel } from '../evaluate/measured-model.ts'
 const TOKENS_AT_A_TIME = 16
 /** Occlusion covers the picture with about this many squares a side. */
 const SQUARES = 9
+/** What is quick is there first: a pass through the encoder, then one through the model, then many of them. */
+const QUICKEST_FIRST: readonly MapMethod[] = ['patch-norm', 'similarity', 'attention', 'rollout', 'components', 'segmentation', 'grad-cam', 'gradient', 'occlusion', 'integrated-gradients']
 
 export interface ItemMaps {
   readonly encoder: Maps['encoders'][number]
@@ -127,8 +129,14 @@ export function scoreOf({ measured, answers, tokenIds, held }: LookedAt, target:
   }
 }
 
-/** What the methods of one item and encoder come to; `each` is told before a method begins. */
-export function itemMaps(looked: LookedAt, name: string, settings: MapSettings, each: (method: MapMethod) => void = () => {}): ItemMaps {
+/** What the methods of one item and encoder come to. */
+export function itemMaps(looked: LookedAt, name: string, settings: MapJobSettings): ItemMaps {
+  const found = mapsAsTheyCome(looked, name, settings)
+  for (let next = found.next(); ; next = found.next()) if (next.done) return next.value
+}
+
+/** The same, given out after each method: what there is so far. */
+export function* mapsAsTheyCome(looked: LookedAt, name: string, settings: MapJobSettings): Generator<ItemMaps, ItemMaps> {
   const { measured, item, answers, tokenIds, coverage } = looked
   const { grid, tokenizer } = measured
   const layers: PatchLayer[] = []
@@ -147,6 +155,7 @@ export function itemMaps(looked: LookedAt, name: string, settings: MapSettings, 
       low: rounded(least(values)),
       high: rounded(-least(values.map((value) => -value))),
       note: null,
+      classes: null,
       scores: coverage === null || method === 'similarity' ? null : scoresOf(values, coverage),
       ...about,
     })
@@ -165,8 +174,8 @@ export function itemMaps(looked: LookedAt, name: string, settings: MapSettings, 
     return false
   }
 
-  for (const method of settings.methods) {
-    each(method)
+  const encoder = { encoder: name, ...grid, frame: frameOf(measured, item), tokens: words, logProbs: answers === null ? { chosen: null, rejected: null } : logProbsOf(looked) }
+  for (const method of settings.methods.toSorted((a, b) => QUICKEST_FIRST.indexOf(a) - QUICKEST_FIRST.indexOf(b))) {
     switch (method) {
       case 'gradient': {
         if (answers === null) {
@@ -233,15 +242,13 @@ export function itemMaps(looked: LookedAt, name: string, settings: MapSettings, 
         break
       }
       case 'components':
-        // Fitted to all encoders together, by whoever holds them.
-        break
+      case 'segmentation':
+        // One is fitted to all encoders together, the other learns from other pictures: by whoever holds them.
+        continue
     }
+    yield { encoder, layers: [...layers], missing: [...missing] }
   }
-  return {
-    encoder: { encoder: name, ...grid, frame: frameOf(measured, item), tokens: words, logProbs: answers === null ? { chosen: null, rejected: null } : logProbsOf(looked) },
-    layers,
-    missing,
-  }
+  return { encoder, layers, missing }
 }
 
 /** Features of the patches as the projector takes them, (P, D). */

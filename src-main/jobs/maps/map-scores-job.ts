@@ -4,7 +4,7 @@
 
 import { LabError } from '../../domain/errors.ts'
 import type { AbortSignalLike, ItemResult, JobEvent, MapScoresJob } from '../../domain/job.ts'
-import { MAP_SCORES, mapMetric, mapSettingsSchema, type MapItem, type PatchLayer } from '../../domain/patch-maps.ts'
+import { MAP_SCORES, mapJobSettingsSchema, mapMetric, type MapItem, type PatchLayer } from '../../domain/patch-maps.ts'
 import { createRandom } from '../../domain/random.ts'
 import type { Sample } from '../../domain/sample.ts'
 import { bootstrapMean } from '../../domain/statistics/bootstrap.ts'
@@ -40,7 +40,7 @@ export async function* runMapScoresJob(job: MapScoresJob, signal: AbortSignalLik
     const drawn = drawSamples(placed, limit, seed, 'map scores')
     yield { kind: 'part', name: 'maps', of: drawn.length }
     const items = new Map<string, ItemResult[]>()
-    const settings = mapSettingsSchema.parse({ methods, target })
+    const settings = mapJobSettingsSchema.parse({ methods, target })
     const reasons = new Set<string>()
     for (const [i, { sample, item, coverage }] of drawn.entries()) {
       if (signal.aborted) throw new LabError('cancelled', `stopped after ${i} items`)
@@ -93,7 +93,7 @@ function placedIn(measured: MeasuredModel, sample: Sample): readonly Placed[] {
       : content.kind === 'questions'
         ? { prompt: content.question, chosen: content.answer, rejected: null }
         : { prompt: null, chosen: null, rejected: null }
-  return [{ sample, coverage, item: { image, ...words, region: [] } }]
+  return [{ sample, coverage, item: { image, ...words, region: [], objects: null } }]
 }
 
 /** All objects together, by their masks where every one has a mask, else by their boxes. */

@@ -1,4 +1,4 @@
-// Maps of one picture under several encoders, one encoder in memory at a time. What was computed is kept on disk by everything that
+// Maps of one picture under several encoders, told as they come. What was computed is kept on disk by everything that
 // decides it, encoder by encoder: a further encoder, or another look, costs only what is new.
 
 import { existsSync } from 'node:fs'
@@ -13,8 +13,10 @@ import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
 import { codeIdentity } from '../compile/code-identity.ts'
 import type { MeasuredModel } from '../evaluate/measured-model.ts'
 import { readJson, sha256, sha256OfFile, writeWhole } from '../files.ts'
-import { itemMaps, lookAt, patchFeatures } from './item-maps.ts'
-import { openEncoder } from './open-encoder.ts'
+import { createEncoderShelf, type EncoderShelf } from './encoder-shelf.ts'
+import { lookAt, mapsAsTheyCome, patchFeatures, type ItemMaps } from './item-maps.ts'
+import type { OpenedEncoder } from './open-encoder.ts'
+import { segmentationMap } from './segmentation-map.ts'
 
 /** What is shown of a colour between black and full: the rest, outliers, is cut off by whoever draws. */
 const SHOWN = [0.02, 0.98] as const
@@ -28,50 +30,89 @@ const keptSchema = z.strictObject({
 })
 type Kept = z.output<typeof keptSchema>
 
-/** Answers `Maps`. @throws LabError 'cancelled' between methods, 'invalid-input', 'not-found', 'corrupt-artifact' */
-export async function* runMapsJob(job: MapsJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+/**
+ * Answers `Maps`, several times: each answer holds what there is so far, the last one all.
+ * @param shelf  keeps encoders loaded between looks
+ * @throws LabError 'cancelled' between methods, 'invalid-input', 'not-found', 'corrupt-artifact'
+ */
+export async function* runMapsJob(job: MapsJob, signal: AbortSignalLike, shelf: EncoderShelf = createEncoderShelf(0)): AsyncGenerator<JobEvent> {
   const { project, item, settings, encoders } = job
   const of = encoders.length
-  const assertWanted = () => {
-    if (signal.aborted) throw new LabError('cancelled', 'stopped between maps')
-  }
-  yield { kind: 'part', name: 'maps', of }
   const kept: Kept[] = []
-  for (const [i, { name, checkpoint }] of encoders.entries()) {
-    assertWanted()
-    const file = join(project, 'cache', 'maps', `${sha256(JSON.stringify([codeIdentity(), await folderIdentity(checkpoint), item, settings]))}.json`)
-    const known = await keptIn(file)
-    if (known !== null) kept.push(renamed(known, name))
-    else {
-      const { kind, measured } = await openEncoder(project, checkpoint)
-      try {
-        const isAlone = kind === 'encoder'
-        // Without an answer nothing of the model but its encoder is asked.
-        const looked = await lookAt(measured as MeasuredModel, isAlone ? { ...item, prompt: null, chosen: null, rejected: null } : item)
-        try {
-          const found = itemMaps(looked, name, settings, assertWanted)
-          const needsAnswer = ({ method }: Maps['missing'][number]) => MAP_METHOD_WORDS[method].needs === 'an answer'
-          const reason = 'this folder holds a vision encoder alone: no language model says an answer'
-          const maps = { ...found, missing: found.missing.map((each) => (isAlone && needsAnswer(each) ? { ...each, reason } : each)) }
-          const features = settings.methods.includes('components') ? patchFeatures(looked) : null
-          const made: Kept = { ...maps, layers: [...maps.layers], features: features && { columns: features.columns, base64: toBase64(Float32Array.from(features.values)) } }
-          await writeWhole(file, JSON.stringify(made))
-          kept.push(made)
-        } finally {
-          looked.dispose()
-        }
-      } finally {
-        measured.dispose()
+  try {
+    yield { kind: 'part', name: 'maps', of }
+    for (const [i, { name, checkpoint }] of encoders.entries()) {
+      assertWanted(signal)
+      const identity = await folderIdentity(checkpoint)
+      const file = join(project, 'cache', 'maps', `${sha256(JSON.stringify([codeIdentity(), identity, item, settings]))}.json`)
+      const known = await keptIn(file)
+      if (known !== null) kept.push(renamed(known, name))
+      else {
+        const made = yield* newMaps(job, await shelf.open(project, checkpoint, identity), { name, identity, before: kept }, signal)
+        await writeWhole(file, JSON.stringify(made))
+        kept.push(made)
+        yield { kind: 'part', name: 'maps', of }
       }
+      yield { kind: 'progress', done: i + 1, of }
+      if (i + 1 < of) yield { kind: 'answer', value: mapsOf(kept) }
     }
-    yield { kind: 'progress', done: i + 1, of }
+  } finally {
+    shelf.trim()
   }
-  const value: Maps = {
+  const whole = mapsOf(kept)
+  yield { kind: 'answer', value: { ...whole, layers: [...whole.layers, ...(settings.methods.includes('components') ? colours(kept) : [])] } }
+}
+
+function assertWanted(signal: AbortSignalLike): void {
+  if (signal.aborted) throw new LabError('cancelled', 'stopped between maps')
+}
+
+function mapsOf(kept: readonly Kept[]): Maps {
+  return {
     encoders: kept.map(({ encoder }) => encoder),
-    layers: [...kept.flatMap(({ layers }) => layers), ...(settings.methods.includes('components') ? colours(kept) : [])],
+    layers: kept.flatMap(({ layers }) => layers),
     missing: kept.flatMap(({ missing }) => missing),
   }
-  yield { kind: 'answer', value }
+}
+
+interface NewMaps {
+  readonly name: string
+  readonly identity: string
+  /** Of the encoders that came first. */
+  readonly before: readonly Kept[]
+}
+
+/** The maps of one encoder, told method by method. */
+async function* newMaps({ project, item, settings }: MapsJob, { kind, measured }: OpenedEncoder, { name, identity, before }: NewMaps, signal: AbortSignalLike): AsyncGenerator<JobEvent, Kept> {
+  const isAlone = kind === 'encoder'
+  // Without an answer nothing of the model but its encoder is asked.
+  const looked = await lookAt(measured as MeasuredModel, isAlone ? { ...item, prompt: null, chosen: null, rejected: null } : item)
+  const needsAnswer = ({ method }: Maps['missing'][number]) => MAP_METHOD_WORDS[method].needs === 'an answer'
+  const reason = 'this folder holds a vision encoder alone: no language model says an answer'
+  const keptOf = ({ encoder, layers, missing }: ItemMaps): Kept => ({
+    encoder,
+    layers: [...layers],
+    missing: missing.map((each) => (isAlone && needsAnswer(each) ? { ...each, reason } : each)),
+    features: null,
+  })
+  try {
+    const found = mapsAsTheyCome(looked, name, settings)
+    let next = found.next()
+    for (; !next.done; next = found.next()) {
+      yield { kind: 'answer', value: mapsOf([...before, keptOf(next.value)]) }
+      assertWanted(signal)
+    }
+    const made = keptOf(next.value)
+    if (settings.methods.includes('segmentation')) {
+      if (settings.segmentation === null) made.missing.push({ encoder: name, method: 'segmentation', reason: 'no data are chosen that the probe could learn from: name a dataset with masks' })
+      else made.layers.push(yield* segmentationMap(looked, measured, name, { project, identity, probe: settings.segmentation }, signal))
+    }
+    if (!settings.methods.includes('components')) return made
+    const features = patchFeatures(looked)
+    return { ...made, features: { columns: features.columns, base64: toBase64(Float32Array.from(features.values)) } }
+  } finally {
+    looked.dispose()
+  }
 }
 
 /** One colour layer an encoder, fitted on the grid of the first. */
@@ -100,6 +141,7 @@ function colours(kept: readonly Kept[]): readonly PatchLayer[] {
     high: high > low ? high : low + 1,
     note: `three components hold ${share} % of the variance of ${kept.length === 1 ? 'the patches' : `the patches of ${kept.length} encoders`}`,
     scores: null,
+    classes: null,
   }))
 }
 

@@ -20,6 +20,7 @@ const MANNERS: Readonly<Record<MapMethod, 'density' | 'plain' | 'signed' | 'colo
   components: 'colour',
   similarity: 'plain',
   'patch-norm': 'plain',
+  segmentation: 'class',
 }
 
 export interface ShownScale {
@@ -85,12 +86,54 @@ export function shownMaps(maps: Maps, encoders: readonly string[], look: Look, v
 
 /** a − b in the unit that both are shown in; a reason in words where there is none. */
 export function shownDifference({ scale, sides }: ShownMaps, a: string, b: string): PatchMap | string {
-  if (scale.scale === 'colour' || scale.scale === 'class') return 'Colours and classes have no difference.'
+  if (scale.scale === 'colour' || scale.scale === 'class') return 'Colours have no difference.'
+  const pair = pairOf(sides, a, b)
+  return typeof pair === 'string' ? pair : mapDifference(pair[0].map, pair[1].map)
+}
+
+/** What two categorical maps come to, patch by patch. Without a true mask it can only be said whether they agree. */
+export const VERDICTS = ['both right', 'only A right', 'only B right', 'both wrong', 'the same class', 'not the same class'] as const
+
+/** Places in `VERDICTS`, on the finer of the two grids; a reason in words where there is none. */
+export function classVerdicts({ sides }: ShownMaps, a: string, b: string): PatchMap | string {
+  const pair = pairOf(sides, a, b)
+  if (typeof pair === 'string') return pair
+  const [left, right] = pair
+  const [rows, columns] = [Math.max(left.map.rows, right.map.rows), Math.max(left.map.columns, right.map.columns)]
+  const at = ({ map, layer }: Drawn, row: number, column: number) => {
+    const patch = Math.floor(((row + 0.5) / rows) * map.rows) * map.columns + Math.floor(((column + 0.5) / columns) * map.columns)
+    const truth = layer.classes?.truth?.[patch]
+    return { said: layer.classes?.names[map.values[patch]!], isRight: truth === undefined ? null : truth === map.values[patch] }
+  }
+  const values = Array.from({ length: rows * columns }, (_, index) => {
+    const [ofA, ofB] = [left, right].map((side) => at(side, Math.floor(index / columns), index % columns)) as [ReturnType<typeof at>, ReturnType<typeof at>]
+    if (ofA.isRight === null || ofB.isRight === null) return ofA.said === ofB.said ? 4 : 5
+    return ofA.isRight ? (ofB.isRight ? 0 : 1) : ofB.isRight ? 2 : 3
+  })
+  return { rows, columns, values }
+}
+
+type Drawn = ShownMap & { readonly map: PatchMap; readonly layer: PatchLayer }
+
+function pairOf(sides: readonly ShownMap[], a: string, b: string): readonly [Drawn, Drawn] | string {
   const [left, right] = [a, b].map((encoder) => sides.find((side) => side.encoder === encoder))
-  if (left?.map == null || right?.map == null) return 'One of the two has no such map.'
+  const isDrawn = (side: ShownMap | undefined): side is Drawn => side !== undefined && side.map !== null && side.layer !== null
+  if (!isDrawn(left) || !isDrawn(right)) return 'One of the two has no such map.'
   if (left.frame !== null && right.frame !== null && left.frame.some((edge, i) => Math.abs(edge - right.frame![i]!) > 1))
     return 'The two see different parts of the picture: their patches do not lie on each other.'
-  return mapDifference(left.map, right.map)
+  return [left, right]
+}
+
+export interface NamedClass {
+  readonly number: number
+  readonly name: string
+}
+
+/** The classes that are seen in a map or in the picture's own mask, in their order. */
+export function seenClasses(sides: readonly Pick<ShownMap, 'layer'>[]): readonly NamedClass[] {
+  const seen = new Map<number, string>()
+  for (const { layer } of sides) for (const number of [...(layer?.values ?? []), ...(layer?.classes?.truth ?? [])]) seen.set(number, layer?.classes?.names[number] ?? '')
+  return [...seen].map(([number, name]) => ({ number, name })).sort((x, y) => x.number - y.number)
 }
 
 function findLayer(maps: Maps, encoder: string, { method, target, token }: Look): PatchLayer | null {

@@ -43,7 +43,8 @@ beforeAll(async () => {
   pair = samplesOf(await readSnapshot(root, tiny.snapshots.preferences), 'preferences').find(({ split }) => split === 'test')!
 })
 
-const everything = { methods: [...MAP_METHODS], everyToken: true, at: { x: 0.1, y: 0.9 } }
+const UNLEARNED = MAP_METHODS.filter((method) => method !== 'segmentation')
+const everything = { methods: UNLEARNED, everyToken: true, at: { x: 0.1, y: 0.9 } }
 function aJob(item: object = {}, settings: object = everything, encoders: readonly string[] = checkpoints): MapsJob {
   const { prompt, chosen, rejected, region } = pair.content
   return jobSchema.parse({
@@ -69,7 +70,7 @@ describe('maps of a pair', () => {
     expect(maps.missing).toEqual([])
     for (const { encoder, rows, columns, tokens, frame } of maps.encoders) {
       const own = maps.layers.filter((layer) => layer.encoder === encoder)
-      expect(new Set(own.map(({ method }) => method))).toEqual(new Set(MAP_METHODS))
+      expect(new Set(own.map(({ method }) => method))).toEqual(new Set(UNLEARNED))
       expect(own.filter(({ method }) => method === 'gradient').map(({ target }) => target)).toEqual(['sft', 'chosen', 'rejected', 'contrast', ...tokens.map(() => 'token')])
       for (const { method, values, channels, low, high } of own) {
         expect(values).toHaveLength(channels * (method === 'components' ? 16 : rows * columns))
@@ -147,8 +148,17 @@ describe('what cannot be had is said', () => {
 
   it('a contrast needs two answers, a similarity a patch, and a token must be one of the answer', async () => {
     const { missing } = await mapsOf(aJob({ rejected: null }, { methods: ['occlusion', 'similarity'], target: 'contrast' }, [checkpoints[0]!]))
-    expect(missing.map(({ reason }) => reason).join()).toMatch(/two answers.*click one/)
+    expect(missing.map(({ reason }) => reason).sort().join()).toMatch(/click one.*two answers/)
     expect(await faultOfPromise(mapsOf(aJob({}, { methods: ['occlusion'], target: 'token', token: 99 }, [checkpoints[0]!])))).toMatchObject({ code: 'invalid-input', message: expect.stringContaining('tokens, found 99') })
+  })
+
+  it('each answer on the way holds what came before it, quick maps first, and the last one all', async () => {
+    const answers: Maps[] = []
+    for await (const event of runMapsJob(aJob({ chosen: 'Streamed.' }), { aborted: false })) if (event.kind === 'answer') answers.push(mapsSchema.parse(event.value))
+    expect(answers.length).toBeGreaterThan(checkpoints.length * 5)
+    answers.slice(1).forEach(({ layers }, i) => expect(layers.slice(0, answers[i]!.layers.length)).toEqual(answers[i]!.layers))
+    expect(answers[0]!.layers.map(({ method }) => method)).toEqual(['patch-norm'])
+    expect(answers.at(-1)).toEqual(await mapsOf(aJob({ chosen: 'Streamed.' })))
   })
 
   it('stops where it is told to, and keeps nothing of the encoder it was at', async () => {

@@ -27,7 +27,7 @@ beforeAll(async () => {
   tiny = tinyProject(root)
   folders = [await tiny.checkpoint(1), await tiny.checkpoint(2)]
   const { image, content } = samplesOf(await readSnapshot(root, tiny.snapshots.preferences), 'preferences')[0]!
-  item = { image: image!, prompt: content.prompt, chosen: content.chosen, rejected: content.rejected, region: [] }
+  item = { image: image!, prompt: content.prompt, chosen: content.chosen, rejected: content.rejected, region: [], objects: null }
 })
 
 async function seen(fields: object = {}, signal = { aborted: false }): Promise<Microscope['checkpoints']> {

@@ -194,6 +194,7 @@ function fakeLab(scene: string): Handlers {
     'maps.marked': () => [],
     'maps.of': refuse,
     'maps.cancel': () => {},
+    'maps.soFar': () => ({ image: null, maps: null, progress: null }),
     'experiments.start': refuse,
     'experiments.table': refuse,
     'datasets.createSightTest': refuse,

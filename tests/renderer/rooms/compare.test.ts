@@ -3,12 +3,12 @@
 import { expect, it } from 'vitest'
 import type { ComparedItem, ComparedPair, ComparedRow } from '../../../src-main/domain/comparison.ts'
 import type { EncoderRow } from '../../../src-main/domain/encoder.ts'
-import type { Maps } from '../../../src-main/domain/patch-maps.ts'
+import type { Maps, PatchLayer } from '../../../src-main/domain/patch-maps.ts'
 import { firstEncoders, parsePlace, placeSection } from '../../../src-renderer/rooms/compare/compare-place.ts'
 import { differenceRowsOf, neededWords, outcomeOf, pairOf, rowLabel } from '../../../src-renderer/rooms/compare/comparison-rows.ts'
 import { encoderGroups } from '../../../src-renderer/rooms/compare/encoder-search.ts'
 import { gainWords, itemWords, scoreWords, wrongAnswer } from '../../../src-renderer/rooms/compare/item-words.ts'
-import { shownDifference, shownMaps } from '../../../src-renderer/rooms/compare/map-layers.ts'
+import { classVerdicts, seenClasses, shownDifference, shownMaps, VERDICTS } from '../../../src-renderer/rooms/compare/map-layers.ts'
 import { parseNumbers, rateCurves, sizeCurves, trainingsOf } from '../../../src-renderer/rooms/compare/sweep-grid.ts'
 import { layerMatrix, motionsOf } from '../../../src-renderer/rooms/compare/representation-views.ts'
 
@@ -184,6 +184,7 @@ const layer = (encoder: string, over: Partial<Maps['layers'][number]> = {}): Map
   high: 3,
   note: null,
   scores: null,
+  classes: null,
   ...over,
 })
 const maps = (layers: Maps['layers'], frames: readonly (readonly [number, number, number, number])[] = [[0, 0, 8, 8], [0, 0, 8, 8]]): Maps => ({
@@ -255,4 +256,26 @@ it('draws a sweep against data size with "all" at its number, and against learni
   const point = { arm: 'DPO', start: 's', dataSize: null, beta: 0.1, seed: 0, runId: 'r', evaluationId: 'e', learningRate: 0.1, score: 0.2 }
   const [rates] = rateCurves([point, { ...point, seed: 1, score: 0.4 }, { ...point, beta: 0.5, score: 0.25 }, { ...point, learningRate: 1, score: 0.1 }], look)
   expect(rates!.points.map(({ x, mean, basis }) => [x, Number(mean.toFixed(6)), basis])).toEqual([[0.1, 0.3, '2 seeds'], [1, 0.1, '1 seed']])
+})
+
+it('categorical maps say patch by patch who is right, also on grids of their own, and whether two agree where nobody knows', () => {
+  const classes = (values: readonly number[], truth: readonly number[] | null, over: Partial<PatchLayer> = {}): Partial<PatchLayer> => ({
+    method: 'segmentation',
+    target: null,
+    values: [...values],
+    classes: { names: ['background', 'cup', 'mug'], truth: truth && [...truth], scores: null, probe: { accuracy: 0, meanIou: 0, macroRecall: 0, trainedOn: 1, testedOn: 1 } },
+    ...over,
+  })
+  const look = { method: 'segmentation', target: null, token: null } as const
+  const shown = (a: Partial<PatchLayer>, b: Partial<PatchLayer>) => shownMaps(maps([layer('a', a), layer('b', b)]), ['a', 'b'], look, '')
+  const four = { rows: 2, columns: 2 }
+  const verdicts = (a: Partial<PatchLayer>, b: Partial<PatchLayer>) => {
+    const found = classVerdicts(shown(a, b), 'a', 'b')
+    return typeof found === 'string' ? found : found.values.map((value) => VERDICTS[value])
+  }
+  expect(verdicts(classes([1, 1, 0, 2], [1, 1, 2, 1], four), classes([1, 0, 2, 0], [1, 1, 2, 1], four))).toEqual(['both right', 'only A right', 'only B right', 'both wrong'])
+  expect(verdicts(classes([1, 2, 0, 0], null, four), classes([1, 0, 0, 1], null, four))).toEqual(['the same class', 'not the same class', 'the same class', 'not the same class'])
+  expect(verdicts(classes([2], [2], { rows: 1, columns: 1 }), classes([2, 0, 2, 0], [2, 0, 0, 2], four))).toEqual(['both right', 'both right', 'only A right', 'only A right'])
+  expect(classVerdicts(shownMaps(maps([layer('a', classes([1, 2], null))]), ['a', 'b'], look, ''), 'a', 'b')).toMatch(/no such map/)
+  expect(seenClasses(shown(classes([0, 2], [0, 1]), classes([0, 0], [0, 1])).sides).map(({ name }) => name)).toEqual(['background', 'cup', 'mug'])
 })

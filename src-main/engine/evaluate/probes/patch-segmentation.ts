@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../../domain/errors.ts'
 import { createRandom, type Random } from '../../../domain/random.ts'
 import { geluErf } from '../../nn/activations.ts'
+import type { NamedArray } from '../../weights/initial.ts'
 import {
   addCounts,
   countLabels,
@@ -58,7 +59,12 @@ export interface PatchProbeResult {
   readonly best: SegmentationScores
   /** Counts of each evaluated image at that epoch: what a bootstrap over images draws from. */
   readonly perImage: readonly ClassCounts[]
+  /** The weights at that epoch. */
+  readonly head: PatchHead
 }
+
+/** A trained probe as plain arrays: hidden weight (D, H) and bias (H), output weight (H, C) and bias (C). */
+export type PatchHead = readonly [NamedArray, NamedArray, NamedArray, NamedArray]
 
 /**
  * Trains the probe on `train` and scores it on `test` after every epoch. Runs eagerly, one event a step and an epoch; the
@@ -97,8 +103,7 @@ export function* trainPatchProbe(
   const order = createRandom(settings.seed, 'patch probe', 'order')
   try {
     const scores: SegmentationScores[] = []
-    let best: { readonly epoch: number; readonly scores: SegmentationScores; readonly perImage: readonly ClassCounts[] } | null =
-      null
+    let best: { readonly epoch: number; readonly scores: SegmentationScores; readonly perImage: readonly ClassCounts[]; readonly head: PatchHead } | null = null
     let step = 0
     for (let epoch = 1; epoch <= epochs; epoch++) {
       const images = order.shuffle(Array.from({ length: train.images }, (_, i) => i))
@@ -118,13 +123,23 @@ export function* trainPatchProbe(
       const perImage = evaluateHead(head, test, settings, batchSize)
       const epochScores = segmentationScores(perImage.reduce(addCounts, noCounts(settings.classes)))
       scores.push(epochScores)
-      if (best === null || epochScores.macroRecall > best.scores.macroRecall) best = { epoch, scores: epochScores, perImage }
+      if (best === null || epochScores.macroRecall > best.scores.macroRecall) best = { epoch, scores: epochScores, perImage, head: readHead(head) }
       yield { kind: 'epoch', epoch, of: epochs, scores: epochScores }
     }
-    return { epochs: scores, bestEpoch: best!.epoch, best: best!.scores, perImage: best!.perImage }
+    return { epochs: scores, bestEpoch: best!.epoch, best: best!.scores, perImage: best!.perImage, head: best!.head }
   } finally {
     tf.dispose([head.weights, head.first, head.second])
   }
+}
+
+/** The class of each patch by a probe of majority labels. @param features (n, D), scaled as those that it was trained on @returns (n) */
+export function namePatches(head: PatchHead, features: Float32Array): Int32Array {
+  const [width] = head[0].shape as [number, number]
+  return tf.tidy(() => {
+    const weights = head.map(({ shape, values }) => tf.tensor(values, [...shape]))
+    const logits = forward(weights, tf.tensor2d(features, [features.length / width, width])) // (n, C)
+    return tf.cast(tf.argMax(logits, 1), 'int32').dataSync() as Int32Array
+  })
 }
 
 /** Linear warm-up over the first steps, then half a cosine over all steps from `peak` to `end`, as timm's CosineLRScheduler. */
@@ -158,6 +173,10 @@ function createHead(width: number, hiddenSize: number, classes: number, random: 
     uniform([classes], hiddenSize),
   ]
   return { weights, first: weights.map((each) => tf.zerosLike(each)), second: weights.map((each) => tf.zerosLike(each)) }
+}
+
+function readHead({ weights }: Head): PatchHead {
+  return weights.map((tensor) => ({ shape: tensor.shape, values: tensor.dataSync() as Float32Array })) as unknown as PatchHead
 }
 
 /** Logits of patches (n, D) → (n, C). */
