@@ -4,7 +4,7 @@
 
 import { z } from 'zod'
 import { microscopeSchema } from './gradient-microscope.ts'
-import { evaluationSchema } from './job.ts'
+import { evaluationSchema } from './evaluation.ts'
 import { mapItemRequestSchema, mapScoreSettingsSchema } from './patch-maps.ts'
 import { representationSchema, representationSettingsSchema } from './representation.ts'
 import { probeSettingsSchema } from './probe.ts'

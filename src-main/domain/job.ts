@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { benchmarkAnswerSchema, benchmarkSettingsSchema } from './benchmark.ts'
 import { executionModeSchema, executionPreferenceSchema, type BackendPreference, type ExecutionMode, type Precision } from './device.ts'
+import { evaluationSchema, EVALUATORS } from './evaluation.ts'
 import { exportRecordSchema, exportSettingsSchema } from './export.ts'
 import { dataJobSchema, type DataJobEvent } from './data-job.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
@@ -17,51 +18,18 @@ import { representationSettingsSchema } from './representation.ts'
 import { imageRefSchema, SPLITS } from './sample.ts'
 import type { TrainingPlan } from './training-plan.ts'
 
-/** How a checkpoint is measured. Every number that decides a result is here and stored with it. */
-export const evaluationSchema = z.strictObject({
-  batchSize: z.int().min(1).default(32),
-  seed: z.int().min(0).default(0),
-  questions: z.strictObject({ limit: z.int().min(1).default(400), maxNewTokens: z.int().min(1).default(8) }).prefault({}),
-  preferences: z.strictObject({ limit: z.int().min(1).default(200) }).prefault({}),
-  probe: z
-    .strictObject({
-      /** Single-object crops per split: train fits, validation chooses λ and k, test is reported. */
-      perClass: z.strictObject({ train: z.int().min(1), validation: z.int().min(1), test: z.int().min(1) }).prefault({
-        train: 12,
-        validation: 4,
-        test: 8,
-      }),
-      lambdas: z.array(z.number().positive()).min(1).default([1e-3, 1e-2, 1e-1, 1, 10, 100]),
-      neighbours: z.array(z.int().min(1)).min(1).default([1, 5, 10, 20]),
-    })
-    .prefault({}),
-  segmentation: z
-    .strictObject({
-      limit: z.strictObject({ train: z.int().min(1), test: z.int().min(1) }).prefault({ train: 400, test: 200 }),
-      hiddenSize: z.int().min(1).default(256),
-      epochs: z.int().min(1).default(5),
-      labels: z.enum(['union', 'majority']).default('majority'),
-    })
-    .prefault({}),
-  localisation: z.strictObject({ limit: z.int().min(1).default(128), examples: z.int().min(0).default(8), beta: z.number().positive().default(0.1) }).prefault({}),
-  alignment: z.strictObject({ limit: z.int().min(16).default(256), neighbours: z.int().min(1).default(10) }).prefault({}),
-})
-export type Evaluation = z.output<typeof evaluationSchema>
-
-export const EVALUATORS = ['questions', 'preferences', 'probe', 'segmentation', 'localisation', 'alignment'] as const
-export type Evaluator = (typeof EVALUATORS)[number]
-
 /**
- * Measurements while training goes on: at every so manieth checkpoint, between two steps, on the checkpoint as it was written. They
- * read and draw nothing of the training's, so its bits are the same with and without them.
+ * Measurements while training goes on (domain/watch.ts): at every so manieth checkpoint, between two steps, on the checkpoint as it was
+ * written. They read and draw nothing of the training's, so its bits are the same with and without them.
  */
-export const watchSchema = z.strictObject({
-  everyCheckpoints: z.int().min(1).default(1).meta({ label: 'Every so many checkpoints' }),
-  evaluators: z.array(z.enum(EVALUATORS)).min(1).default(['probe']).meta({ label: 'What is measured' }),
+export const watchedSchema = z.strictObject({
+  everyCheckpoints: z.int().min(1),
+  evaluators: z.array(z.enum(EVALUATORS)),
+  settings: evaluationSchema,
+  snapshots: z.record(z.enum(['questions', 'preferences', 'objects', 'captions']), z.string().nullable()),
+  probes: z.strictObject({ snapshot: z.string(), settings: probeSettingsSchema }).nullable().default(null),
 })
-
-/** The same as a job needs it: with settings and data. */
-const watchedSchema = watchSchema.extend({ settings: evaluationSchema, snapshots: z.record(z.enum(['questions', 'preferences', 'objects', 'captions']), z.string().nullable()) })
+export type Watched = z.output<typeof watchedSchema>
 
 /** Trains one model. Continues from the newest complete checkpoint in `folder` when there is one. */
 const trainJob = z.strictObject({

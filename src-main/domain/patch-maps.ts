@@ -156,12 +156,12 @@ export type MapItem = z.output<typeof mapItemSchema>
 /** A place in the picture that the encoders see: 0, 0 is its upper left corner, 1, 1 the lower right one. */
 const placeSchema = z.strictObject({ x: z.number().min(0).max(1), y: z.number().min(0).max(1) })
 
-/** How the segmentation probe is trained; the defaults are those of a study's evaluation, so that their numbers are the same. */
+/** How the segmentation probe is trained: with enough pictures that it names rare classes too, which one picture is looked at for. */
 export const patchProbeSettingsSchema = z.strictObject({
   hiddenSize: z.int().min(1).default(256),
   epochs: z.int().min(1).default(5),
   /** Pictures drawn of each split, the same for every encoder. */
-  limit: z.strictObject({ train: z.int().min(1), test: z.int().min(1) }).prefault({ train: 400, test: 200 }),
+  limit: z.strictObject({ train: z.int().min(1), test: z.int().min(1) }).prefault({ train: 2000, test: 200 }),
   batchSize: z.int().min(1).default(32),
   seed: z.int().min(0).default(0),
 })

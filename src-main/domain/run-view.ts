@@ -8,6 +8,7 @@ import { objectiveSchema } from './objective-config.ts'
 import { runDecodingSchema } from './preprocess-spec.ts'
 import { modelPartsSchema, runConfigSchema, trainingSchema } from './run-config.ts'
 import { RUN_STATUSES } from './run.ts'
+import { runWatchSchema } from './watch.ts'
 
 export const failureSchema = z.strictObject({
   code: z.enum(ERROR_CODES),
@@ -147,5 +148,6 @@ export const runRequestSchema = z.strictObject({
     .meta({ label: 'Start from' }),
   training: trainingSchema.prefault({}),
   images: runDecodingSchema,
+  watch: runWatchSchema.nullable().default(null).meta({ label: 'Measure while training', help: 'the encoder is measured at checkpoints; it takes time and changes no number of the training' }),
 })
 export type RunRequest = z.output<typeof runRequestSchema>

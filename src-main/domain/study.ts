@@ -4,11 +4,12 @@
 
 import { z } from 'zod'
 import { LabError } from './errors.ts'
-import { evaluationSchema, EVALUATORS, watchSchema, type Evaluator } from './job.ts'
+import { evaluationSchema, EVALUATORS, type Evaluator } from './evaluation.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { learnsFrom, OBJECTIVE_NAMES, SECOND_ARM_OBJECTIVES } from './objective-config.ts'
 import { runDecodingSchema } from './preprocess-spec.ts'
 import { modelPartsSchema, trainingSchema, type Training } from './run-config.ts'
+import { watchSchema } from './watch.ts'
 
 export const ARMS = ['sft', 'dpo'] as const
 export type Arm = (typeof ARMS)[number]

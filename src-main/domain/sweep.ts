@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import { LabError } from './errors.ts'
-import { evaluationSchema, type Evaluator } from './job.ts'
+import { evaluationSchema, type Evaluator } from './evaluation.ts'
 import { trainingSchema } from './run-config.ts'
 import { oneSampleT } from './statistics/intervals.ts'
 

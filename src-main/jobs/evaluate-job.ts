@@ -1,7 +1,8 @@
 // Measures one checkpoint: each evaluator in turn, the weights loaded once. Every number is decided by the job's settings,
 // the data and the weights; which samples are drawn does not depend on the checkpoint.
 
-import type { AbortSignalLike, EvaluateJob, Evaluator, JobEvent } from '../domain/job.ts'
+import type { Evaluator } from '../domain/evaluation.ts'
+import type { AbortSignalLike, EvaluateJob, JobEvent } from '../domain/job.ts'
 import { measureAlignment } from './evaluate/alignment.ts'
 import { createBench, type Measurement } from './evaluate/bench.ts'
 import { measureLocalisation } from './evaluate/localisation.ts'

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { executionWords, type ExecutionMode } from '../domain/device.ts'
 import { LabError } from '../domain/errors.ts'
-import type { AbortSignalLike, JobEvent, TrainJob } from '../domain/job.ts'
+import type { AbortSignalLike, JobEvent, TrainJob, Watched } from '../domain/job.ts'
 import { MODULES, numImageTokens, type Module } from '../domain/model-spec.ts'
 import { withDecoding } from '../domain/preprocess-spec.ts'
 import type { RunConfig, Training } from '../domain/run-config.ts'
@@ -28,6 +28,7 @@ import { heldModel } from './held-model.ts'
 import { memoryOf, peakBytes, residentBytes, resetPeak } from './memory-oracle.ts'
 import { createPreferenceWatch } from './preference-watch.ts'
 import { prepareTraining } from './prepared-training.ts'
+import { runProbeJob } from './probe/probe-job.ts'
 import { cachedReference, computeReference, referenceKey } from './reference-log-probs.ts'
 import { DRAWN_ANSWERS_FILE, readDrawnAnswers, sampledBatches, type DrawnAnswers } from './sampled-batches.ts'
 import { createImageSource } from './samples.ts'
@@ -211,10 +212,9 @@ async function* watched(job: TrainJob, checkpoint: string, step: number, signal:
   const { watch, project } = job
   const { steps, checkpointEverySteps } = job.config.training
   if (watch === null || (Math.ceil(step / checkpointEverySteps) % watch.everyCheckpoints !== 0 && step !== steps)) return
-  const { evaluators, settings, snapshots } = watch
   const metrics: Record<string, number> = {}
   try {
-    for await (const event of runEvaluateJob({ kind: 'evaluate', project, checkpoint, baseline: null, evaluators, settings, snapshots }, signal)) {
+    for await (const event of measurements(watch, project, checkpoint, signal)) {
       if (event.kind === 'result' && !Number.isFinite(event.value))
         yield { kind: 'log', level: 'warning', message: `measuring at step ${step}: ${event.metric} is ${event.value} and is left out` }
       else if (event.kind === 'result') metrics[event.metric] = event.value
@@ -227,6 +227,12 @@ async function* watched(job: TrainJob, checkpoint: string, step: number, signal:
   }
   yield { kind: 'part', name: 'training', of: steps }
   yield { kind: 'step', step, of: steps, metrics }
+}
+
+async function* measurements({ evaluators, settings, snapshots, probes }: Watched, project: string, checkpoint: string, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+  if (evaluators.length > 0) yield* runEvaluateJob({ kind: 'evaluate', project, checkpoint, baseline: null, evaluators, settings, snapshots }, signal)
+  // Nobody asks for the features of a passing checkpoint again.
+  if (probes !== null) yield* runProbeJob({ kind: 'probe', project, checkpoint, ...probes }, signal, { keepsFeatures: false })
 }
 
 function inOneLine({ module, state, parameters, trained }: ModuleLedger): string {

@@ -1,13 +1,7 @@
 // Measuring one checkpoint outside of a study: the command line's `evaluate`. Numbers are kept with the settings that made them.
 
-import {
-  EVALUATORS,
-  type AbortSignalLike,
-  type EvaluateJob,
-  type Evaluation,
-  type Evaluator,
-  type JobEvent,
-} from '../domain/job.ts'
+import { EVALUATORS, type Evaluation, type Evaluator } from '../domain/evaluation.ts'
+import type { AbortSignalLike, EvaluateJob, JobEvent } from '../domain/job.ts'
 import type { DatasetService } from './datasets.ts'
 import type { EncoderService } from './encoders.ts'
 import type { Parts } from './parts.ts'

@@ -9,7 +9,7 @@ import { holm } from '../domain/statistics/hypothesis-tests.ts'
 import { differenceOf, intervalOfMean, meanOverSeeds, scoresOfMean, type ItemPlaces, type Measured } from '../domain/statistics/paired-measurements.ts'
 import type { Difference, EncoderResult, Example, MetricResult, StudyResults } from '../domain/study-results.ts'
 import { encoderNames, ENCODERS, type EncoderName, type EncoderNames } from '../domain/study.ts'
-import type { Evaluator } from '../domain/job.ts'
+import type { Evaluator } from '../domain/evaluation.ts'
 import type { ItemRow, ResultRow } from '../store/evaluations.ts'
 import type { Parts } from './parts.ts'
 

@@ -5,13 +5,15 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromFailure, LabError } from '../domain/errors.ts'
-import type { JobEvent, TokenizerJob, TrainJob } from '../domain/job.ts'
+import type { JobEvent, TokenizerJob, TrainJob, Watched } from '../domain/job.ts'
 import { TRAINING_METRICS } from '../domain/metric.ts'
 import { datasetKindsFor } from '../domain/objective-config.ts'
 import { parse } from '../domain/parse.ts'
 import { runConfigSchema, type Start } from '../domain/run-config.ts'
 import type { TrainingPlan } from '../domain/training-plan.ts'
 import type { LogLine, RunRequest, RunRow, RunView, Series } from '../domain/run-view.ts'
+import type { DatasetKind } from '../domain/sample.ts'
+import { MEASURED_KINDS, MEASURED_ON, type RunWatch } from '../domain/watch.ts'
 import type { StoredRun } from '../store/runs.ts'
 import type { DatasetService } from './datasets.ts'
 import { followRun } from './follow-run.ts'
@@ -27,6 +29,7 @@ export interface NewRun {
   readonly config: StoredRun['config']
   /** Of an experiment, which finds its run again by it. */
   readonly phaseId?: string | null
+  readonly watch?: Watched | null
 }
 
 /** An announcement of progress carries an estimate that is read from the database: five a second are enough for a bar. */
@@ -50,7 +53,7 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
         return
       }
       const run = found(runId)
-      const job: TrainJob = { kind: 'train', project, folder: run.folder, config: run.config, execution: 'auto', watch: null }
+      const job: TrainJob = { kind: 'train', project, folder: run.folder, config: run.config, execution: 'auto', watch: run.watch }
       const backend = store.settings.get().backend
       const announceProgress = progressAnnouncer(runId)
       await followRun(parts, runId, (signal) => runner(job, signal, { backend }), stop, (event) => {
@@ -169,6 +172,24 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
     return { config, dataset: dataset.name }
   }
 
+  /** @throws LabError 'invalid-input' for data that are missing, or of another kind than what is to be measured on them */
+  async function watchedOf({ data, probes, ...watch }: RunWatch): Promise<Watched> {
+    const snapshotOfKind = async (name: string, kind: DatasetKind, path: readonly string[]) => {
+      const dataset = datasets.named(name)
+      if (dataset.kind !== kind) throw new LabError('invalid-input', `${path.join('.')}: expected a dataset of ${kind}, found ${dataset.kind} in "${name}"; choose another`, { path: [...path] })
+      return datasets.snapshotOf(name)
+    }
+    const snapshots: Watched['snapshots'] = { questions: null, preferences: null, objects: null, captions: null }
+    for (const role of Object.keys(snapshots) as (keyof typeof data)[]) {
+      const evaluator = watch.evaluators.find((each) => MEASURED_ON[each] === role)
+      const name = data[role]
+      if (name !== null) snapshots[role] = await snapshotOfKind(name, MEASURED_KINDS[role], ['watch', 'data', role])
+      else if (evaluator !== undefined)
+        throw new LabError('invalid-input', `watch.data.${role}: "${evaluator}" is measured on ${MEASURED_KINDS[role]}, and none are chosen; choose a dataset, or leave "${evaluator}" out`, { path: ['watch', 'data', role] })
+    }
+    return { ...watch, snapshots, probes: probes && { snapshot: await snapshotOfKind(probes.dataset, 'objects', ['watch', 'probes', 'dataset']), settings: probes.settings } }
+  }
+
   /** A model from random weights needs a tokenizer first: trained on the run's own data. */
   function prepareTokenizer(config: StoredRun['config']): (stop: Pick<StopRequest, 'signal'>) => Promise<void> {
     return async (stop) => {
@@ -196,8 +217,8 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
     throw new LabError('conflict', `run "${run.row.name}" is ${run.row.status}: there is nothing to ${what}`, { runId })
   }
 
-  function begin({ name, dataset, config, phaseId = null }: NewRun, runId = newId('run'), observe?: (event: JobEvent) => void): { runId: string } {
-    store.runs.insert({ id: runId, name, studyId: null, phaseId, dataset, config, folder: join(project, 'runs', runId), createdAtMs: now() })
+  function begin({ name, dataset, config, phaseId = null, watch = null }: NewRun, runId = newId('run'), observe?: (event: JobEvent) => void): { runId: string } {
+    store.runs.insert({ id: runId, name, studyId: null, phaseId, dataset, config, folder: join(project, 'runs', runId), watch, createdAtMs: now() })
     work(runId, prepareTokenizer(config), observe)
     return { runId }
   }
@@ -205,7 +226,8 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
   return {
     async start(request: RunRequest): Promise<{ runId: string }> {
       const runId = newId('run')
-      return begin({ name: request.name, ...(await configOf(request, join(project, 'runs', runId))) }, runId)
+      const watch = request.watch === null ? null : await watchedOf(request.watch)
+      return begin({ name: request.name, watch, ...(await configOf(request, join(project, 'runs', runId))) }, runId)
     },
     /**
      * The run of an experiment's phase, trained to its end: begun, or taken up where it was stopped, or done already.

@@ -23,6 +23,7 @@ import {
   evaluateJob,
   exportJob,
   phaseRunConfig,
+  datasetsOf,
   phaseWatch,
   plannedPhases,
   TOKENIZER_PHASE,
@@ -210,7 +211,7 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
   /** The data a study began with are the data it ends with, whatever is imported in between. */
   async function freezeSnapshots(study: StoredStudy): Promise<void> {
     if (Object.keys(found(study.id).snapshots).length > 0) return
-    const roles = Object.entries(study.config.data)
+    const roles = Object.entries(datasetsOf(study.config))
     const snapshots: Record<string, string> = {}
     for (const [role, name] of roles) snapshots[role] = await datasets.snapshotOf(name)
     store.studies.setSnapshots(study.id, snapshots)
@@ -343,7 +344,9 @@ export function createStudyService(parts: Parts, { datasets, presets, runs, sigh
 
   /** The sight test is made by the study itself when the project lacks one of its data sets. */
   function neededSightTest(config: StudyConfig, offered: SightTest | null): SightTest | null {
-    const missing = Object.values(config.data).filter((name) => store.datasets.findNamed(name) === null)
+    const made = Object.values(config.data)
+    const missing = made.filter((name) => store.datasets.findNamed(name) === null)
+    for (const name of Object.values(datasetsOf(config))) if (!made.includes(name)) datasets.named(name)
     if (missing.length === 0) return null
     if (offered === null) datasets.named(missing[0]!)
     return offered

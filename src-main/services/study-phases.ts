@@ -144,9 +144,19 @@ export function evaluateJob(phase: Extract<Phase, { kind: 'evaluate' }>, config:
   }
 }
 
+/** Beside the roles of `data`: the pictures that the arms' probes learn from. */
+const PROBED_ROLE = 'probed while training'
+
+/** Names of the datasets that a study reads, by what each is for. */
+export function datasetsOf({ data, watch }: StudyConfig): Readonly<Record<string, string>> {
+  return watch === null || watch.probes === null ? data : { ...data, [PROBED_ROLE]: watch.probes.dataset }
+}
+
 /** What an arm's training measures as it goes; null: nothing, as in every other stage. */
 export function phaseWatch({ stage }: Extract<Phase, { kind: 'train' }>, { watch, evaluation }: StudyConfig, places: StudyPlaces): TrainJob['watch'] {
-  return watch === null || (stage !== 'sft' && stage !== 'dpo') ? null : { ...watch, settings: evaluation, snapshots: measuredSnapshots(places) }
+  if (watch === null || (stage !== 'sft' && stage !== 'dpo')) return null
+  const { probes } = watch
+  return { ...watch, settings: evaluation, snapshots: measuredSnapshots(places), probes: probes && { snapshot: snapshotOf(places, PROBED_ROLE), settings: probes.settings } }
 }
 
 function measuredSnapshots(places: StudyPlaces): EvaluateJob['snapshots'] {
@@ -169,7 +179,7 @@ export function exportJob(phase: Extract<Phase, { kind: 'export' }>, places: Stu
   }
 }
 
-function snapshotOf(places: StudyPlaces, role: DataRole): string {
+function snapshotOf(places: StudyPlaces, role: DataRole | typeof PROBED_ROLE): string {
   const snapshot = places.snapshots[role]
   if (snapshot === undefined) throw new LabError('internal', `the study has no snapshot of its ${role}`)
   return snapshot

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import type { Failure } from '../domain/errors.ts'
+import { watchedSchema, type Watched } from '../domain/job.ts'
 import { runConfigSchema, type RunConfig } from '../domain/run-config.ts'
 import { failureSchema, type PartProgress, type RunRow } from '../domain/run-view.ts'
 import { assertMayFollow, RUN_STATUSES, type RunStatus } from '../domain/run.ts'
@@ -16,6 +17,8 @@ export interface NewRun {
   readonly dataset: string | null
   readonly config: RunConfig
   readonly folder: string
+  /** null, or left out: nothing is measured while it trains, or its study says what. */
+  readonly watch?: Watched | null
   readonly createdAtMs: number
 }
 
@@ -24,6 +27,7 @@ export interface StoredRun {
   readonly row: RunRow
   readonly config: RunConfig
   readonly folder: string
+  readonly watch: Watched | null
   readonly versions: Readonly<Record<string, string>>
   readonly runningSinceMs: number | null
 }
@@ -32,8 +36,8 @@ export type RunStore = ReturnType<typeof createRunStore>
 
 export function createRunStore(db: Db) {
   const insert = db.prepare(`
-    INSERT INTO runs (id, name, status, study_id, phase_id, dataset, config, folder, created_at_ms)
-    VALUES (@id, @name, 'queued', @studyId, @phaseId, @dataset, @config, @folder, @createdAtMs)`)
+    INSERT INTO runs (id, name, status, study_id, phase_id, dataset, config, folder, watch, created_at_ms)
+    VALUES (@id, @name, 'queued', @studyId, @phaseId, @dataset, @config, @folder, @watch, @createdAtMs)`)
   const annotate = db.prepare('UPDATE runs SET name = @name, note = @note, tags = @tags WHERE id = @id')
   const remove = db.prepare('DELETE FROM runs WHERE id = ?')
   const all = db.prepare('SELECT * FROM runs ORDER BY created_at_ms DESC, id')
@@ -64,7 +68,7 @@ export function createRunStore(db: Db) {
   }
 
   return {
-    insert: (run: NewRun): void => void insert.run({ ...run, config: JSON.stringify(run.config) }),
+    insert: ({ watch = null, ...run }: NewRun): void => void insert.run({ ...run, config: JSON.stringify(run.config), watch: watch && JSON.stringify(watch) }),
     delete: (id: string): void => void remove.run(id),
     list: (): readonly StoredRun[] => all.all().map(stored),
     ofStudy: (studyId: string): readonly StoredRun[] => ofStudy.all(studyId).map(stored),
@@ -106,6 +110,7 @@ const columnsSchema = z.object({
   dataset: z.string().nullable(),
   config: z.string(),
   folder: z.string(),
+  watch: z.string().nullable(),
   engine: z.string().nullable(),
   device: z.string().nullable(),
   versions: z.string(),
@@ -129,6 +134,7 @@ function stored(columns: unknown): StoredRun {
   return {
     config,
     folder: each.folder,
+    watch: readNullableJson(watchedSchema, each.watch, 'runs.watch'),
     versions: readJson(z.record(z.string(), z.string()), each.versions, 'runs.versions'),
     runningSinceMs: each.running_since_ms,
     row: {

@@ -1,9 +1,11 @@
 // Which logged metrics are worth a chart, what question each answers, and its line of reference. The words a person
 // reads above a curve are here; what the metric is, is in domain/metric.ts.
 
-import type { Evaluator } from '../../src-main/domain/job.ts'
+import type { Evaluator } from '../../src-main/domain/evaluation.ts'
 import { metricNamed } from '../../src-main/domain/metric.ts'
 import type { ObjectiveKind } from '../../src-main/domain/objective-config.ts'
+import type { Probe } from '../../src-main/domain/probe.ts'
+import type { StudyConfig } from '../../src-main/domain/study.ts'
 
 export interface TrainingChart {
   readonly metric: string
@@ -44,6 +46,20 @@ export const MEASURED_CHARTS: readonly MeasuredChart[] = [
   { evaluator: 'localisation', metric: 'localisation/dpo/energy', title: 'Does it look at what decides?', reference: { value: 1, label: 'chance' } },
   { evaluator: 'alignment', metric: 'alignment/mutual-knn', title: 'Does it come closer to language?' },
 ]
+
+/** What of the probes on a dataset has a chart. */
+const PROBE_CHARTS: Readonly<Partial<Record<Probe, readonly string[]>>> = {
+  linear: ['probe/linear'],
+  knn: ['probe/knn'],
+  prototype: ['probe/prototype'],
+  segmentation: ['segmentation/mean-iou'],
+}
+
+/** The charts of what is measured while a training goes on. */
+export function chartsWatched({ evaluators, probes }: NonNullable<StudyConfig['watch']>): readonly MeasuredChart[] {
+  const probed = probes?.settings.probes.flatMap((probe) => PROBE_CHARTS[probe] ?? []) ?? []
+  return MEASURED_CHARTS.filter(({ evaluator, metric }) => evaluators.includes(evaluator) || probed.includes(metric))
+}
 
 export const chartOf = (metric: string): TrainingChart | undefined => [...TRAINING_CHARTS, ...MEASURED_CHARTS].find((chart) => chart.metric === metric)
 

@@ -161,3 +161,35 @@ describe('runs', () => {
     await lab.close()
   })
 })
+
+describe('what is measured while a run trains', () => {
+  const watch = { evaluators: ['questions'], data: { questions: 'questions' }, probes: { dataset: 'objects' } }
+
+  it('is told to the training by snapshots, and again when the run is resumed', async () => {
+    const { lab, runner } = await aLabWithData(temporaryFolder())
+    const { runId } = await lab.runs.start(request({ watch }))
+    runner.beforeEvent = (_, event) => {
+      if (event.kind === 'step' && event.step === 2) lab.runs.pause(runId)
+    }
+    expect(await lab.runs.ended(runId)).toMatchObject({ status: 'paused' })
+    runner.beforeEvent = () => {}
+    lab.runs.resume(runId)
+    expect(await lab.runs.ended(runId)).toMatchObject({ status: 'finished' })
+    const trainings = runner.jobs.flatMap((job) => (job.kind === 'train' ? [job.watch!] : []))
+    expect(trainings).toHaveLength(2)
+    expect(trainings[1]).toEqual(trainings[0])
+    expect(trainings[0]).toMatchObject({ evaluators: ['questions'], snapshots: { questions: await lab.datasets.snapshotOf('questions'), objects: null }, probes: { snapshot: await lab.datasets.snapshotOf('objects') } })
+    await lab.close()
+  })
+
+  it('needs data of the right kind, and says which field lacks them, before anything is begun', async () => {
+    const { lab } = await aLabWithData(temporaryFolder())
+    const refused = (over: object) => faultOfPromise(lab.runs.start(request({ watch: { ...watch, ...over } })))
+    expect(await refused({ data: {} })).toMatchObject({ code: 'invalid-input', message: expect.stringMatching(/watch\.data\.questions.*leave "questions" out/), details: { path: ['watch', 'data', 'questions'] } })
+    expect(await refused({ data: { questions: 'objects' } })).toMatchObject({ message: expect.stringMatching(/expected a dataset of questions, found objects/) })
+    expect(await refused({ probes: { dataset: 'questions' } })).toMatchObject({ message: expect.stringMatching(/watch\.probes\.dataset/) })
+    expect(await refused({ probes: { dataset: 'gone' } })).toMatchObject({ code: 'not-found' })
+    expect(lab.runs.list()).toEqual([])
+    await lab.close()
+  })
+})

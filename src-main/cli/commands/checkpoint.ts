@@ -11,7 +11,7 @@ import {
   FORMAT_WORDS,
   type ExportSettings,
 } from '../../domain/export.ts'
-import { EVALUATORS, evaluationSchema, type Evaluator } from '../../domain/job.ts'
+import { EVALUATORS, evaluationSchema, type Evaluator } from '../../domain/evaluation.ts'
 import { metricNamed } from '../../domain/metric.ts'
 import { parse } from '../../domain/parse.ts'
 import { formatInterval, formatValue } from '../../services/number-text.ts'

@@ -2,7 +2,8 @@
 // Which samples are drawn depends on the data and the evaluation's seed only, so that every checkpoint answers the same.
 
 import { LabError } from '../../domain/errors.ts'
-import type { AbortSignalLike, EvaluateJob, Evaluation, JobEvent } from '../../domain/job.ts'
+import type { Evaluation } from '../../domain/evaluation.ts'
+import type { AbortSignalLike, EvaluateJob, JobEvent } from '../../domain/job.ts'
 import { createRandom } from '../../domain/random.ts'
 import type { DatasetKind, Sample, SampleOf, Split } from '../../domain/sample.ts'
 import type { EncodedSample } from '../batches.ts'

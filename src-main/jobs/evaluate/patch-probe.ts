@@ -6,7 +6,8 @@
 // when it ends: it named every patch background.
 
 import { LabError } from '../../domain/errors.ts'
-import type { Evaluation, JobEvent } from '../../domain/job.ts'
+import type { Evaluation } from '../../domain/evaluation.ts'
+import type { JobEvent } from '../../domain/job.ts'
 import type { PreprocessSpec } from '../../domain/preprocess-spec.ts'
 import type { AnnotatedObject, ImageRef, SampleOf } from '../../domain/sample.ts'
 import { columnMeans } from '../../engine/evaluate/measures/matrix.ts'

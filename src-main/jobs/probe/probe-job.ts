@@ -22,12 +22,12 @@ import { openProbedEncoder, type Pictured, type ProbedEncoder } from './probed-e
 const ALL = Number.MAX_SAFE_INTEGER
 
 /** @throws LabError 'cancelled' between batches and fits; 'invalid-input' naming what data or encoder lack */
-export async function* runProbeJob(job: ProbeJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+export async function* runProbeJob(job: ProbeJob, signal: AbortSignalLike, { keepsFeatures = true } = {}): AsyncGenerator<JobEvent> {
   const assertWanted = () => {
     if (signal.aborted) throw new LabError('cancelled', 'cancelled while probing; features that were computed are kept')
   }
   const samples = await readSnapshot(job.project, job.snapshot)
-  const encoder = await openProbedEncoder(job.project, job.checkpoint)
+  const encoder = await openProbedEncoder(job.project, job.checkpoint, { keepsFeatures })
   try {
     for (const message of encoder.notes) yield { kind: 'log', level: 'info', message }
     if (job.settings.probes.some((probe) => probe !== 'segmentation' && probe !== 'zero-shot')) yield* classify(job, encoder, samples, assertWanted)

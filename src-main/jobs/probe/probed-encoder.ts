@@ -73,7 +73,7 @@ export function pooledFeatureKey({ weights, spec, preprocess, layer, pooling }: 
 }
 
 /** @throws LabError 'not-found', 'corrupt-artifact', 'invalid-input' naming what the lab cannot read */
-export async function openProbedEncoder(project: string, folder: string, mostBytes = POOLED_DISK_BYTES): Promise<ProbedEncoder> {
+export async function openProbedEncoder(project: string, folder: string, { mostBytes = POOLED_DISK_BYTES, keepsFeatures = true } = {}): Promise<ProbedEncoder> {
   const { spec, weights, preprocess, notes } = await readVisionEncoderFolder(folder)
   const whole = (await isMultimodalFolder(folder)) ? multimodalLmSpec(await readConfig(folder)) : null
   const selectedLayer = whole === null ? spec.numHiddenLayers : encoderLayersUsed(whole)
@@ -129,7 +129,7 @@ export async function openProbedEncoder(project: string, folder: string, mostByt
       const names = pictures.map(nameOf)
       const missing = [...new Map(pictures.map((each, i) => [names[i]!, each]))].filter(([name]) => stored.some((known) => !known.has(name)))
       const isKept: boolean[] = []
-      for (const each of folders) isKept.push(await makeRoom(root, each, missing.length * spec.hiddenSize * 4, mostBytes))
+      for (const each of folders) isKept.push(keepsFeatures && (await makeRoom(root, each, missing.length * spec.hiddenSize * 4, mostBytes)))
       yield pictures.length - missing.length
       for (let from = 0; from < missing.length; from += PER_FILE) {
         const group = missing.slice(from, from + PER_FILE)

@@ -6,7 +6,7 @@ import type { PhaseRow } from '../../../src-main/domain/study-view.ts'
 import type { EncoderName, EncoderNames, StudyConfig } from '../../../src-main/domain/study.ts'
 import type { ChartTheme } from '../../charts/chart-theme.ts'
 import type { Curve } from '../../charts/curve-chart.ts'
-import { MAIN_METRICS, MEASURED_CHARTS, withMeasured } from '../../charts/training-charts.ts'
+import { chartsWatched, MAIN_METRICS, withMeasured } from '../../charts/training-charts.ts'
 import { EARLY_STAGES, encoderOf, isEarly } from './phase-matrix.ts'
 
 export const SHOWN_STAGES = ['stage-2', 'common-start', 'transplant'] as const
@@ -52,7 +52,7 @@ export function studyCurves(
 /** What is drawn of a stage: only the two arms are measured while they train. */
 export function metricsOfStage(stage: ShownStage, watch: StudyConfig['watch']): readonly string[] {
   if (stage !== 'stage-2' || watch === null) return MAIN_METRICS
-  return withMeasured(MAIN_METRICS, MEASURED_CHARTS.filter(({ evaluator }) => watch.evaluators.includes(evaluator)).map(({ metric }) => metric))
+  return withMeasured(MAIN_METRICS, chartsWatched(watch).map(({ metric }) => metric))
 }
 
 function stageOf(stage: NonNullable<PhaseRow['stage']>): ShownStage {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { EVALUATORS } from '../../../src-main/domain/job.ts'
+import { EVALUATORS } from '../../../src-main/domain/evaluation.ts'
 import { EVALUATION_METRICS, metricNamed, TRAINING_METRICS } from '../../../src-main/domain/metric.ts'
 import { axisName, chartOf, isMeasured, MAIN_METRICS, mainMetricsOf, MEASURED_CHARTS, TRAINING_CHARTS, withMeasured } from '../../../src-renderer/charts/training-charts.ts'
 

@@ -187,6 +187,7 @@ it('offers what a study measures while it trains: a switch, and behind it how of
     ['watch', 'presence'],
     ['watch.everyCheckpoints', 'integer'],
     ['watch.evaluators', 'several'],
+    ['watch.probes', 'presence'],
   ])
   expect(parse(studyConfigSchema, asked, 'invalid-input', 'study').watch).toEqual({ everyCheckpoints: 1, evaluators: ['probe'] })
 })
