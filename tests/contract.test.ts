@@ -83,9 +83,12 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'samples.facets': ({ datasetId }) => ({ filter: { datasetId } }),
   'samples.sources': () => ({ search: 'a' }),
   'samples.measures': ({ datasetId }) => ({ filter: { datasetId } }),
+  'samples.tokenizers': () => ({}),
+  'samples.tokenHistogram': () => ({}),
   'samples.get': () => ({ row: 1 }),
   'samples.change': () => ({ selection: { kind: 'rows', rows: [1, 2] }, change: { kind: 'tag', tag: 'odd' } }),
   'samples.previewSplits': () => ({ selection: { kind: 'filter', filter: {} }, rule: {} }),
+  'samples.cancelChange': () => undefined,
   'samples.undo': () => undefined,
   'samples.redo': () => undefined,
   'samples.journal': () => ({}),
@@ -214,6 +217,7 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'datasets.import': 'invalid-input', // a path that no dialog has given
   'datasets.previewImport': 'invalid-input',
   'samples.similar': 'not-found',
+  'samples.tokenHistogram': 'invalid-input',
   'experiments.table': 'conflict', // an import has no scores
   'maps.of': 'invalid-input', // the first sample has no picture
   'tasks.pause': 'conflict',

@@ -45,6 +45,19 @@ export const journalEntrySchema = z.strictObject({
 })
 export type JournalEntry = z.output<typeof journalEntrySchema>
 
+/** How far a change of very many samples is, an undo or a redo. */
+export const changeProgressSchema = z.strictObject({
+  /** The change in the words of the journal, "undo" or "redo". */
+  title: z.string(),
+  part: z.enum(['reading samples', 'changing samples', 'taking back']),
+  /** Samples of the part. */
+  done: z.int(),
+  of: z.int(),
+  /** Of the part; null: nothing to go by yet. */
+  leftMs: z.number().nullable(),
+})
+export type ChangeProgress = z.output<typeof changeProgressSchema>
+
 /** How samples are spread over the splits, per stratum where there are some. */
 export const splitTableSchema = z.array(
   z.strictObject({

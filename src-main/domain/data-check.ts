@@ -8,6 +8,7 @@ export const DATA_CHECKS = [
   'leakage', // images, or near-duplicates of them, on both sides of train and evaluation, also across datasets
   'images', // files that are missing, changed, cannot be decoded, are tiny or of one colour
   'texts', // answers that are empty of words, unusually long, or that many samples share
+  'token-counts', // samples that are longer, in tokens of a model, than a training takes
   'feature-duplicates', // images that an encoder hardly tells apart
   'label-outliers', // images whose neighbours in an encoder's features mostly have another label
 ] as const
@@ -23,7 +24,12 @@ export const dataCheckSettingsSchema = z.strictObject({
     label: 'Least contrast',
     help: 'Images whose brightness varies less than this (standard deviation of 0–255) are called one-colour.',
   }),
-  /** For the checks on features. */
+  /** Tokens. */
+  maxTokens: z.int().min(1).max(131072).default(512).meta({
+    label: 'Most tokens',
+    help: 'What a training’s maxLength is: a sample with a longer text is left out of it, whole.',
+  }),
+  /** For the checks on features and tokens. */
   checkpoint: z.string().nullable().default(null),
   minSimilarity: z.number().min(-1).max(1).default(0.98).meta({ label: 'Least similarity', help: 'Cosine between features.' }),
   neighbours: z.int().min(1).max(100).default(10).meta({ label: 'Neighbours', help: 'How many near images vote on a label.' }),
@@ -36,6 +42,10 @@ export const CHECK_LABELS: Readonly<Record<DataCheck, { readonly label: string; 
   leakage: { label: 'Leakage', help: 'Images that are trained on and measured on: a score on them is memory, not sight.' },
   images: { label: 'Image faults', help: 'Files that are missing, changed or damaged; tiny and one-colour images.' },
   texts: { label: 'Text oddities', help: 'Empty or unusually long texts, answers that very many samples share.' },
+  'token-counts': {
+    label: 'Token counts',
+    help: 'Samples whose longest text, with chat template and image tokens, is more tokens than a training takes.',
+  },
   'feature-duplicates': { label: 'Duplicates by feature', help: 'Images that an encoder hardly tells apart.' },
   'label-outliers': { label: 'Label outliers', help: 'Images whose nearest neighbours mostly carry another label.' },
 }

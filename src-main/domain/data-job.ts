@@ -109,6 +109,8 @@ export type DataJobEvent =
   | { readonly kind: 'imported'; readonly rows: readonly PlacedEvent[] }
   | { readonly kind: 'examined'; readonly images: readonly ImageFacts[] }
   | { readonly kind: 'found'; readonly findings: readonly FindingRow[] }
+  /** Rows of samples, and how many tokens each has under a tokenizer of so many positions. */
+  | { readonly kind: 'counted'; readonly tokenizer: string; readonly limit: number | null; readonly rows: Int32Array; readonly tokens: Int32Array }
   /** Rows of samples, and the place in SPLITS of where each is to go. */
   | { readonly kind: 'divided'; readonly rows: Int32Array; readonly splits: Uint8Array }
   /** The outcome of a job that answers a question; its asker knows the schema. */

@@ -88,7 +88,14 @@ export const dataTaskResultSchema = z.discriminatedUnion('kind', [
     /** Rows that were left out; the task keeps them. */
     faults: z.int(),
   }),
-  z.strictObject({ kind: z.literal('check'), samples: z.int(), findings: z.int(), clusters: z.int() }),
+  z.strictObject({
+    kind: z.literal('check'),
+    samples: z.int(),
+    findings: z.int(),
+    clusters: z.int(),
+    /** Who counted, where tokens were. */
+    tokenizer: z.string().nullable().default(null),
+  }),
   z.strictObject({ kind: z.literal('export'), folder: z.string(), samples: z.int(), artifactId: z.string() }),
   z.strictObject({
     kind: z.literal('map'),

@@ -53,18 +53,20 @@ export const snapshotDifferenceSchema = z.strictObject({
 })
 export type SnapshotDifference = z.output<typeof snapshotDifferenceSchema>
 
-const bins = z.array(z.strictObject({ from: z.number(), to: z.number(), count: z.int() }))
+/** How fine the charts of a dataset's samples are. */
+export const HISTOGRAM_BINS = 24
+export const binsSchema = z.array(z.strictObject({ from: z.number(), to: z.number(), count: z.int() }))
 
 /** What a dataset is made of, for the charts beside it. */
 export const datasetStatisticsSchema = z.strictObject({
   samples: z.int(),
   images: z.int(),
   /** Characters of all texts of a sample. */
-  textLength: bins,
+  textLength: binsSchema,
   /** Characters of preferred minus of refused answer; empty for other kinds. */
-  lengthGap: bins,
+  lengthGap: binsSchema,
   /** Longer side, pixels. */
-  imageSize: bins,
+  imageSize: binsSchema,
   categories: z.array(z.strictObject({ value: z.string(), train: z.int(), validation: z.int(), test: z.int() })),
   answers: z.array(z.strictObject({ value: z.string(), count: z.int() })),
   words: z.strictObject({ total: z.int(), perSample: z.number() }),

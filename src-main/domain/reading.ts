@@ -13,6 +13,8 @@ export const readingSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('statistics'), filter: sampleFilterSchema }),
   /** Answers a SplitTable; with `tellsRows`, says of each row that moves to which split ('divided'). */
   z.strictObject({ kind: z.literal('divide'), selection: selectionSchema, rule: splitRuleSchema, tellsRows: z.boolean() }),
+  /** Counts tokens as the model in `checkpoint` does ('counted'), of samples that it has not counted; answers a TokenReading. */
+  z.strictObject({ kind: z.literal('tokens'), filter: sampleFilterSchema, checkpoint: z.string() }),
   /** Says what a check finds ('found') and answers how much. */
   z.strictObject({
     kind: z.literal('find'),
@@ -21,6 +23,8 @@ export const readingSchema = z.discriminatedUnion('kind', [
     settings: dataCheckSettingsSchema,
     /** For the checks on features: what a feature-neighbours job has written. */
     neighbours: z.string().nullable(),
+    /** For the check of token counts: who counted them. */
+    tokenizer: z.string().nullable(),
   }),
   /** Answers PairHealth. */
   z.strictObject({ kind: z.literal('pair-health'), datasetId: z.string() }),

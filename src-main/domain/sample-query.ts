@@ -31,6 +31,8 @@ export const sampleFilterSchema = z.strictObject({
   height: range.prefault({}),
   /** Characters of all texts of the sample. */
   textLength: range.prefault({}),
+  /** Tokens as a tokenizer has counted them; samples that it has not counted are left out. */
+  tokens: z.strictObject({ tokenizer: z.string(), count: range.prefault({}) }).nullable().default(null),
   hasImage: z.boolean().nullable().default(null),
   hasMask: z.boolean().nullable().default(null),
   /** Whether any preference pair of the project is about the same image. */
@@ -58,7 +60,8 @@ export const sampleFilterSchema = z.strictObject({
 })
 export type SampleFilter = z.output<typeof sampleFilterSchema>
 
-export const SAMPLE_SORTS = ['imported', 'textLength', 'pixels', 'imageBytes', 'source'] as const
+/** 'tokens' are those of the tokenizer that the filter names. */
+export const SAMPLE_SORTS = ['imported', 'textLength', 'tokens', 'pixels', 'imageBytes', 'source'] as const
 export type SampleSort = (typeof SAMPLE_SORTS)[number]
 
 /** Where the page before ended. */

@@ -45,6 +45,8 @@ function keyOf(announcement: Announcement): string {
       return `${announcement.name} ${announcement.value.studyId}`
     case 'dataset.changed':
       return `${announcement.name} ${announcement.value.datasetId}`
+    case 'samples.changing':
+      return announcement.name
     case 'labelling.changed':
       return `${announcement.name} ${announcement.value.queueId}`
     case 'answer.changed':

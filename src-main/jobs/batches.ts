@@ -93,7 +93,7 @@ function mismatchedRows(
 }
 
 /** The texts that a sample teaches: its conversation, a question with its answer, or a prompt with either answer. */
-function conversationsOf({ content, image }: Sample): readonly (readonly Turn[])[] {
+export function conversationsOf({ content, image }: Pick<Sample, 'content' | 'image'>): readonly (readonly Turn[])[] {
   const exchange = (prompt: string, answer: string): Turn[] => [
     { from: 'human', text: withImage(prompt, image !== null) },
     { from: 'assistant', text: answer },

@@ -12,6 +12,7 @@ import type { MapColour, MapPoints, MapValues, SimilarImage } from '../domain/fe
 import type { Job } from '../domain/job.ts'
 import type { SampleFilter } from '../domain/sample-query.ts'
 import type { ImageRef } from '../domain/sample.ts'
+import { tokenReadingSchema } from '../domain/token-count.ts'
 import { answerOf } from './answer-of.ts'
 import type { DataTaskService, TaskWork } from './data-tasks.ts'
 import { examineImages } from './image-facts.ts'
@@ -26,6 +27,8 @@ const similarSchema = z.strictObject({
 const placesSchema = z.strictObject({ x: z.array(z.number()), y: z.array(z.number()), explained: z.number() })
 
 /** Checks that compare what an encoder sees. */
+/** Checks that compare images as files and pixels. */
+const OF_IMAGES: readonly DataCheck[] = ['exact-duplicates', 'near-duplicates', 'leakage', 'images']
 const OF_FEATURES: readonly DataCheck[] = ['feature-duplicates', 'label-outliers']
 
 export type DataCheckService = ReturnType<typeof createDataCheckService>
@@ -42,11 +45,12 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
 
   async function check(request: CheckRequest, work: TaskWork): Promise<DataTaskResult> {
     const { check: kind, filter, settings } = request
-    if (kind !== 'texts' && !OF_FEATURES.includes(kind)) await examineImages(parts, filter, work, kind === 'images')
+    if (OF_IMAGES.includes(kind)) await examineImages(parts, filter, work, kind === 'images')
+    const tokenizer = kind === 'token-counts' ? await countTokens(filter, requireCheckpoint(settings.checkpoint), work) : null
     const neighbours = OF_FEATURES.includes(kind) ? await neighbourhood(filter, requireCheckpoint(settings.checkpoint), settings.neighbours, work) : null
     store.findings.clear(work.taskId)
     try {
-      await read({ kind: 'find', check: kind, filter, settings, neighbours }, z.int(), work.signal, (event) => {
+      await read({ kind: 'find', check: kind, filter, settings, neighbours, tokenizer }, z.int(), work.signal, (event) => {
         if (event.kind === 'progress') work.progress('reading samples', event.done, event.of)
         if (event.kind === 'found') store.findings.insert(work.taskId, event.findings)
       })
@@ -54,7 +58,18 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
       if (neighbours !== null) await rm(neighbours, { force: true })
     }
     announce({ name: 'dataset.changed', value: { datasetId: request.filter.datasetId } })
-    return { kind: 'check', samples: store.sampleCounts.count(request.filter), ...store.findings.counts(work.taskId) }
+    return { kind: 'check', samples: store.sampleCounts.count(request.filter), ...store.findings.counts(work.taskId), tokenizer }
+  }
+
+  /** Counts the tokens of samples that the checkpoint's tokenizer has not counted; names the tokenizer. */
+  async function countTokens(filter: SampleFilter, checkpoint: string, work: TaskWork): Promise<string> {
+    const { tokenizer } = await read({ kind: 'tokens', filter, checkpoint }, tokenReadingSchema, work.signal, (event) => {
+      if (event.kind === 'progress') work.progress('counting tokens', event.done, event.of)
+      if (event.kind !== 'counted') return
+      if (event.rows.length === 0) store.tokenCounts.putTokenizer(event.tokenizer, checkpoint, event.limit)
+      store.tokenCounts.insert(event.tokenizer, event.rows, event.tokens)
+    })
+    return tokenizer
   }
 
   /** Features of the filter's images in a file, computed where they are missing. It waits its turn for the engine. */
@@ -145,6 +160,6 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
 
 function requireCheckpoint(checkpoint: string | null): string {
   if (checkpoint === null)
-    throw new LabError('invalid-input', 'checkpoint: this check looks at features; choose a run or a model folder whose encoder computes them')
+    throw new LabError('invalid-input', 'checkpoint: this check asks a model, for its features or its tokenizer; choose a run or a model folder')
   return checkpoint
 }

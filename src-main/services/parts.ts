@@ -1,6 +1,7 @@
 // What every service is given: the store, the project's folder, a runner, and time, ids and announcements from outside,
 // so that a test's run is reproducible to the bit.
 
+import type { ChangeProgress } from '../domain/curation.ts'
 import type { Runner } from '../domain/job.ts'
 import type { JobProgress } from '../domain/progress.ts'
 import type { Store } from '../store/store.ts'
@@ -11,6 +12,7 @@ export type Announcement =
   | { readonly name: 'run.changed'; readonly value: { readonly runId: string } }
   | { readonly name: 'study.changed'; readonly value: { readonly studyId: string } }
   | { readonly name: 'dataset.changed'; readonly value: { readonly datasetId: string | null } }
+  | { readonly name: 'samples.changing'; readonly value: { readonly progress: ChangeProgress | null } }
   | { readonly name: 'labelling.changed'; readonly value: { readonly queueId: string | null } }
   | { readonly name: 'answer.changed'; readonly value: { readonly answerId: string } }
   | { readonly name: 'task.changed'; readonly value: { readonly taskId: string } }

@@ -24,8 +24,17 @@ const MOST_ENTRIES = 1000
 /** Samples in one transaction: main must answer in between. */
 const ALTERED_AT_ONCE = 1000
 
-/** A walk over samples, to be taken to its end: no other may begin before. Between two steps the database may be used. */
-export type Walk<T> = Generator<void, T>
+/** Samples done of those that the part at hand is about. */
+export interface WalkStep {
+  readonly part: 'changing samples' | 'taking back'
+  readonly done: number
+  readonly of: number
+}
+/**
+ * A walk over samples, to be taken to its end: no other may begin before. Between two steps the database may be used. What is
+ * thrown into it there takes back what it did, and then comes out; after null it stands and is thrown into no more.
+ */
+export type Walk<T> = Generator<WalkStep | null, T>
 export interface Walked {
   readonly entry: JournalEntry
   /** Datasets that it is about. */
@@ -54,6 +63,7 @@ export function createCurationStore(db: Db) {
   const nextRows = db
     .prepare(`SELECT row FROM curation_changes WHERE journal_id = ? AND row > ? ORDER BY row LIMIT ${ALTERED_AT_ONCE}`)
     .pluck()
+  const rowCount = db.prepare('SELECT COUNT(*) FROM curation_changes WHERE journal_id = ?').pluck()
   const markChanged = db.prepare('UPDATE datasets SET changes = changes + 1 WHERE id = ?')
   const ofEntry = 'c.journal_id = @id AND c.row BETWEEN @from AND @to'
   const touched = db
@@ -97,14 +107,16 @@ export function createCurationStore(db: Db) {
   }
 
   /** All of an entry's samples, as it says they were or are to be. Doing it twice changes nothing. */
-  function* putAll(id: number, change: CurationChange, to: 'before' | 'after'): Walk<ReadonlySet<string>> {
+  function* putAll(id: number, change: CurationChange, to: 'before' | 'after', part: WalkStep['part'] = 'changing samples'): Walk<ReadonlySet<string>> {
     const datasetIds = new Set<string>()
-    for (let after = -1; ; ) {
+    const of = rowCount.get(id) as number
+    for (let [after, done] = [-1, 0]; ; ) {
       const rows = nextRows.all(id, after) as number[]
       if (rows.length === 0) return datasetIds
       for (const datasetId of db.transaction(() => put(id, change, to, rows))()) datasetIds.add(datasetId)
       after = rows.at(-1)!
-      yield
+      done += rows.length
+      yield { part, done, of }
     }
   }
 
@@ -127,14 +139,14 @@ export function createCurationStore(db: Db) {
   }
 
   function* takeBack(id: number, change: CurationChange): Walk<void> {
-    yield* putAll(id, change, 'before')
+    yield* putAll(id, change, 'before', 'taking back')
     setState.run('forgotten', id)
     yield* forget()
   }
 
   function* forget(): Walk<void> {
     for (const { id } of inState.all('forgotten') as EntryColumns[]) {
-      while (removeSome.run({ id }).changes > 0) yield
+      while (removeSome.run({ id }).changes > 0) yield null
       remove.run(id)
     }
   }
@@ -147,7 +159,7 @@ export function createCurationStore(db: Db) {
     try {
       datasetIds = yield* putAll(found.id, found.change, to)
     } catch (thrown) {
-      yield* putAll(found.id, found.change, to === 'before' ? 'after' : 'before')
+      yield* putAll(found.id, found.change, to === 'before' ? 'after' : 'before', 'taking back')
       setState.run('settled', found.id)
       throw thrown
     }
@@ -171,7 +183,7 @@ export function createCurationStore(db: Db) {
             return put(id, change, 'after', some)
           })()
           for (const datasetId of altered) datasetIds.add(datasetId)
-          yield
+          yield { part: 'changing samples', done: at + some.length, of: rows.length }
         }
       } catch (thrown) {
         yield* takeBack(id, change)

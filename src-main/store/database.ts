@@ -20,6 +20,7 @@ import { modelsMigration } from './migrations/0075-models.ts'
 import { runNotesMigration } from './migrations/0076-run-notes.ts'
 import { sampleCountsMigration } from './migrations/0080-sample-counts.ts'
 import { journalStateMigration } from './migrations/0081-journal-state.ts'
+import { tokenCountsMigration } from './migrations/0090-token-counts.ts'
 import { runWatchMigration } from './migrations/0096-run-watch.ts'
 import type { Migration } from './migrations/migration.ts'
 import { registerFunctions } from './sql-functions.ts'
@@ -42,6 +43,7 @@ export const MIGRATIONS: readonly Migration[] = [
   runNotesMigration,
   sampleCountsMigration,
   journalStateMigration,
+  tokenCountsMigration,
   runWatchMigration,
 ]
 

@@ -4,7 +4,7 @@
 import type { Facets, SampleFilter, SampleMeasure } from '../domain/sample-query.ts'
 import { SPLITS } from '../domain/sample.ts'
 import type { Db } from './database.ts'
-import { conditionOf, isOfCategoryCounts, isOfCounts } from './sample-filter.ts'
+import { conditionOf, isOfCategoryCounts, isOfCounts, TOKENS } from './sample-filter.ts'
 
 const MOST_FACET_VALUES = 100
 const MOST_MEASURES = 1000
@@ -131,11 +131,11 @@ export function createSampleCountStore(db: Db) {
         subject: encoder === null ? checkpoint.split(/[\\/]/).slice(-2).join('/') : `${encoder}${seed === null ? '' : `, seed ${seed}`}${study === null ? '' : ` of ${study}`}`,
       }))
     },
-    /** Counts in ten to thirty bins of equal width; `of` is an expression on samples s. */
-    histogram(filter: SampleFilter, of: 'textLength' | 'imageSize', bins: number): readonly { from: number; to: number; count: number }[] {
+    /** Counts in at most `bins` bins of equal width; tokens are those of the tokenizer that the filter names. */
+    histogram(filter: SampleFilter, of: 'textLength' | 'imageSize' | 'tokens', bins: number): readonly { from: number; to: number; count: number }[] {
       const { sql, parameters } = conditionOf(filter)
-      const expression = of === 'textLength' ? 's.text_length' : 'MAX(s.width, s.height)'
-      const where = of === 'textLength' ? sql : `${sql} AND s.width IS NOT NULL`
+      const expression = { textLength: 's.text_length', imageSize: 'MAX(s.width, s.height)', tokens: TOKENS }[of]
+      const where = of === 'imageSize' ? `${sql} AND s.width IS NOT NULL` : sql
       const ends = db
         .prepare(`SELECT MIN(v) AS low, MAX(v) AS high FROM (SELECT ${expression} AS v FROM samples s WHERE ${where})`)
         .get(parameters) as { low: number | null; high: number | null }

@@ -3,6 +3,12 @@
 import { boundsOf } from '../domain/feature-map.ts'
 import { sampleFilterSchema, type SampleFilter } from '../domain/sample-query.ts'
 
+/** The tokenizer whose identity is bound to `parameter`. */
+export const tokenizerId = (parameter: '@tokenizer' | '@counter'): string => `(SELECT id FROM tokenizers WHERE identity = ${parameter})`
+
+/** Of a sample s, as the tokenizer counted them that the filter names. */
+export const TOKENS = `(SELECT tokens FROM token_counts WHERE row = s.row AND tokenizer_id = ${tokenizerId('@tokenizer')})`
+
 export interface Condition {
   readonly sql: string
   readonly parameters: Readonly<Record<string, string | number>>
@@ -80,6 +86,15 @@ function partsOf(filter: SampleFilter): Parts {
   within('s.width', filter.width)
   within('s.height', filter.height)
   within('s.text_length', filter.textLength)
+  if (filter.tokens !== null) {
+    const { tokenizer, count } = filter.tokens
+    // Named, because an order by tokens asks for it too.
+    parameters['tokenizer'] = tokenizer
+    parts.push(
+      `s.row IN (SELECT row FROM token_counts WHERE tokenizer_id = ${tokenizerId('@tokenizer')}` +
+        `${count.from === null ? '' : ` AND tokens >= ${bind(count.from)}`}${count.to === null ? '' : ` AND tokens <= ${bind(count.to)}`})`,
+    )
+  }
   if (filter.ids !== null) {
     if (filter.ids.length === 0) parts.push('0')
     else oneOf('s.id', filter.ids)

@@ -8,7 +8,7 @@ import { contentSchema, DATASET_KINDS, SPLITS, type Content, type DatasetKind, t
 import type { Db } from './database.ts'
 import { readJson } from './json-column.ts'
 import type { SampleCountStore } from './sample-counts.ts'
-import { conditionOf, isOfCounts, placesOf, type Condition } from './sample-filter.ts'
+import { conditionOf, isOfCounts, placesOf, tokenizerId, TOKENS, type Condition } from './sample-filter.ts'
 
 const SORT_COLUMNS: Readonly<Record<SampleSort, string>> = {
   imported: 's.row',
@@ -16,7 +16,9 @@ const SORT_COLUMNS: Readonly<Record<SampleSort, string>> = {
   pixels: 's.pixels',
   imageBytes: 's.image_bytes',
   source: "COALESCE(s.source, '')",
+  tokens: TOKENS,
 }
+const IS_UNCOUNTED = `NOT EXISTS (SELECT 1 FROM token_counts WHERE row = s.row AND tokenizer_id = ${tokenizerId('@counter')})`
 /** So many samples are looked up one by one. */
 const FEW_ROWS = 5000
 /** Characters of the text in a list. */
@@ -83,10 +85,16 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
   }
 
   /** These rows, with the columns of `ordered`. */
-  function sorted(rows: readonly number[], { sort, direction }: Pick<OrderRequest, 'sort' | 'direction'>, beyond = ''): Condition {
+  function sorted(rows: readonly number[], { filter, sort, direction }: OrderRequest, beyond = ''): Condition {
     const from = `FROM samples s WHERE s.row IN (SELECT value FROM json_each(@found)) ${beyond}`
-    return { sql: `SELECT s.row AS row, ${SORT_COLUMNS[sort]} AS value ${from} ${orderBy(sort, direction)}`, parameters: { found: JSON.stringify(rows) } }
+    return {
+      sql: `SELECT s.row AS row, ${SORT_COLUMNS[sort]} AS value ${from} ${orderBy(sort, direction)}`,
+      parameters: { found: JSON.stringify(rows), ...(sort === 'tokens' ? { tokenizer: filter.tokens!.tokenizer } : {}) },
+    }
   }
+
+  /** Without a tokenizer there are no tokens to sort by. */
+  const sortOf = ({ filter, sort }: OrderRequest): SampleSort => (sort === 'tokens' && filter.tokens === null ? 'imported' : sort)
 
   /** In the order of `rows`; those that are gone are left out. */
   function list(rows: readonly number[]): readonly SampleRow[] {
@@ -107,12 +115,14 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
   }
 
   return {
-    page({ filter, sort, direction, after, limit }: PageRequest): { readonly rows: readonly SampleRow[]; readonly next: Cursor | null } {
+    page({ after, limit, ...request }: PageRequest): { readonly rows: readonly SampleRow[]; readonly next: Cursor | null } {
+      const { filter, direction } = request
+      const sort = sortOf(request)
       const compare = direction === 'ascending' ? '>' : '<'
       const beyond = after === null ? '' : sort === 'imported' ? `AND s.row ${compare} @row` : `AND (${SORT_COLUMNS[sort]}, s.row) ${compare} (@value, @row)`
       // Few of many are far apart in the order of all.
       const isFew = isOfCounts(filter) && counts.count(filter) <= FEW_ROWS
-      const { sql, parameters } = isFew ? sorted(rowsOf(conditionOf(filter)), { sort, direction }, beyond) : ordered({ filter, sort, direction }, beyond)
+      const { sql, parameters } = isFew ? sorted(rowsOf(conditionOf(filter)), { filter, sort, direction }, beyond) : ordered({ filter, sort, direction }, beyond)
       const places = db.prepare(`${sql} LIMIT @limit`).all({
         ...parameters,
         ...(after === null ? {} : { row: after.row, ...(sort === 'imported' ? {} : { value: after.value }) }),
@@ -125,11 +135,16 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
      * Rows of all samples of the filter, in order. Few are found and sorted; many are picked out of the order of all, which an
      * index holds: to look each of them up would take longer than both walks.
      */
-    order({ filter, sort, direction }: OrderRequest): readonly number[] {
-      const everything = sampleFilterSchema.parse({ datasetId: filter.datasetId, states: filter.states })
+    order(request: OrderRequest): readonly number[] {
+      const { filter, direction } = request
+      const sort = sortOf(request)
+      const everything = sampleFilterSchema.parse({
+        ...{ datasetId: filter.datasetId, states: filter.states },
+        tokens: sort === 'tokens' ? { tokenizer: filter.tokens!.tokenizer } : null,
+      })
       const isEverything = JSON.stringify(everything) === JSON.stringify(filter)
       const found = isEverything ? [] : rowsOf(conditionOf(filter))
-      if (!isEverything && found.length <= FEW_ROWS) return rowsIn(sorted(found, { sort, direction }))
+      if (!isEverything && found.length <= FEW_ROWS) return rowsIn(sorted(found, { filter, sort, direction }))
       const all = rowsIn(ordered({ filter: everything, sort, direction }))
       if (isEverything) return all
       const isFound = new Uint8Array(found.reduce((most, row) => Math.max(most, row), 0) + 1)
@@ -170,6 +185,22 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
           JOIN images i ON i.sha256 = u.sha256 ORDER BY u.row`,
         )
         .all(parameters) as ImageRef[]
+    },
+    /** Samples of the filter that a tokenizer has not counted. */
+    countUncounted(filter: SampleFilter, counter: string): number {
+      const { sql, parameters } = conditionOf(filter)
+      return db.prepare(`SELECT COUNT(*) FROM samples s WHERE ${sql} AND ${IS_UNCOUNTED}`).pluck().get({ ...parameters, counter }) as number
+    },
+    *uncounted(filter: SampleFilter, counter: string): Generator<{ readonly row: number; readonly sample: Pick<Sample, 'image' | 'content'> }> {
+      const { sql, parameters } = conditionOf(filter)
+      const rows = db
+        .prepare(
+          `SELECT s.row, s.image_sha256 AS sha256, i.path, s.width, s.height, c.content FROM samples s JOIN sample_contents c ON c.row = s.row
+          LEFT JOIN images i ON i.sha256 = s.image_sha256 WHERE ${sql} AND ${IS_UNCOUNTED} ORDER BY s.row`,
+        )
+        .iterate({ ...parameters, counter }) as IterableIterator<{ row: number; content: string } & (ImageRef | Record<keyof ImageRef, null>)>
+      for (const { row, content, ...image } of rows)
+        yield { row, sample: { image: image.sha256 === null ? null : (image as ImageRef), content: readJson(contentSchema, content, 'sample_contents.content') } }
     },
     /** What an export writes. */
     *forExport(filter: SampleFilter): Generator<{ readonly sample: Sample; readonly tags: readonly string[] }> {

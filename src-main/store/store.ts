@@ -26,6 +26,7 @@ import { createSavedViewStore, type SavedViewStore } from './saved-views.ts'
 import { createSettingsStore, type SettingsStore } from './settings.ts'
 import { createStudyStore, type StudyStore } from './studies.ts'
 import { createStudyPhaseStore, type StudyPhaseStore } from './study-phases.ts'
+import { createTokenCountStore, type TokenCountStore } from './token-counts.ts'
 
 export interface Store {
   readonly access: 'write' | 'read'
@@ -34,6 +35,7 @@ export interface Store {
   readonly samples: SampleStore
   readonly sampleCounts: SampleCountStore
   readonly curation: CurationStore
+  readonly tokenCounts: TokenCountStore
   readonly savedViews: SavedViewStore
   readonly dataTasks: DataTaskStore
   readonly findings: FindingStore
@@ -72,6 +74,7 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     samples: createSampleStore(db, sampleCounts),
     sampleCounts,
     curation: createCurationStore(db),
+    tokenCounts: createTokenCountStore(db),
     savedViews: createSavedViewStore(db),
     dataTasks: createDataTaskStore(db),
     findings: createFindingStore(db),

@@ -1,13 +1,16 @@
 // Every announcement that main makes. An announcement is a nudge: the window then asks for what it lacks. Only
-// `job.progress` carries numbers, so that a bar can move without a question.
+// `job.progress` and `samples.changing` carry numbers, so that a bar can move without a question.
 
 import { z } from 'zod'
+import { changeProgressSchema } from '../../src-main/domain/curation.ts'
 import { jobProgressSchema } from '../../src-main/domain/progress.ts'
 
 export const events = {
   'run.changed': z.strictObject({ runId: z.string() }),
   'study.changed': z.strictObject({ studyId: z.string() }),
   'dataset.changed': z.strictObject({ datasetId: z.string().nullable() }),
+  /** How far a change of samples is; null: it has ended, however it did. */
+  'samples.changing': z.strictObject({ progress: changeProgressSchema.nullable() }),
   /** A queue of pairs to judge, or an audit of pairs; null: the list of them. */
   'labelling.changed': z.strictObject({ queueId: z.string().nullable() }),
   /** A question to a model: another piece of its answer, or its end. */

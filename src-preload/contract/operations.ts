@@ -21,6 +21,7 @@ import {
   mapRequestSchema,
 } from '../../src-main/domain/data-task.ts'
 import {
+  binsSchema,
   datasetRowSchema,
   datasetStatisticsSchema,
   importSummarySchema,
@@ -77,6 +78,7 @@ import { exampleSchema, studyResultsSchema } from '../../src-main/domain/study-r
 import { parityRowSchema, studyRowSchema, studyViewSchema } from '../../src-main/domain/study-view.ts'
 import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
 import { studyConfigSchema } from '../../src-main/domain/study.ts'
+import { countedTokenizerSchema } from '../../src-main/domain/token-count.ts'
 import { trainingPlanSchema } from '../../src-main/domain/training-plan.ts'
 
 interface Operation {
@@ -151,6 +153,10 @@ export const operations = {
   },
   /** What was measured item by item on the filter's samples. */
   'samples.measures': { input: ofFilter, output: z.array(sampleMeasureSchema) },
+  /** Tokenizers that have counted samples of the filter. */
+  'samples.tokenizers': { input: ofFilter, output: z.array(countedTokenizerSchema) },
+  /** Token counts of the filter's samples in bins, by the tokenizer that it names. */
+  'samples.tokenHistogram': { input: ofFilter, output: binsSchema },
   'samples.get': { input: z.strictObject({ row: z.int() }), output: sampleDetailSchema },
   /** null: the samples were so already. Every change can be taken back with samples.undo. */
   'samples.change': {
@@ -158,6 +164,8 @@ export const operations = {
     output: journalEntrySchema.nullable(),
   },
   'samples.previewSplits': { input: z.strictObject({ selection: selectionSchema, rule: splitRuleSchema }), output: splitTableSchema },
+  /** Stops the change, undo or redo under way, which then fails as 'cancelled' and leaves nothing changed. */
+  'samples.cancelChange': { input: nothing, output: silence },
   /** null: nothing is left to be taken back. */
   'samples.undo': { input: nothing, output: journalEntrySchema.nullable() },
   'samples.redo': { input: nothing, output: journalEntrySchema.nullable() },
@@ -189,7 +197,7 @@ export const operations = {
   },
   /** Writes them as JSON lines into the project's exports. */
   'tasks.exportFaults': { input: ofTask, output: artifactRowSchema },
-  /** `settings.checkpoint` is filled in from the run, for checks on features. */
+  /** `settings.checkpoint` is filled in from the run, for checks that ask a model. */
   'checks.start': {
     input: checkRequestSchema.omit({ kind: true }).extend({ runId: z.string().nullable().default(null) }),
     output: ofTask,

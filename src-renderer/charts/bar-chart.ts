@@ -12,7 +12,19 @@ export interface Bin {
 }
 
 /** @param axis  what is counted by, with its unit: "Text (characters)" */
-export function histogramChart({ bins, axis, theme }: { readonly bins: readonly Bin[]; readonly axis: string; readonly theme: ChartTheme }): ChartOption {
+/** @param of.limit  a line, beyond which bars are darker */
+export function histogramChart({
+  bins,
+  axis,
+  limit,
+  theme,
+}: {
+  readonly bins: readonly Bin[]
+  readonly axis: string
+  readonly limit?: { readonly at: number; readonly label: string }
+  readonly theme: ChartTheme
+}): ChartOption {
+  const atLimit = limit === undefined ? -1 : bins.findIndex(({ from, to }) => from <= limit.at && limit.at <= to)
   return {
     animation: false,
     textStyle: { fontFamily: theme.font },
@@ -43,7 +55,18 @@ export function histogramChart({ bins, axis, theme }: { readonly bins: readonly 
     series: [
       {
         type: 'bar',
-        data: bins.map((bin) => bin.count),
+        data: bins.map((bin) => (limit === undefined || bin.from <= limit.at ? bin.count : { value: bin.count, itemStyle: { color: theme.ink } })),
+        ...(atLimit < 0
+          ? {}
+          : {
+              markLine: {
+                silent: true,
+                symbol: 'none',
+                lineStyle: { color: theme.ink, type: 'dashed' },
+                label: { formatter: limit!.label, color: theme.ink, position: 'insideEndTop' },
+                data: [{ xAxis: atLimit }],
+              },
+            }),
         barCategoryGap: '12%',
         itemStyle: { color: theme.muted },
         emphasis: { itemStyle: { color: theme.ink } },

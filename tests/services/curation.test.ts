@@ -5,13 +5,15 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { DATABASE_NAME, type Lab } from '../../src-main/compose.ts'
-import { curationChangeSchema, type CurationChange, type Selection } from '../../src-main/domain/curation.ts'
+import { curationChangeSchema, type ChangeProgress, type CurationChange, type Selection } from '../../src-main/domain/curation.ts'
+import { dataCheckSettingsSchema, type DataCheck } from '../../src-main/domain/data-check.ts'
 import type { DataJob } from '../../src-main/domain/data-job.ts'
 import { pageRequestSchema, SAMPLE_SORTS, sampleFilterSchema, type Cursor, type SampleRow } from '../../src-main/domain/sample-query.ts'
 import { SPLITS } from '../../src-main/domain/sample.ts'
 import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
 import { encodePng } from '../../src-main/jobs/images/codec.ts'
 import { runDataJob } from '../../src-main/jobs/run-data-job.ts'
+import type { Announcement } from '../../src-main/services/parts.ts'
 import { createCurationStore, type CurationStore, type Walk } from '../../src-main/store/curation.ts'
 import { openForWriting } from '../../src-main/store/database.ts'
 import { searchWords } from '../../src-main/store/sample-filter.ts'
@@ -20,9 +22,11 @@ import { temporaryFolder } from '../support/temporary-folder.ts'
 
 let lab: Lab
 let folder: string
+let announced: (told: Announcement) => void
 beforeEach(async () => {
   folder = temporaryFolder()
-  lab = aLab(folder, { dataRunner: (job, signal) => runDataJob(job as DataJob, signal) }).lab
+  lab = aLab(folder, { dataRunner: (job, signal) => runDataJob(job as DataJob, signal), announce: (told) => announced(told) }).lab
+  announced = () => {}
   onTestFinished(() => lab.close())
 })
 
@@ -247,6 +251,41 @@ describe('changes', () => {
     expect(await lab.datasets.snapshotOf('mine')).toBe(datasets[0]!.snapshot)
   })
 
+  it('tell how far they are, and stopped half way leave everything as it was: change, division, undo and redo', async () => {
+    await importQuestions('mine', 2_400)
+    const states = ['kept', 'excluded'] as const
+    const state = () => [states.map((each) => lab.curation.count(filter({ states: [each] }))), lab.curation.facets(filter({ states: [...states] })).splits, lab.curation.journal(9)]
+    const steps: ChangeProgress[] = []
+    let stopsAt: ChangeProgress['part'] | null = null
+    announced = ({ name, value }) => {
+      if (name !== 'samples.changing' || value.progress === null) return
+      steps.push(value.progress)
+      if (value.progress.part === stopsAt) lab.curation.cancelChange()
+    }
+    const stopped = async (work: () => Promise<unknown>, part: ChangeProgress['part'] = 'changing samples') => {
+      const before = state()
+      stopsAt = part
+      await expect(work()).rejects.toMatchObject({ code: 'cancelled' })
+      stopsAt = null
+      expect(state()).toEqual(before)
+    }
+    const exclude = change({ kind: 'state', state: 'excluded' })
+    await stopped(() => lab.curation.change(all({}), exclude))
+    await stopped(() => lab.curation.change(all({}), change({ kind: 'divide', rule: { seed: 3, groupBy: 'sample' } })))
+    await stopped(() => lab.curation.change(all({}), change({ kind: 'divide', rule: { seed: 3, groupBy: 'sample' } })), 'reading samples')
+    steps.length = 0
+    await lab.curation.change(all({}), exclude)
+    expect(steps[0]).toMatchObject({ title: 'exclude', part: 'changing samples', of: 2_400 })
+    expect(steps[0]!.done).toBeGreaterThan(0)
+    await stopped(() => lab.curation.undo())
+    await lab.curation.undo()
+    await stopped(() => lab.curation.redo())
+    const already = new AbortController()
+    already.abort()
+    await stopped(() => lab.curation.change(all({}), exclude, already.signal))
+    expect(await lab.curation.redo()).toMatchObject({ samples: 2_400 })
+  })
+
   it('asked for at once are made one after the other', async () => {
     await importQuestions('mine', 1_200)
     const [first, second, undone] = await Promise.all([
@@ -317,8 +356,8 @@ describe('splits', () => {
 })
 
 describe('checks', () => {
-  async function found(check: 'exact-duplicates' | 'near-duplicates' | 'leakage' | 'images' | 'texts', settings = {}) {
-    const { taskId } = lab.checks.start({ check, filter: filter({}), settings: { maxDistance: 4, minSide: 16, minContrast: 2, checkpoint: null, minSimilarity: 0.98, neighbours: 10, ...settings } })
+  async function found(check: DataCheck, settings: object = {}, fields: object = {}) {
+    const { taskId } = lab.checks.start({ check, filter: filter(fields), settings: dataCheckSettingsSchema.parse(settings) })
     const { result } = await lab.tasks.ended(taskId)
     return { taskId, result }
   }
@@ -378,6 +417,35 @@ describe('checks', () => {
     const { taskId } = await found('images')
     const details = lab.checks.clusters(taskId, -1, 10).map(([one]) => one!.detail)
     expect(details).toEqual([expect.stringContaining('one colour'), expect.stringContaining('tiny: 8 × 4'), expect.stringContaining('changed')])
+  })
+
+  it('token counts: what is longer than a training takes; counted once, and then filtered, sorted and drawn by', async () => {
+    const lengths = [3, 9, 5, 30, 9]
+    await importRows('mine', lengths.map((length, i) => ask('a.png', `${'word '.repeat(length - 2)}${i}?`)), { 'a.png': slope(0) })
+    const check = () => found('token-counts', { checkpoint: '/model', maxTokens: 8 })
+    const { taskId, result } = await check()
+    expect(result).toMatchObject({ samples: 5, findings: 3, tokenizer: 'words of /model' })
+    expect(lab.checks.clusters(taskId, -1, 9).flat().map(({ score, detail }) => [score, detail])).toEqual([
+      [30, '22 tokens too many: 30 of at most 8'],
+      [9, '1 tokens too many: 9 of at most 8'],
+      [9, '1 tokens too many: 9 of at most 8'],
+    ])
+    const tokens = { tokenizer: 'words of /model', count: {} }
+    expect(lab.curation.tokenizers(filter({}))).toEqual([{ tokenizer: tokens.tokenizer, folder: '/model', limit: 64, samples: 5, low: 3, high: 30 }])
+    expect(lab.curation.count(filter({ tokens: { ...tokens, count: { from: 5, to: 9 } } }))).toBe(3)
+    expect(lab.curation.count(filter({ tokens: { ...tokens, tokenizer: 'another' } }))).toBe(0)
+    const rowOf = (i: number) => pages({})[i]!.row
+    for (const limit of [1, 2, 9]) {
+      const ascending = pages({ filter: { tokens }, sort: 'tokens', limit }).map(({ row }) => row)
+      expect(ascending).toEqual([0, 2, 1, 4, 3].map(rowOf))
+      expect(lab.curation.order({ filter: filter({ tokens }), sort: 'tokens', direction: 'descending' })).toEqual(ascending.toReversed())
+    }
+    const bins = lab.curation.tokenHistogram(filter({ tokens }))
+    expect(bins.reduce((sum, { count }) => sum + count, 0)).toBe(5)
+    expect([bins[0]!.from, bins.at(-1)!.to >= 30]).toEqual([3, true])
+    expect((await check()).result).toMatchObject({ findings: 3 })
+    await lab.datasets.delete(lab.datasets.named('mine').id)
+    expect(lab.curation.tokenizers(filter({}))).toEqual([])
   })
 
   it('texts: an answer without a word', async () => {

@@ -3,6 +3,7 @@
 
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { Lab } from '../../src-main/compose.ts'
+import { dataCheckSettingsSchema } from '../../src-main/domain/data-check.ts'
 import { sampleFilterSchema } from '../../src-main/domain/sample-query.ts'
 import { aLab } from '../support/a-lab.ts'
 import { anImportedPair, anImportedScene } from '../support/builders.ts'
@@ -79,7 +80,7 @@ describe('colours', () => {
   })
 
   it('of a check say where it found something', async () => {
-    const check = lab.checks.start({ check: 'texts', filter: filter({ kinds: ['preferences'] }), settings: { maxDistance: 4, minSide: 16, minContrast: 2, checkpoint: null, minSimilarity: 0.98, neighbours: 10 } })
+    const check = lab.checks.start({ check: 'texts', filter: filter({ kinds: ['preferences'] }), settings: dataCheckSettingsSchema.parse({}) })
     await lab.tasks.ended(check.taskId)
     const found = lab.checks.colours(taskId, { by: 'finding', taskId: check.taskId })
     expect(found).toMatchObject({ names: ['not found'], of: [0, 0, 0, 0, 0, 0] })
@@ -102,7 +103,7 @@ describe('what a filter offers', () => {
 })
 
 it('a summary of findings counts clusters by size, and what is left when some are excluded', async () => {
-  const { taskId: check } = lab.checks.start({ check: 'leakage', filter: filter(), settings: { maxDistance: 4, minSide: 16, minContrast: 2, checkpoint: null, minSimilarity: 0.98, neighbours: 10 } })
+  const { taskId: check } = lab.checks.start({ check: 'leakage', filter: filter(), settings: dataCheckSettingsSchema.parse({}) })
   await lab.tasks.ended(check)
   // Each image: two pairs to train on, one scene to measure on.
   expect(lab.checks.summary(check)).toMatchObject({ samples: 18, clusters: 6, kept: 18, keptOthers: 6, sizes: [{ size: 3, clusters: 6 }], scores: [] })

@@ -10,8 +10,9 @@ import { exportSettingsSchema } from '../../src-main/domain/export.ts'
 import type { ModelInspection } from '../../src-main/domain/model-view.ts'
 import type { ImportEvent, ImportOptions } from '../../src-main/domain/import-event.ts'
 import type { ItemResult, Job, JobEvent, Runner } from '../../src-main/domain/job.ts'
+import { textOfContent } from '../../src-main/domain/sample-facts.ts'
 import type { Announcement } from '../../src-main/services/parts.ts'
-import { runReading } from '../../src-main/services/readings/run-reading.ts'
+import { runReading, type ReadingTools } from '../../src-main/services/readings/run-reading.ts'
 import { aPlan } from './a-plan.ts'
 import { anImportedConversation, anImportedPair, anImportedQuestion, anImportedScene } from './builders.ts'
 
@@ -229,9 +230,18 @@ export const readFakeDataset: ReadDataset = async function* (path): AsyncGenerat
   for (let i = 0; i < Number(count); i++) yield make(i)
 }
 
+/** Counts words: a tokenizer of its own. */
+export const readingTools: ReadingTools = {
+  openTokenCounter: async (folder) => ({
+    identity: `words of ${folder}`,
+    limit: 64,
+    count: ({ content }) => (content.kind === 'objects' ? null : textOfContent(content).split(/\s+/).length),
+  }),
+}
+
 /** Readings are the lab's own, whatever else a runner does. */
 export function readingToo(run: Runner): Runner {
-  return (job, signal, options) => (job.kind === 'read' ? runReading(job, signal) : run(job, signal, options))
+  return (job, signal, options) => (job.kind === 'read' ? runReading(job, signal, readingTools) : run(job, signal, options))
 }
 
 export interface LabForTests {
@@ -244,7 +254,7 @@ export interface LabForTests {
 
 export function aLab(
   project: string,
-  overrides: { readonly runner?: FakeRunner; readonly readDataset?: ReadDataset; readonly dataRunner?: Runner; readonly presetFolder?: string } = {},
+  overrides: { readonly runner?: FakeRunner; readonly readDataset?: ReadDataset; readonly dataRunner?: Runner; readonly presetFolder?: string; readonly announce?: (announcement: Announcement) => void } = {},
 ): LabForTests {
   const runner = overrides.runner ?? aFakeRunner(overrides.readDataset)
   const announcements: Announcement[] = []
@@ -260,7 +270,10 @@ export function aLab(
     diagnose: async ({ others }) => ({ healthy: true, checks: [...others] }),
     now: () => (clock.ms += 10),
     newId: (kind) => `${kind}-${process.pid}-${++ids}`,
-    announce: (announcement) => void announcements.push(announcement),
+    announce(announcement) {
+      announcements.push(announcement)
+      overrides.announce?.(announcement)
+    },
   })
   return { lab, runner, announcements, clock }
 }

@@ -16,7 +16,7 @@ import { formatDuration } from '../../services/number-text.ts'
 import { withLab, type Access, type CliParts, type GlobalOptions, type Session } from '../session.ts'
 import { collectSetting, withSettings } from '../settings-from-text.ts'
 import { table } from '../table.ts'
-import { progressOfJob, showTasks } from './data.ts'
+import { progressOfJob, showChange, showTasks } from './data.ts'
 
 interface FilterFlags extends GlobalOptions {
   readonly split?: Split
@@ -46,7 +46,8 @@ export function addCurationCommands(program: Command, parts: CliParts): void {
       await withLab(parts, options, access, (session) => work(session, options as never, ...(given.slice(0, -2) as A)))
     }) as (...args: unknown[]) => Promise<void>
   const change = async (session: Session, filter: SampleFilter, what: CurationChange) => {
-    const entry = await session.lab.curation.change(parse(selectionSchema, { kind: 'filter', filter }), what)
+    showChange(session)
+    const entry = await session.lab.curation.change(parse(selectionSchema, { kind: 'filter', filter }), what, session.signal)
     session.terminal.json({ event: 'changed', entry })
     session.terminal.out(entry === null ? 'nothing to change: it was so already' : `${entry.label}: ${entry.samples} samples (lab undo takes it back)`)
   }
@@ -121,8 +122,10 @@ export function addCurationCommands(program: Command, parts: CliParts): void {
       .command(verb)
       .description(what)
       .action(
-        on('write', async ({ lab, terminal }) => {
-          const entry = await lab.curation[verb]()
+        on('write', async (session) => {
+          showChange(session)
+          const { lab, terminal, signal } = session
+          const entry = await lab.curation[verb](signal)
           terminal.json({ event: verb, entry })
           terminal.out(entry === null ? `nothing to ${verb}` : `${verb}: ${entry.label}, ${entry.samples} samples`)
         }),
@@ -146,8 +149,8 @@ export function addCurationCommands(program: Command, parts: CliParts): void {
       .argument('[dataset]', 'default: all datasets')
       .description('Look for faults in data; what is found is a filter (--finding)'),
   )
-    .option('--set <key=value>', 'maxDistance, minSide, minContrast, minSimilarity, neighbours', collectSetting)
-    .option('--model <model>', 'a run or a model folder whose encoder computes features')
+    .option('--set <key=value>', 'maxDistance, minSide, minContrast, maxTokens, minSimilarity, neighbours', collectSetting)
+    .option('--model <model>', 'a run or a model folder: its encoder computes features, its tokenizer counts tokens')
     .action(
       on('write', async (session, options: CheckFlags, check: DataCheck, dataset: string | undefined) => {
         const { taskId } = await runCheck(session, options, check, dataset)

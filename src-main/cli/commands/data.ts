@@ -139,11 +139,11 @@ async function writeSightTest({ lab, terminal, signal }: Session, settings: Sigh
 export function progressOfJob(
   terminal: Terminal,
   title: string,
-): (event: { readonly kind: string; readonly name?: string; readonly done?: number; readonly of?: number }) => void {
+): (event: { readonly kind: string; readonly name?: string; readonly done?: number; readonly of?: number; readonly leftMs?: number | null }) => void {
   const view = createProgressView(terminal)
   const startedMs = Date.now()
   let part = title
-  return ({ kind, name, done = 0, of = 0 }) => {
+  return ({ kind, name, done = 0, of = 0, leftMs = null }) => {
     if (kind === 'part') part = name ?? title
     if (kind !== 'part' && kind !== 'progress') return
     const elapsedMs = Date.now() - startedMs
@@ -157,9 +157,9 @@ export function progressOfJob(
       done,
       of,
       elapsedMs,
-      leftMs: null,
+      leftMs,
       share,
-      totalLeftMs: null,
+      totalLeftMs: leftMs,
     })
   }
 }
@@ -169,11 +169,23 @@ export function showTasks({ lab, terminal, listen }: Session): void {
   let show: ReturnType<typeof progressOfJob> | null = null
   listen((announcement) => {
     if (announcement.name !== 'task.changed') return
-    const { title, status, progress } = lab.tasks.get(announcement.value.taskId)
+    const { title, status, progress, leftMs } = lab.tasks.get(announcement.value.taskId)
     if (status !== 'running' || progress === null) return
     show ??= progressOfJob(terminal, title)
     show({ kind: 'part', name: progress.part, of: progress.of })
-    show({ kind: 'progress', done: progress.done, of: progress.of })
+    show({ kind: 'progress', done: progress.done, of: progress.of, leftMs })
+  })
+}
+
+/** Progress of a change of samples on the terminal until the command ends. */
+export function showChange({ terminal, listen }: Session): void {
+  let show: ReturnType<typeof progressOfJob> | null = null
+  listen((announcement) => {
+    if (announcement.name !== 'samples.changing' || announcement.value.progress === null) return
+    const { title, part, done, of, leftMs } = announcement.value.progress
+    show ??= progressOfJob(terminal, title)
+    show({ kind: 'part', name: part, of })
+    show({ kind: 'progress', done, of, leftMs })
   })
 }
 

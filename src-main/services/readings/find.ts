@@ -8,8 +8,9 @@ import { LabError } from '../../domain/errors.ts'
 import { clustersAroundBest, clustersOf, hammingDistance, nearPairs, type Hashed } from '../../domain/hash-clusters.ts'
 import type { JobEvent } from '../../domain/job.ts'
 import { parse } from '../../domain/parse.ts'
-import type { ReadingOf } from '../../domain/reading.ts'
+import type { ReadingOf, ReadingProgress } from '../../domain/reading.ts'
 import { answersOfContent, categoriesOfContent } from '../../domain/sample-facts.ts'
+import type { SampleFilter } from '../../domain/sample-query.ts'
 import type { Content } from '../../domain/sample.ts'
 import type { ExaminedSample } from '../../store/samples.ts'
 import type { Store } from '../../store/store.ts'
@@ -30,19 +31,35 @@ const FAR_LENGTH = 4
 const FINDINGS_A_MESSAGE = 500
 
 export function* find(store: Store, reading: ReadingOf<'find'>): Generator<JobEvent, number> {
-  const samples: Examined[] = []
-  const counter = createCounter(store.sampleCounts.count(reading.filter))
-  for (const sample of store.samples.examined(reading.filter)) {
-    const told = counter.next()
-    if (told !== null) yield told
-    samples.push(sample)
-  }
-  const findings = finders(store, reading, samples)[reading.check]()
+  const { check } = reading
+  const findings = check === 'token-counts' ? longTexts(store, reading) : finders(store, reading, yield* examined(store, reading.filter))[check]()
   for (let from = 0; from < findings.length; from += FINDINGS_A_MESSAGE) yield { kind: 'found', findings: findings.slice(from, from + FINDINGS_A_MESSAGE) }
   return findings.length
 }
 
-function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, examined: readonly Examined[]): Readonly<Record<DataCheck, () => FindingRow[]>> {
+function* examined(store: Store, filter: SampleFilter): Generator<ReadingProgress, Examined[]> {
+  const samples: Examined[] = []
+  const counter = createCounter(store.sampleCounts.count(filter))
+  for (const sample of store.samples.examined(filter)) {
+    const told = counter.next()
+    if (told !== null) yield told
+    samples.push(sample)
+  }
+  return samples
+}
+
+function longTexts(store: Store, { filter, settings: { maxTokens }, tokenizer }: ReadingOf<'find'>): FindingRow[] {
+  if (tokenizer === null) throw new LabError('internal', 'a check of token counts was asked for without a tokenizer')
+  return store.tokenCounts.longer(filter, tokenizer, maxTokens).map(({ row, tokens }, i) => ({
+    row,
+    cluster: i,
+    isBest: false,
+    score: tokens,
+    detail: `${tokens - maxTokens} tokens too many: ${tokens} of at most ${maxTokens}`,
+  }))
+}
+
+function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, examined: readonly Examined[]): Readonly<Record<Exclude<DataCheck, 'token-counts'>, () => FindingRow[]>> {
   return {
     'exact-duplicates': () => {
       const facts = store.findings.facts()

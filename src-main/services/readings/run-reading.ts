@@ -6,6 +6,7 @@ import { LabError } from '../../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../../domain/job.ts'
 import { parse } from '../../domain/parse.ts'
 import { readingSchema, type Reading } from '../../domain/reading.ts'
+import type { TokenCounter } from '../../domain/token-count.ts'
 import { openForReading } from '../../store/database.ts'
 import { createStore, type Store } from '../../store/store.ts'
 import { candidates } from './candidates.ts'
@@ -14,13 +15,22 @@ import { pairHealth } from './pair-health.ts'
 import { listSamples, writeSnapshot } from './sample-files.ts'
 import { divide } from './divide.ts'
 import { statistics } from './statistics.ts'
+import { tokens } from './tokens.ts'
+
+/** What a reading needs that is no matter of rows. */
+export interface ReadingTools {
+  openTokenCounter(folder: string): Promise<TokenCounter>
+}
 
 /** @throws LabError 'cancelled' between events */
-export async function* runReading({ database, reading }: DataJobOf<'read'>, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+export async function* runReading({ database, reading: given }: DataJobOf<'read'>, signal: AbortSignalLike, tools: ReadingTools): AsyncGenerator<JobEvent> {
+  const reading = parse(readingSchema, given, 'internal', 'reading')
+  const counter = reading.kind === 'tokens' ? await tools.openTokenCounter(reading.checkpoint) : null
   const open = openForReading(database)
   try {
     open.db.exec('BEGIN')
-    const work = answering(createStore(open), parse(readingSchema, reading, 'internal', 'reading'))
+    const store = createStore(open)
+    const work = reading.kind === 'tokens' ? tokens(store, reading, counter!) : answering(store, reading)
     for (let step = work.next(); ; step = work.next()) {
       if (signal.aborted) throw new LabError('cancelled', 'stopped while reading samples')
       yield step.done === true ? { kind: 'answer', value: step.value } : step.value
@@ -31,7 +41,7 @@ export async function* runReading({ database, reading }: DataJobOf<'read'>, sign
   }
 }
 
-function answering(store: Store, reading: Reading): Generator<JobEvent, unknown> {
+function answering(store: Store, reading: Exclude<Reading, { kind: 'tokens' }>): Generator<JobEvent, unknown> {
   switch (reading.kind) {
     case 'statistics':
       return statistics(store, reading)

@@ -1,12 +1,11 @@
 // What a filter's samples are made of, for the charts beside them. Every sample is read once.
 
-import type { DatasetStatistics } from '../../domain/dataset-view.ts'
+import { HISTOGRAM_BINS, type DatasetStatistics } from '../../domain/dataset-view.ts'
 import type { ReadingOf, ReadingProgress } from '../../domain/reading.ts'
 import { answersOfContent, questionsOfContent } from '../../domain/sample-facts.ts'
 import type { Store } from '../../store/store.ts'
 import { createCounter } from './told.ts'
 
-const HISTOGRAM_BINS = 24
 const MOST_ANSWERS = 50
 
 export function* statistics(store: Store, { filter }: ReadingOf<'statistics'>): Generator<ReadingProgress, DatasetStatistics> {

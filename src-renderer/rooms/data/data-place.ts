@@ -33,6 +33,14 @@ export function provideDataPlace(datasetId: string | null): DataPlace {
   const said = ref('')
   const doing = useAction()
   const samples = (entry: JournalEntry) => `${count(entry.samples)} ${entry.samples === 1 ? 'sample' : 'samples'}`
+  /** A change that was stopped is no fault. */
+  const changing = async <T>(work: () => Promise<T>) => {
+    const entry = await doing.act(work)
+    if (doing.error.value?.code !== 'cancelled') return entry
+    doing.error.value = null
+    said.value = 'Stopped: nothing is changed.'
+    return undefined
+  }
   const place: DataPlace = {
     datasetId,
     filter: shallowRef(emptyFilter(datasetId)),
@@ -46,15 +54,15 @@ export function provideDataPlace(datasetId: string | null): DataPlace {
       goTo('data', datasetId ?? 'all', 'browse')
     },
     async change(selection, change) {
-      const entry = await doing.act(() => ask('samples.change', { selection, change }))
+      const entry = await changing(() => ask('samples.change', { selection, change }))
       if (entry !== undefined) said.value = entry === null ? 'Nothing to change: the samples are so already.' : `Done: ${entry.label}, ${samples(entry)}.`
     },
     async undo() {
-      const entry = await doing.act(() => ask('samples.undo'))
+      const entry = await changing(() => ask('samples.undo'))
       if (entry !== undefined) said.value = entry === null ? 'Nothing is left to undo.' : `Undone: ${entry.label}, ${samples(entry)}.`
     },
     async redo() {
-      const entry = await doing.act(() => ask('samples.redo'))
+      const entry = await changing(() => ask('samples.redo'))
       if (entry !== undefined) said.value = entry === null ? 'Nothing is left to redo.' : `Done again: ${entry.label}, ${samples(entry)}.`
     },
   }

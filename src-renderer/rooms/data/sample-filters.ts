@@ -24,11 +24,14 @@ export const FACET_LABELS: Readonly<Record<Facet, { readonly label: string; read
 export const SORT_LABELS: Readonly<Record<SampleSort, string>> = {
   imported: 'Import order',
   textLength: 'Length of text',
+  tokens: 'Tokens',
   pixels: 'Pixels',
   imageBytes: 'Size of file',
   source: 'Source',
 }
-export const sortChoices = SAMPLE_SORTS.map((value) => ({ value, label: SORT_LABELS[value] }))
+/** By tokens where the filter says whose. */
+export const sortChoices = ({ tokens }: SampleFilter) =>
+  SAMPLE_SORTS.filter((value) => value !== 'tokens' || tokens !== null).map((value) => ({ value, label: SORT_LABELS[value] }))
 
 /** Its words without the mark that says where the image stands in them; of objects what they are. */
 export const captionOf = ({ text, categories }: Pick<SampleRow, 'text' | 'categories'>): string =>
