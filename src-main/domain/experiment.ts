@@ -10,7 +10,7 @@ import { representationSchema, representationSettingsSchema } from './representa
 import { probeSettingsSchema } from './probe.ts'
 import { trainingSchema } from './run-config.ts'
 import { SPLITS } from './sample.ts'
-import { sweepCurveSchema, sweepPointSchema, sweepSettingsSchema } from './sweep.ts'
+import { sizeCurveSchema, sweepCurveSchema, sweepPointSchema, sweepSettingsSchema } from './sweep.ts'
 
 /** Two to eight encoders beside each other, or one alone. */
 const encoders = (least: number) =>
@@ -108,11 +108,11 @@ export const microscopeRequestSchema = z.strictObject({
 })
 const microscopeResultSchema = z.strictObject({ kind: z.literal('microscope'), microscope: microscopeSchema })
 
-/** Trainings over a grid; `encoders` are the models that they begin from: of other sizes of encoder or language model, too. */
+/** Trainings over a grid; `encoders` are the models that they begin from, beside those that `settings.fresh` makes for it. */
 export const sweepRequestSchema = z.strictObject({
   kind: z.literal('sweep'),
   name: z.string().min(1).max(120).default('Sweep').meta({ label: 'Name' }),
-  encoders: encoders(1),
+  encoders: encoders(0),
   dataset: z.string().min(1).meta({ label: 'Training data' }),
   /** What the score is measured on. */
   measuredOn: z.strictObject({
@@ -129,6 +129,8 @@ const sweepResultSchema = z.strictObject({
   points: z.array(sweepPointSchema),
   /** Score against data size, with bands over seeds. */
   curves: z.array(sweepCurveSchema),
+  /** Score against the size of encoder or language model, where several were swept. */
+  sizeCurves: z.array(sizeCurveSchema).default([]),
   /** What was stopped, and why; what must be borne in mind. */
   notes: z.array(z.string()),
 })

@@ -4,6 +4,7 @@
 import { z } from 'zod'
 import { LabError } from './errors.ts'
 import { evaluationSchema, type Evaluator } from './evaluation.ts'
+import { freshModelsSchema } from './fresh-models.ts'
 import { trainingSchema } from './run-config.ts'
 import { oneSampleT } from './statistics/intervals.ts'
 
@@ -25,7 +26,9 @@ export const sweepSettingsSchema = z.strictObject({
   /** Passes over the data drawn; null: the arm's own number of steps, whatever the data size. */
   epochs: z.number().positive().nullable().default(null).meta({ label: 'Passes over the data' }),
   seeds: z.array(z.int().min(0)).min(1).max(32).default([0]),
-  /** Nothing is begun beyond either. */
+  /** Further models to start from, made for the sweep: one a size and seed. null: those that are named. */
+  fresh: freshModelsSchema.nullable().default(null),
+  /** Nothing is begun beyond either. Trainings that make a fresh model count as well. */
   budget: z
     .strictObject({ runs: z.int().min(1).default(64).meta({ label: 'Runs' }), hours: z.number().positive().nullable().default(null).meta({ label: 'Hours of training' }) })
     .prefault({}),
@@ -49,9 +52,16 @@ export interface SweepCell {
   readonly beta: number | null
 }
 
+/** Parameters of the model that a training starts from. */
+const sweepSizeSchema = z.strictObject({ visionEncoder: z.int(), languageModel: z.int() })
+export type SweepSize = z.output<typeof sweepSizeSchema>
+export const SIZED_MODULES = ['visionEncoder', 'languageModel'] as const satisfies readonly (keyof SweepSize)[]
+
 export const sweepPointSchema = z.strictObject({
   arm: z.string(),
   start: z.string(),
+  /** null: not known, as of sweeps from before it was kept. */
+  size: sweepSizeSchema.nullable().default(null),
   dataSize: z.int().nullable(),
   learningRate: z.number(),
   beta: z.number().nullable(),
@@ -62,23 +72,33 @@ export const sweepPointSchema = z.strictObject({
 })
 export type SweepPoint = z.output<typeof sweepPointSchema>
 
+/** What a setting comes to: mean over seeds of the best setting; its limits at 95 %, null below two seeds. */
+const bestSettingSchema = z.strictObject({
+  value: z.number(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+  seeds: z.int(),
+  learningRate: z.number(),
+  beta: z.number().nullable(),
+})
+
 export const sweepCurveSchema = z.strictObject({
   arm: z.string(),
   start: z.string(),
-  points: z.array(
-    z.strictObject({
-      dataSize: z.int().nullable(),
-      /** Mean over seeds of the best setting; its limits at 95 %, null below two seeds. */
-      value: z.number(),
-      low: z.number().nullable(),
-      high: z.number().nullable(),
-      seeds: z.int(),
-      learningRate: z.number(),
-      beta: z.number().nullable(),
-    }),
-  ),
+  points: z.array(bestSettingSchema.extend({ dataSize: z.int().nullable() })),
 })
 export type SweepCurve = z.output<typeof sweepCurveSchema>
+
+/** Score against the size of one module, the other and the data being the same all along. */
+export const sizeCurveSchema = z.strictObject({
+  of: z.enum(SIZED_MODULES),
+  arm: z.string(),
+  dataSize: z.int().nullable(),
+  /** Parameters of the module that stays. */
+  other: z.int(),
+  points: z.array(bestSettingSchema.extend({ parameters: z.int(), start: z.string() })),
+})
+export type SizeCurve = z.output<typeof sizeCurveSchema>
 
 const EVALUATOR_OF: Readonly<Record<string, Evaluator>> = {
   vqa: 'questions',
@@ -133,16 +153,30 @@ export function sweepCurves(points: readonly SweepPoint[]): readonly SweepCurve[
   const curves = Map.groupBy(points, ({ arm, start }) => JSON.stringify([arm, start]))
   return [...curves.values()].map((of): SweepCurve => {
     const sizes = [...Map.groupBy(of, ({ dataSize }) => dataSize).entries()].toSorted(([a], [b]) => (a ?? Infinity) - (b ?? Infinity))
-    return {
-      arm: of[0]!.arm,
-      start: of[0]!.start,
-      points: sizes.map(([dataSize, all]) => {
-        const settings = [...Map.groupBy(all, ({ learningRate, beta }) => JSON.stringify([learningRate, beta])).values()]
-        const best = settings.reduce((a, b) => (meanOf(b) > meanOf(a) ? b : a))
-        const interval = best.length < 2 ? null : oneSampleT(best.map(({ score }) => score)).interval
-        const { learningRate, beta } = best[0]!
-        return { dataSize, value: meanOf(best), low: interval?.low ?? null, high: interval?.high ?? null, seeds: best.length, learningRate, beta }
-      }),
-    }
+    return { arm: of[0]!.arm, start: of[0]!.start, points: sizes.map(([dataSize, all]) => ({ dataSize, ...bestSetting(all) })) }
   })
+}
+
+/** Score against the size of the encoder, and of the language model: a curve an objective, wherever two sizes or more can be compared. */
+export function sizeCurves(points: readonly SweepPoint[]): readonly SizeCurve[] {
+  return SIZED_MODULES.flatMap((of) => {
+    const other = of === 'visionEncoder' ? 'languageModel' : 'visionEncoder'
+    const sized = points.filter((point): point is SweepPoint & { readonly size: SweepSize } => point.size !== null)
+    const curves = Map.groupBy(sized, ({ arm, dataSize, size }) => JSON.stringify([arm, dataSize, size[other]]))
+    return [...curves.values()].flatMap((all): SizeCurve[] => {
+      const { arm, dataSize, size } = all[0]!
+      const sizes = [...Map.groupBy(all, (point) => point.size[of]).entries()].toSorted(([a], [b]) => a - b)
+      if (sizes.length < 2) return []
+      return [{ of, arm, dataSize, other: size[other], points: sizes.map(([parameters, at]) => ({ parameters, start: at[0]!.start, ...bestSetting(at) })) }]
+    })
+  })
+}
+
+/** Of trainings that differ in setting and seed. */
+function bestSetting(points: readonly SweepPoint[]): z.output<typeof bestSettingSchema> {
+  const settings = [...Map.groupBy(points, ({ start, learningRate, beta }) => JSON.stringify([start, learningRate, beta])).values()]
+  const best = settings.reduce((a, b) => (meanOf(b) > meanOf(a) ? b : a))
+  const interval = best.length < 2 ? null : oneSampleT(best.map(({ score }) => score)).interval
+  const { learningRate, beta } = best[0]!
+  return { value: meanOf(best), low: interval?.low ?? null, high: interval?.high ?? null, seeds: best.length, learningRate, beta }
 }

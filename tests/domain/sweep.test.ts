@@ -2,7 +2,7 @@
 // best setting's mean over seeds within its interval.
 
 import { describe, expect, it } from 'vitest'
-import { evaluatorOf, stillRunning, sweepCells, sweepCurves, sweepSettingsSchema, type SweepCell, type SweepPoint } from '../../src-main/domain/sweep.ts'
+import { evaluatorOf, stillRunning, sizeCurves, sweepCells, sweepCurves, sweepSettingsSchema, type SweepCell, type SweepPoint } from '../../src-main/domain/sweep.ts'
 import { refusal } from '../support/refusal.ts'
 
 const sft = { label: 'SFT', training: { objective: { kind: 'sft' }, learningRate: 0.01 }, learningRates: [0.1, 0.2] }
@@ -10,7 +10,7 @@ const dpo = { label: 'DPO', training: { objective: { kind: 'dpo' }, learningRate
 const settings = (fields: object = {}) => sweepSettingsSchema.parse({ arms: [sft, dpo], dataSizes: [10, null], ...fields })
 
 const cell = (fields: Partial<SweepCell> = {}): SweepCell => ({ arm: 'SFT', start: 'a', dataSize: null, learningRate: 0.1, beta: null, ...fields })
-const point = (score: number, seed: number, fields: Partial<SweepCell> = {}): SweepPoint => ({ ...cell(fields), seed, score, runId: `${seed}`, evaluationId: `${seed}` })
+const point = (score: number, seed: number, fields: Partial<SweepCell> = {}): SweepPoint => ({ ...cell(fields), size: null, seed, score, runId: `${seed}`, evaluationId: `${seed}` })
 
 describe('the grid', () => {
   it('is every start, size and arm with the arm’s own rates and β, each once', () => {
@@ -39,6 +39,29 @@ describe('the rule', () => {
   it('stops nothing without a margin, nor what was not measured yet', () => {
     expect(stillRunning(cells, points, null)).toEqual(cells)
     expect(stillRunning(cells, points.slice(0, 1), 0)).toEqual(cells)
+  })
+})
+
+describe('curves against sizes', () => {
+  const sized = (score: number, seed: number, visionEncoder: number, languageModel: number, fields: Partial<SweepCell> = {}): SweepPoint => ({ ...point(score, seed, { start: `${visionEncoder} ${languageModel}`, ...fields }), size: { visionEncoder, languageModel } })
+  const grid = [10, 20].flatMap((encoder) => [5, 7].flatMap((language) => [0, 1].map((seed) => sized(encoder + language / 10 + seed, seed, encoder, language))))
+
+  it('each holds the other module and the data fixed, sizes ascending, with the mean over seeds', () => {
+    const curves = sizeCurves(grid)
+    expect(curves.map(({ of, other, points }) => [of, other, points.map(({ parameters }) => parameters)])).toEqual([
+      ['visionEncoder', 5, [10, 20]],
+      ['visionEncoder', 7, [10, 20]],
+      ['languageModel', 10, [5, 7]],
+      ['languageModel', 20, [5, 7]],
+    ])
+    expect(curves[0]!.points[1]).toMatchObject({ value: 21, seeds: 2, start: '20 5' })
+    expect(curves[0]!.points[1]!.low).toBeCloseTo(21 - 12.706 * 0.5, 2)
+  })
+
+  it('there is none of one size alone, of unknown sizes, nor over data of two sizes', () => {
+    expect(sizeCurves([sized(1, 0, 10, 5), sized(1, 1, 10, 5)])).toEqual([])
+    expect(sizeCurves([point(1, 0), point(1, 0, { start: 'b' })])).toEqual([])
+    expect(sizeCurves([sized(1, 0, 10, 5, { dataSize: 8 }), sized(1, 0, 20, 5, { dataSize: 9 })])).toEqual([])
   })
 })
 

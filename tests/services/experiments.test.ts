@@ -107,10 +107,10 @@ it('a task without scores has no table, and says so', () => {
 })
 
 describe('a sweep', () => {
-  const aSweep = (settings: object = {}) =>
+  const aSweep = ({ encoders = [arms[0]!], ...settings }: { readonly encoders?: readonly string[] } & Readonly<Record<string, unknown>> = {}) =>
     experimentRequestSchema.parse({
       kind: 'sweep',
-      encoders: [arms[0]],
+      encoders,
       dataset: 'preferences',
       measuredOn: { questions: 'questions' },
       settings: {
@@ -122,10 +122,22 @@ describe('a sweep', () => {
         ...settings,
       },
     })
-  const sweptWith = async (settings: object = {}) => {
+  type Training = Extract<LabForTests['runner']['jobs'][number], { kind: 'train' }>['config']
+  /** What trained a folder. */
+  const trainingOf = (folder: string): Training | undefined => made.runner.jobs.find((job) => job.kind === 'train' && folder.startsWith(`${job.folder}/`))?.['config' as never]
+  const widthOf = ({ start }: Training): number => (start.kind === 'scratch' ? start.model.visionEncoder.hiddenSize : widthOf(trainingOf((start as { folder: string }).folder)!))
+  /** @param score  of a learning rate; left out: the runner's own */
+  const sweptWith = async (settings: Parameters<typeof aSweep>[0] = {}, score?: (learningRate: number) => number) => {
     const before = made.runner.jobs.length
+    made.runner.beforeEvent = (job, event) => {
+      if (job.kind === 'evaluate' && event.kind === 'result' && score !== undefined) Object.assign(event, { value: score(trainingOf(job.checkpoint)!.training.learningRate) })
+      if (job.kind === 'inspect' && event.kind === 'inspection') {
+        const parameters = trainingOf(job.folder) === undefined ? 0 : widthOf(trainingOf(job.folder)!)
+        Object.assign(event, { inspection: { ...event.inspection, modules: ['visionEncoder', 'languageModel'].map((module) => ({ ...event.inspection.modules[0]!, module, parameters: module === 'visionEncoder' ? parameters : 7 })) } })
+      }
+    }
     const { taskId } = lab.experiments.start(aSweep(settings))
-    const { result } = await lab.tasks.ended(taskId)
+    const { result } = await lab.tasks.ended(taskId).finally(() => (made.runner.beforeEvent = () => {}))
     if (result?.kind !== 'sweep') throw new Error('no sweep')
     return { result, trained: made.runner.jobs.slice(before).flatMap((job) => (job.kind === 'train' ? [job.config] : [])) }
   }
@@ -150,6 +162,57 @@ describe('a sweep', () => {
     const [small, large] = [trained[0]!, trained[3]!].map(({ snapshot }) => readFileSync(join(folder, 'snapshots', `${snapshot}.jsonl`), 'utf8'))
     expect(large!.startsWith(small!)).toBe(true)
     expect(small!.trimEnd().split('\n')).toHaveLength(1)
+  })
+
+  it('ends when the hours of its budget are spent, whatever the number of runs', async () => {
+    // The clock of these tests moves with every look at it, so that every training takes its time.
+    const { result, trained } = await sweptWith({ budget: { hours: 1e-5 } })
+    expect(trained.length).toBeGreaterThan(0)
+    expect(trained.length).toBeLessThan(6)
+    expect(result.notes.join()).toMatch(/0\.00001 hours|1e-5 hours/)
+    expect((await sweptWith({ budget: { hours: 1 } })).trained).toHaveLength(6)
+  })
+
+  it('gives no further seed to what is behind by more than was said, and says which', async () => {
+    const score = (rate: number) => (rate === 0.1 ? 0.9 : 0.4)
+    const { result, trained } = await sweptWith({ stopMargin: 0.2, seeds: [0, 1, 2] }, score)
+    const seedsOf = (rate: number) => trained.filter(({ training }) => training.learningRate === rate).map(({ training }) => training.seed)
+    expect([seedsOf(0.1), seedsOf(0.2)]).toEqual([[0, 1, 2], [0]])
+    expect(result.notes.join()).toMatch(/learning rate 0\.2.*stopped after 1 of 3 seeds/)
+    expect(result.curves[0]!.points[0]).toMatchObject({ seeds: 3, learningRate: 0.1 })
+  })
+
+  describe('over sizes', () => {
+    const sizes = (...widths: readonly number[]) => widths.map((hiddenSize) => ({ hiddenSize, numHiddenLayers: 2 }))
+    const fresh = {
+      model: { visionEncoder: { hiddenSize: 32, numAttentionHeads: 2 }, languageModel: { hiddenSize: 32, numAttentionHeads: 2, numKeyValueHeads: 1 } },
+      visionEncoders: sizes(16, 32),
+      stages: { alignment: { steps: 1, batchSize: 1 }, instruction: { steps: 1, batchSize: 1 } },
+      data: { captions: 'captions', instructions: 'instructions' },
+    }
+    const onlyFresh = { encoders: [], seeds: [0], fresh }
+
+    it('makes each model once a seed through its stages, starts every setting from it, and draws score against size', async () => {
+      const { result, trained } = await sweptWith(onlyFresh)
+      const makings = trained.filter(({ training }) => training.steps === 1)
+      expect(makings.map(({ start }) => start.kind)).toEqual(['scratch', 'checkpoint', 'scratch', 'checkpoint'])
+      expect(makings.flatMap(({ start }) => (start.kind === 'scratch' ? [start.model.visionEncoder.hiddenSize] : []))).toEqual([16, 32])
+      expect(new Set(makings.flatMap(({ start }) => (start.kind === 'scratch' ? [start.tokenizerFolder] : []))).size).toBe(1)
+      expect(trained.filter(({ training }) => training.steps === 2)).toHaveLength(6)
+      expect(new Set(result.points.map(({ start }) => start))).toEqual(new Set(['encoder 16×2, language model 32×4', 'encoder 32×2, language model 32×4']))
+      expect(result.sizeCurves.map(({ of, arm, points }) => [of, arm, points.map(({ parameters }) => parameters)])).toEqual([['visionEncoder', 'SFT', [16, 32]], ['visionEncoder', 'DPO', [16, 32]]])
+    })
+
+    it('its budget holds for the trainings that make a model too', async () => {
+      const { result, trained } = await sweptWith({ ...onlyFresh, budget: { runs: 3 } })
+      expect(trained).toHaveLength(3)
+      expect(result.points).toHaveLength(1)
+      expect((await sweptWith({ ...onlyFresh, budget: { runs: 2 } })).result.points).toHaveLength(0)
+    })
+
+    it('without any model to start from it is refused', () => {
+      expect(() => lab.experiments.start(aSweep({ encoders: [] }))).toThrow(/expected a model to start from/)
+    })
   })
 
   it('more samples than there are, and a score that is not measured, are refused', async () => {

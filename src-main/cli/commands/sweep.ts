@@ -9,10 +9,12 @@ import { collectSetting, readJsonFile, withSettings } from '../settings-from-tex
 import { table } from '../table.ts'
 import { asEncoders, experiment } from './experiment.ts'
 
+const MODULE_WORDS = { visionEncoder: 'encoder', languageModel: 'language model' } as const
+
 export function addSweepCommand(program: Command, parts: CliParts): void {
   program
     .command('sweep <file>')
-    .description('Train over a grid (learning rate per objective, β, data size, models to start from, seeds) under a budget and a stop rule, and draw score against data size')
+    .description('Train over a grid (learning rate per objective, β, data size, models to start from or sizes to be made, seeds) under a budget and a stop rule, and draw score against data size')
     .option('--set <key=value>', 'change one setting, e.g. --set settings.budget.runs=12 (repeatable)', collectSetting)
     .action(async (file: string, _: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions & { readonly set?: readonly string[] }>()
@@ -39,6 +41,15 @@ export function addSweepCommand(program: Command, parts: CliParts): void {
             ),
           ),
         )
+        if (result.sizeCurves.length > 0)
+          session.terminal.out(
+            table(
+              [left('Objective'), left('Size of'), right('Parameters'), left('Start'), right(label), right('95 % interval'), right('Seeds')],
+              result.sizeCurves.flatMap(({ arm, of, points }) =>
+                points.map(({ parameters, start, value, low, high, seeds }) => [arm, MODULE_WORDS[of], parameters.toLocaleString('en'), start, formatValue(value, unit), formatInterval(low, high, unit), String(seeds)]),
+              ),
+            ),
+          )
         for (const note of result.notes) session.terminal.note(note)
       })
     })

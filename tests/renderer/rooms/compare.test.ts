@@ -9,7 +9,7 @@ import { differenceRowsOf, neededWords, outcomeOf, pairOf, rowLabel } from '../.
 import { encoderGroups } from '../../../src-renderer/rooms/compare/encoder-search.ts'
 import { gainWords, itemWords, scoreWords, wrongAnswer } from '../../../src-renderer/rooms/compare/item-words.ts'
 import { classVerdicts, seenClasses, shownDifference, shownMaps, VERDICTS } from '../../../src-renderer/rooms/compare/map-layers.ts'
-import { parseNumbers, rateCurves, sizeCurves, trainingsOf } from '../../../src-renderer/rooms/compare/sweep-grid.ts'
+import { moduleSizeCurves, parseNumbers, parseSizes, rateCurves, sizeCurves, trainingsOf } from '../../../src-renderer/rooms/compare/sweep-grid.ts'
 import { layerMatrix, motionsOf } from '../../../src-renderer/rooms/compare/representation-views.ts'
 
 it('comes back from the address to the same encoders in the same order, number and item', () => {
@@ -253,7 +253,7 @@ it('draws a sweep against data size with "all" at its number, and against learni
   const curve = { arm: 'DPO', start: 's', points: [{ ...at, dataSize: 10, value: 0.4 }, { ...at, dataSize: null, value: 0.6 }] }
   const xs = (all: number | null) => sizeCurves([curve], all, ({ arm }) => arm, look)[0]!.points.map(({ x }) => x)
   expect([xs(500), xs(null)]).toEqual([[10, 500], [10]])
-  const point = { arm: 'DPO', start: 's', dataSize: null, beta: 0.1, seed: 0, runId: 'r', evaluationId: 'e', learningRate: 0.1, score: 0.2 }
+  const point = { arm: 'DPO', start: 's', size: null, dataSize: null, beta: 0.1, seed: 0, runId: 'r', evaluationId: 'e', learningRate: 0.1, score: 0.2 }
   const [rates] = rateCurves([point, { ...point, seed: 1, score: 0.4 }, { ...point, beta: 0.5, score: 0.25 }, { ...point, learningRate: 1, score: 0.1 }], look)
   expect(rates!.points.map(({ x, mean, basis }) => [x, Number(mean.toFixed(6)), basis])).toEqual([[0.1, 0.3, '2 seeds'], [1, 0.1, '1 seed']])
 })
@@ -278,4 +278,16 @@ it('categorical maps say patch by patch who is right, also on grids of their own
   expect(verdicts(classes([2], [2], { rows: 1, columns: 1 }), classes([2, 0, 2, 0], [2, 0, 0, 2], four))).toEqual(['both right', 'both right', 'only A right', 'only A right'])
   expect(classVerdicts(shownMaps(maps([layer('a', classes([1, 2], null))]), ['a', 'b'], look, ''), 'a', 'b')).toMatch(/no such map/)
   expect(seenClasses(shown(classes([0, 2], [0, 1]), classes([0, 0], [0, 1])).sides).map(({ name }) => name)).toEqual(['background', 'cup', 'mug'])
+})
+
+it('reads sizes as width × blocks, and draws a score against the millions of parameters, saying what else was varied', () => {
+  expect(parseSizes(' 96x4, 192×6 96*4')).toEqual([{ hiddenSize: 96, numHiddenLayers: 4 }, { hiddenSize: 192, numHiddenLayers: 6 }])
+  expect(parseSizes('')).toEqual([])
+  for (const wrong of ['96', '0x2', '96x', 'a×b', '96x4.5']) expect(parseSizes(wrong)).toBe(null)
+  const setting = { value: 0.5, low: 0.4, high: 0.6, seeds: 3, learningRate: 0.1, beta: null }
+  const curve = (arm: string, other: number) => ({ of: 'visionEncoder' as const, arm, dataSize: null, other, points: [{ ...setting, parameters: 2_500_000, start: 'x' }] })
+  const look = () => ({ color: '#000', index: 1 })
+  expect(moduleSizeCurves([curve('SFT', 1e6)], 'visionEncoder', look)).toMatchObject([{ name: 'SFT', points: [{ x: 2.5, mean: 0.5, low: 0.4, basis: expect.stringContaining('3 seeds') }] }])
+  expect(moduleSizeCurves([curve('SFT', 1e6), curve('SFT', 2e6)], 'visionEncoder', look).map(({ name }) => name)).toEqual(['SFT, language model of 1 M', 'SFT, language model of 2 M'])
+  expect(moduleSizeCurves([curve('SFT', 1e6)], 'languageModel', look)).toEqual([])
 })

@@ -189,5 +189,5 @@ it('offers what a study measures while it trains: a switch, and behind it how of
     ['watch.evaluators', 'several'],
     ['watch.probes', 'presence'],
   ])
-  expect(parse(studyConfigSchema, asked, 'invalid-input', 'study').watch).toEqual({ everyCheckpoints: 1, evaluators: ['probe'] })
+  expect(parse(studyConfigSchema, asked, 'invalid-input', 'study').watch).toEqual({ everyCheckpoints: 1, evaluators: ['probe'], probes: null })
 })
