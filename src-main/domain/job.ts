@@ -13,6 +13,7 @@ import { modelQuestionSchema, type AnswerToken, type ModelAnswer, type ModelInsp
 import type { ParityReport } from './parity.ts'
 import { mapItemSchema, mapJobSettingsSchema, mapScoreSettingsSchema } from './patch-maps.ts'
 import { probeSettingsSchema } from './probe.ts'
+import { runDecodingSchema } from './preprocess-spec.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { representationSettingsSchema } from './representation.ts'
 import { imageRefSchema, SPLITS } from './sample.ts'
@@ -96,6 +97,7 @@ const exportRecipeJob = z.strictObject({
   /** The model that both arms of a seed start from. */
   seeds: z.array(z.strictObject({ seed: z.int().min(0), checkpoint: z.string() })).min(1),
   arms: z.strictObject({ sft: trainingSchema, dpo: trainingSchema }),
+  images: runDecodingSchema,
 })
 
 /** Takes in a run that such a folder's script trained: its weights and its log. */

@@ -29,7 +29,7 @@ export type MixedLoss = PairLoss | 'sft'
 
 /** Losses that see a pair through f′(π_θ/π_ref) and so can use another divergence than the reverse KL (arXiv 2309.16240). */
 const DIVERGENCE_LOSSES: readonly MixedLoss[] = ['sigmoid', 'sigmoid_norm', 'hinge', 'ipo', 'robust', 'exo_pair', 'discopop', 'sft']
-export const SMOOTHED_LOSSES: readonly MixedLoss[] = ['sigmoid', 'robust', 'exo_pair', 'aot', 'aot_unpaired']
+const SMOOTHED_LOSSES: readonly MixedLoss[] = ['sigmoid', 'robust', 'exo_pair', 'aot', 'aot_unpaired']
 const UNPAIRED_LOSSES = ['kto', 'apo_zero_unpaired'] as const
 const REFERENCE_FREE_LOSSES = ['sigmoid', 'hinge', 'ipo'] as const
 

@@ -2,9 +2,8 @@
 // way out and in are declared here: what recipe.json holds, and what the script leaves beside its checkpoint.
 
 import { z } from 'zod'
-import { LabError } from './errors.ts'
-import { SMOOTHED_LOSSES } from './objective-config.ts'
-import { trainingSchema, type Training } from './run-config.ts'
+import { decodingSchema } from './preprocess-spec.ts'
+import { trainingSchema } from './run-config.ts'
 import { ARMS } from './study.ts'
 
 /** recipe.json: every number that the script uses. */
@@ -15,11 +14,20 @@ export const recipeSchema = z.strictObject({
   snapshot: z.string(),
   seeds: z.array(z.strictObject({ seed: z.int().min(0), /** SHA-256 of the base model's weights. */ model: z.string() })).min(1),
   arms: z.strictObject({ sft: trainingSchema, dpo: trainingSchema }),
+  /** How picture files are read. */
+  images: decodingSchema,
   /** Pairs in the file, and those left out because they are longer than maxLength. */
   pairs: z.int().min(1),
   tooLong: z.int().min(0),
 })
 export type Recipe = z.output<typeof recipeSchema>
+
+/** data/order-<arm>-seed-<seed>.json: which pair is met when, and what is logged of each step that the data alone decide. */
+export interface RecipeOrder {
+  /** Lines of preferences.jsonl, counted from 0. */
+  readonly pairs: readonly number[]
+  readonly steps: readonly { readonly epoch: number; /** Absent where the model's own answers count. */ readonly num_tokens?: number }[]
+}
 
 /** run.json, which the script writes beside the checkpoint. */
 export const recipeRunSchema = z.strictObject({
@@ -35,18 +43,3 @@ export const trainerStateSchema = z.looseObject({
   global_step: z.int().min(1),
   log_history: z.array(z.looseObject({ step: z.int().min(0) })),
 })
-
-/** @throws LabError 'invalid-input' naming a setting that the script does not carry over */
-export function assertCarriedOver(arm: string, training: Training): void {
-  const { objective } = training
-  if (objective.kind !== 'sft' && objective.kind !== 'dpo' && objective.kind !== 'mpo')
-    throw new LabError('invalid-input', `stages.${arm}.objective.kind: the recipe's script trains with sft, dpo or mpo, found ${objective.kind}; choose one of them, or train here`, { arm })
-  // The script makes cDPO of TRL's "robust" at another rate, and one rate is all that TRL knows.
-  const readers = objective.kind === 'sft' ? [] : [objective.lossType].flat().filter((loss) => SMOOTHED_LOSSES.includes(loss))
-  if (objective.kind !== 'sft' && objective.labelSmoothing > 0 && readers.includes('sigmoid') && readers.length > 1)
-    throw new LabError(
-      'invalid-input',
-      `stages.${arm}.objective.labelSmoothing: the recipe's script smooths the loss sigmoid alone, found ${readers.join(' and ')} at ${objective.labelSmoothing}; choose one of them, or train here`,
-      { arm },
-    )
-}

@@ -6,30 +6,35 @@ import { cp, readdir } from 'node:fs/promises'
 import { extname, isAbsolute, join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, ExportRecipeJob, JobEvent } from '../domain/job.ts'
-import { MODULES, numImageTokens } from '../domain/model-spec.ts'
-import { OBJECTIVE_NAMES } from '../domain/objective-config.ts'
+import { numImageTokens } from '../domain/model-spec.ts'
 import { parse } from '../domain/parse.ts'
-import { assertCarriedOver, recipeSchema, type Recipe } from '../domain/recipe.ts'
+import { decodingOf, decodingSchema } from '../domain/preprocess-spec.ts'
+import { recipeSchema, type Recipe, type RecipeOrder } from '../domain/recipe.ts'
+import type { Training } from '../domain/run-config.ts'
 import type { SampleOf } from '../domain/sample.ts'
-import { ARMS } from '../domain/study.ts'
+import { ARMS, type Arm } from '../domain/study.ts'
 import { initialFactors } from '../engine/adapters.ts'
+import { createObjective } from '../engine/objectives/objective.ts'
 import { toPeft } from '../engine/weights/peft.ts'
-import { batchOrder, chooseBuckets, encodeSamples, withImage, type EncodedSample } from './batches.ts'
-import { readCheckpoint, verifyCheckpoint, writeAdapter } from './checkpoint.ts'
+import { asDealt, batchOrder, chooseBuckets, encodeSamples, withImage, type EncodedSample } from './batches.ts'
+import { readCheckpoint, verifyCheckpoint, writeAdapter, type LoadedCheckpoint } from './checkpoint.ts'
 import { refuseForeign, writeModelFolder } from './export-job.ts'
 import { writeFolderWhole, writeWhole } from './files.ts'
+import { recipeCard } from './recipe-card.ts'
 import { resourceFolder } from './resource-folder.ts'
+import { assertCheckable, promptSamples } from './sampled-batches.ts'
 import { readSnapshot, samplesOf } from './samples.ts'
 
 /** Its presence means that the folder is whole. */
 const RECIPE_FILE = 'recipe.json'
 
+type PairSamples = readonly SampleOf<'preferences'>[]
+
 /**
- * @throws LabError 'conflict' when the folder holds something else, 'invalid-input' naming a setting that TRL's script does not
- *   carry over, 'not-found', 'corrupt-artifact', 'cancelled'
+ * @throws LabError 'conflict' when the folder holds something else, 'invalid-input' when the pairs and an objective do not fit,
+ *   'not-found', 'corrupt-artifact', 'cancelled'
  */
 export async function* runExportRecipeJob(job: ExportRecipeJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
-  for (const arm of ARMS) assertCarriedOver(arm, job.arms[arm])
   await refuseForeign(job.folder, RECIPE_FILE)
   const pairs = samplesOf(await readSnapshot(job.project, job.snapshot), 'preferences').filter(({ split }) => split === 'train')
   yield { kind: 'part', name: 'writing the recipe', of: job.seeds.length + pairs.length }
@@ -37,27 +42,38 @@ export async function* runExportRecipeJob(job: ExportRecipeJob, signal: AbortSig
   await writeFolderWhole(job.folder, async (folder) => {
     await cp(resourceFolder('recipe'), folder, { recursive: true })
     const models: Recipe['seeds'][number][] = []
-    let encoded: ReturnType<typeof encodeSamples> | undefined
+    let data: RecipeData | undefined
+    let images = job.images
     for (const { seed, checkpoint } of job.seeds) {
       stopIfAsked(signal)
       await verifyCheckpoint(checkpoint)
       const loaded = await readCheckpoint(checkpoint)
       await writeModelFolder(join(folder, 'model', `seed-${seed}`), loaded)
+      // All seeds share tokenizer, sizes and preprocessing, so the tokens are the same.
+      data ??= recipeData(pairs, loaded, job.arms)
+      images ??= decodingOf(loaded.preprocess)
       for (const arm of ARMS) {
         const training = { ...job.arms[arm], seed }
         const adapter = toPeft(initialFactors(loaded.checkpoint.model, loaded.weights, training), {}, training, null)
         if (adapter !== null) await writeAdapter(join(folder, 'adapter', `${arm}-seed-${seed}`), adapter)
+        await writeWhole(join(folder, 'data', `order-${arm}-seed-${seed}.json`), JSON.stringify(orderOf(data, arm, training)))
       }
       models.push({ seed, model: loaded.checkpoint.sha256 })
-      // All seeds share tokenizer and sizes, so the tokens are the same.
-      encoded ??= encodeSamples(pairs, loaded.tokenizer, numImageTokens(loaded.checkpoint.model), job.arms.dpo.maxLength, { needsPairs: true })
-      await writeWhole(join(folder, 'data', `order-seed-${seed}.json`), JSON.stringify(orderOf(encoded.samples, job, seed)))
     }
+    const { rows, mismatched, tooLong } = data!
     const byId = new Map(pairs.map((pair) => [pair.id, pair]))
     const lines: string[] = []
-    for (const each of encoded!.samples) {
+    for (const row of rows) {
       stopIfAsked(signal)
-      lines.push(`${JSON.stringify(await rowOf(byId.get(each.id)!, each, join(folder, 'data'), job.project))}\n`)
+      const others = mismatched.get(row.id)
+      lines.push(
+        `${JSON.stringify({
+          ...(await pairOf(byId.get(row.id)!, join(folder, 'data'), job.project)),
+          ...tokensOf(row.rows, ''),
+          ...(others === undefined ? {} : tokensOf(others, 'mismatched_')),
+          accepted: [data!.decode(answerOf(row.rows[0]!))],
+        })}\n`,
+      )
     }
     await writeWhole(join(folder, 'data', 'preferences.jsonl'), lines.join(''))
     const recipe: Recipe = {
@@ -66,10 +82,11 @@ export async function* runExportRecipeJob(job: ExportRecipeJob, signal: AbortSig
       snapshot: job.snapshot,
       seeds: models,
       arms: job.arms,
-      pairs: encoded!.samples.length,
-      tooLong: encoded!.tooLong.length,
+      images: images ?? decodingSchema.parse({}),
+      pairs: rows.length,
+      tooLong,
     }
-    await writeWhole(join(folder, 'README.md'), readme(recipe))
+    await writeWhole(join(folder, 'README.md'), recipeCard(recipe))
     await writeWhole(join(folder, RECIPE_FILE), `${JSON.stringify(parse(recipeSchema, recipe, 'internal'), null, 2)}\n`)
     written.push(recipe.pairs, recipe.tooLong)
   })
@@ -83,15 +100,55 @@ function stopIfAsked(signal: AbortSignalLike): void {
   if (signal.aborted) throw new LabError('cancelled', 'cancelled before anything was written')
 }
 
-/** Which pair is met when, over all steps: the study's own order. */
-function orderOf(samples: readonly EncodedSample[], { arms }: ExportRecipeJob, seed: number): readonly number[] {
-  const { steps, batchSize, gradientAccumulation } = arms.dpo
-  const plans = batchOrder(samples, chooseBuckets(samples), batchSize * gradientAccumulation, seed)
-  return Array.from({ length: steps }, () => plans.next().value.indices).flat()
+interface RecipeData {
+  /** Every pair that is not too long, as both arms could meet it. */
+  readonly rows: readonly EncodedSample[]
+  readonly tooLong: number
+  /** What each arm meets of them. */
+  readonly met: Readonly<Record<Arm, readonly EncodedSample[]>>
+  /** By pair: its prompt under another pair's answers, where an arm looks at that. */
+  readonly mismatched: ReadonlyMap<string, EncodedSample['rows']>
+  decode(ids: readonly number[]): string
 }
 
-/** A pair in TRL's conversational format, with the lab's tokens beside it; its image is copied. */
-async function rowOf({ image, content }: SampleOf<'preferences'>, { rows }: EncodedSample, folder: string, project: string): Promise<unknown> {
+/** @throws LabError 'invalid-input' when nothing is left, or GRPO's rule or length does not fit these pairs */
+function recipeData(pairs: PairSamples, { tokenizer, checkpoint }: LoadedCheckpoint, arms: Readonly<Record<Arm, Training>>): RecipeData {
+  const encode = (training: Training, needs: Parameters<typeof encodeSamples>[4]) =>
+    encodeSamples(pairs, tokenizer, numImageTokens(checkpoint.model), training.maxLength, needs)
+  const whole = encode(arms.dpo, { needsPairs: true })
+  const metBy = (training: Training) => {
+    const encoded = encode(training, createObjective(training.objective))
+    if (training.objective.kind !== 'grpo') return encoded.samples
+    const prompts = promptSamples(encoded, training.objective, training.maxLength)
+    assertCheckable(training.objective, prompts, tokenizer)
+    return prompts.samples
+  }
+  const met = { sft: metBy(arms.sft), dpo: metBy(arms.dpo) }
+  const mismatched = new Map(met.dpo.flatMap((sample) => (sample.mismatched === undefined ? [] : [[sample.id, sample.mismatched] as const])))
+  return { rows: whole.samples, tooLong: whole.tooLong.length, met, mismatched, decode: (ids) => tokenizer.decode(ids) }
+}
+
+/** The study's own order over all steps. */
+function orderOf({ rows, met }: RecipeData, arm: Arm, { objective, steps, batchSize, gradientAccumulation, seed }: Training): RecipeOrder {
+  const line = new Map(rows.map(({ id }, i) => [id, i]))
+  const dealt = asDealt(met[arm])
+  const { rowsPerImage } = createObjective(objective)
+  // GRPO's updates on the same answers meet the same prompts.
+  const updates = objective.kind === 'grpo' ? objective.numIterations : 1
+  const pairs: number[] = []
+  const logged: RecipeOrder['steps'][number][] = []
+  let numTokens = 0
+  for (const { indices, epoch } of batchOrder(dealt, chooseBuckets(dealt), batchSize * gradientAccumulation, seed)) {
+    pairs.push(...indices.map((index) => line.get(dealt[index]!.id)!))
+    for (const index of indices) for (const { ids } of dealt[index]!.rows.slice(0, rowsPerImage)) numTokens += ids.length
+    for (let update = 0; update < updates && logged.length < steps; update++) logged.push(objective.kind === 'grpo' ? { epoch } : { epoch, num_tokens: numTokens })
+    if (logged.length === steps) break
+  }
+  return { pairs, steps: logged }
+}
+
+/** A pair in TRL's conversational format; its image is copied. */
+async function pairOf({ image, content }: SampleOf<'preferences'>, folder: string, project: string) {
   const images: string[] = []
   if (image !== null) {
     const name = `images/${image.sha256}${extname(image.path) || '.png'}`
@@ -99,53 +156,29 @@ async function rowOf({ image, content }: SampleOf<'preferences'>, { rows }: Enco
     images.push(name)
   }
   const words = withImage(content.prompt, image !== null).replace(/<image>\n?/, '')
-  const split = ({ ids, isAnswer }: EncodedSample['rows'][number]) => {
-    const first = isAnswer.indexOf(true)
-    return { prompt: ids.slice(0, first), answer: ids.slice(first, isAnswer.lastIndexOf(true) + 1) }
-  }
-  const [chosen, rejected] = [split(rows[0]!), split(rows[1]!)]
   return {
     images,
     prompt: [{ role: 'user', content: [...images.map(() => ({ type: 'image' })), { type: 'text', text: words }] }],
     chosen: [{ role: 'assistant', content: [{ type: 'text', text: content.chosen }] }],
     rejected: [{ role: 'assistant', content: [{ type: 'text', text: content.rejected }] }],
-    prompt_ids: chosen.prompt,
-    chosen_ids: chosen.answer,
-    rejected_ids: rejected.answer,
   }
+}
+
+/** The lab's tokens of a prompt under two answers; a prompt is the same tokens whatever answers it. */
+function tokensOf([chosen, rejected]: EncodedSample['rows'], prefix: '' | 'mismatched_'): Record<string, readonly number[]> {
+  return {
+    ...(prefix === '' ? { prompt_ids: chosen!.ids.slice(0, chosen!.isAnswer.indexOf(true)) } : {}),
+    [`${prefix}chosen_ids`]: answerOf(chosen!),
+    [`${prefix}rejected_ids`]: answerOf(rejected!),
+  }
+}
+
+function answerOf({ ids, isAnswer }: EncodedSample['rows'][number]): readonly number[] {
+  return ids.slice(isAnswer.indexOf(true), isAnswer.lastIndexOf(true) + 1)
 }
 
 async function copyInto(path: string, folder: string, name: string): Promise<void> {
   const target = join(folder, name)
   if ((await readdir(join(folder, 'images')).catch((): string[] => [])).includes(name.slice('images/'.length))) return
   await cp(path, target)
-}
-
-function readme({ study, snapshot, seeds, arms, pairs, tooLong }: Recipe): string {
-  const { steps, batchSize, gradientAccumulation } = arms.dpo
-  const commands = ARMS.flatMap((arm) => seeds.map(({ seed }) => `accelerate launch --config_file accelerate/fsdp.yaml train.py --arm ${arm} --seed ${seed} --output out/${arm}-${seed}`))
-  const settings = (['objective', 'learningRate', 'schedule', 'warmupRatio', 'weightDecay', 'adamBeta1', 'adamBeta2', 'adamEpsilon', 'maxGradientNorm', 'precision'] as const).map(
-    (name) => `| ${name} | ${ARMS.map((arm) => '`' + JSON.stringify(arms[arm][name]) + '`').join(' | ')} |`,
-  )
-  return [
-    `# ${study.name}: both arms, on TRL and Accelerate`,
-    `Two trainings from one start for each seed, on the same ${pairs} pairs in the same order (snapshot \`${snapshot}\`${tooLong === 0 ? '' : `; ${tooLong} longer ones are left out`}): ` +
-      `${steps} steps of ${batchSize * gradientAccumulation} pairs.`,
-    '```sh\npip install -r requirements.txt\npython train.py --arm dpo --seed ' + seeds[0]!.seed + ' --output out/dpo-' + seeds[0]!.seed + '   # one device\n' + commands.join('\n') + '\n```',
-    '`accelerate/ddp.yaml`, `fsdp.yaml` and `deepspeed.yaml` are to be adapted to the machines (`num_processes`). The effective batch stays the study’s: ' +
-      '`--per-device` pairs at a time on each device, accumulation makes up the rest. Back in the lab, with the folder that came out:',
-    '```sh\nlab import-run out/dpo-' + seeds[0]!.seed + '\n```',
-    '## What is here',
-    [
-      '- `model/seed-*`: the start of each seed, a Hugging Face folder (LLaVA).',
-      ...(ARMS.some((arm) => MODULES.some((module) => arms[arm].modules[module].lora !== null))
-        ? ['- `adapter/*`: LoRA’s adapters as they begin, in PEFT’s layout. The script merges them into the checkpoint that it leaves.']
-        : []),
-      '- `data/preferences.jsonl`: the pairs in TRL’s conversational format with `images`, and the lab’s tokens (`prompt_ids`, `chosen_ids`, `rejected_ids`), which the script uses.',
-      '- `data/order-seed-*.json`: which pair is met when.',
-      '- `recipe.json`: every hyper-parameter of both arms, per-module learning rates, freezing and LoRA included.',
-    ].join('\n'),
-    [`| | ${ARMS.map((arm) => OBJECTIVE_NAMES[arms[arm].objective.kind]).join(' | ')} |`, '|---|---|---|', ...settings].join('\n'),
-    '',
-  ].join('\n\n')
 }

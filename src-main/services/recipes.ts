@@ -48,6 +48,7 @@ export function createRecipeService(parts: Parts, studies: StudyService) {
         snapshot: snapshots['preferences'],
         seeds: starts.map(({ id, seed }) => ({ seed: seed!, checkpoint: places.checkpointOf(id) })),
         arms: { sft: config.stages.sft, dpo: config.stages.dpo },
+        images: config.images,
       }
       if (underWay.has(studyId)) throw new LabError('conflict', `the recipe of study "${config.name}" is being written; wait for it, or stop it`, { studyId })
       const stop = new AbortController()

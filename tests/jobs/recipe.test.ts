@@ -4,11 +4,12 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it } from 'vitest'
 import { jobSchema, type Job, type JobEvent } from '../../src-main/domain/job.ts'
 import { numImageTokens } from '../../src-main/domain/model-spec.ts'
-import { recipeSchema } from '../../src-main/domain/recipe.ts'
+import { recipeSchema, type RecipeOrder } from '../../src-main/domain/recipe.ts'
 import { trainingSchema, type Training } from '../../src-main/domain/run-config.ts'
+import { verifiableReward } from '../../src-main/engine/objectives/rewards.ts'
 import { adaptersOf, trainableModel } from '../../src-main/engine/train-step.ts'
 import { toPeft } from '../../src-main/engine/weights/peft.ts'
 import { readSafetensors, writeSafetensors } from '../../src-main/engine/weights/safetensors.ts'
@@ -104,26 +105,113 @@ it('has the pairs in TRL’s form, their images, the lab’s own tokens and orde
     }
   })
   const plans = batchOrder(encoded.samples, chooseBuckets(encoded.samples), 6, 5)
-  const order = JSON.parse(readFileSync(join(folder, 'data', 'order-seed-5.json'), 'utf8')) as number[]
-  expect(order).toEqual(Array.from({ length: 7 }, () => plans.next().value.indices).flat())
+  const met = Array.from({ length: 7 }, () => plans.next().value)
+  for (const [arm, rows] of [['sft', 1], ['dpo', 2]] as const) {
+    const order = JSON.parse(readFileSync(join(folder, 'data', `order-${arm}-seed-5.json`), 'utf8')) as RecipeOrder
+    expect(order.pairs).toEqual(met.flatMap(({ indices }) => indices))
+    expect(order.steps.map(({ epoch }) => epoch)).toEqual(met.map(({ epoch }) => epoch))
+    const tokens = order.pairs.flatMap((pair) => encoded.samples[pair]!.rows.slice(0, rows).map(({ ids }) => ids.length))
+    expect(order.steps.at(-1)!.num_tokens).toBe(tokens.reduce((sum, length) => sum + length, 0))
+  }
 })
 
-it('its script is Python', () => {
-  const script = join(resourceFolder('recipe'), 'train.py')
+it('has for KTO each prompt’s other answers, for GRPO what counts as right, and an order for each arm', async () => {
+  const { folder, job, tiny, checkpoint, snapshot } = await aRecipe()
+  const rowsOf = async (objective: object) => {
+    await run({ ...job, arms: { ...ARMS, dpo: trainingSchema.parse({ ...ARMS.dpo, objective }) } })
+    return readFileSync(join(folder, 'data', 'preferences.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>)
+  }
+  const samples = (await readSnapshot(tiny.project, snapshot)).filter(({ split }) => split === 'train')
+  const { tokenizer } = await readCheckpoint(checkpoint)
+  const encoded = encodeSamples(samples, tokenizer, numImageTokens(TINY_SPEC), 512, { needsPairs: true, needsMismatched: true })
+  const kto = await rowsOf({ kind: 'kto' })
+  kto.forEach((row, i) => {
+    for (const [which, name] of (['mismatched_chosen_ids', 'mismatched_rejected_ids'] as const).entries())
+      expect([...(row['prompt_ids'] as number[]), ...(row[name] as number[])]).toEqual(encoded.samples[i]!.mismatched![which]!.ids)
+  })
+  const grpo = await rowsOf({ kind: 'grpo', numIterations: 2 })
+  expect(grpo[0]!['accepted']).toEqual([(samples[0]!.content as { chosen: string }).chosen])
+  expect(grpo[0]).not.toHaveProperty('mismatched_chosen_ids')
+  const orderOf = (arm: string) => JSON.parse(readFileSync(join(folder, 'data', `order-${arm}-seed-5.json`), 'utf8')) as RecipeOrder
+  // Two updates learn from the answers to the same prompts: seven steps meet four batches.
+  expect(orderOf('dpo').pairs).toEqual(orderOf('sft').pairs.slice(0, 4 * 6))
+  expect(orderOf('dpo').steps).toEqual([0, 0, 1, 1, 2, 2, 3].map((batch) => ({ epoch: orderOf('sft').steps[batch]!.epoch })))
+})
+
+/** What the folder's own Python says; null where there is no python3. */
+function python(code: string, argument: unknown): unknown {
   try {
     execFileSync('python3', ['--version'], { stdio: 'ignore' })
   } catch {
-    console.warn('the script is not parsed: there is no python3')
-    return
+    console.warn('the scripts are not run: there is no python3')
+    return null
   }
-  execFileSync('python3', ['-c', 'import ast, sys; ast.parse(open(sys.argv[1], encoding="utf-8").read())', script])
+  return JSON.parse(execFileSync('python3', ['-B', '-c', code, resourceFolder('recipe'), JSON.stringify(argument)], { encoding: 'utf8' }))
+}
+
+it('its scripts are Python', () => {
+  const names = python('import ast, glob, json, sys; print(json.dumps([ast.parse(open(path, encoding="utf-8").read()) and path for path in glob.glob(sys.argv[1] + "/*.py")]))', null)
+  if (names !== null) expect(names).toHaveLength(readdirSync(resourceFolder('recipe')).filter((name) => name.endsWith('.py')).length)
 })
 
-it('refuses by name what TRL would not carry over, and a folder of somebody else', async () => {
+it('judges answers as the lab does', () => {
+  const answers = ['Red.', 'the answer is (red)', '', '5', '5.2', '5.3', '1,234', '5 %', '[1, 2, 3, 4]', '(0,0,2,3)', '[3, 2, 1, 4]']
+  const accepted = [['red'], ['5'], ['1234', '0.05'], ['[1, 2, 3, 4]']]
+  for (const reward of ['exact-match', 'number', 'box-iou'] as const) {
+    const table = answers.flatMap((answer) => accepted.map((right) => [answer, right] as const))
+    const code = 'import json, sys; sys.path.insert(0, sys.argv[1]); import rewards; asked = json.loads(sys.argv[2]); print(json.dumps(rewards.reward_of(asked["rule"])(asked["answers"], asked["accepted"])))'
+    const found = python(code, { rule: { reward, numberTolerance: 0.05 }, answers: table.map(([answer]) => answer), accepted: table.map(([, right]) => right) }) as number[] | null
+    found?.forEach((value, i) => expect([...table[i]!, value]).toEqual([...table[i]!, expect.closeTo(verifiableReward({ reward, numberTolerance: 0.05 }, ...table[i]!), 12)]))
+  }
+})
+
+describe('on several devices', () => {
+  type Case = readonly [objective: object, devices: number, perDevice?: number]
+  /** Pairs a device and passes an update, or why not; one of each case, of 4 passes of 6 pairs. */
+  const splits = (cases: readonly Case[]) => {
+    const code = `import json, sys; sys.path.insert(0, sys.argv[1]); import devices
+def split(case):
+    try: return devices.pairs_per_device(*case)
+    except SystemExit as fault: return str(fault)
+print(json.dumps([split(case) for case in json.loads(sys.argv[2])]))`
+    const asked = cases.map(([objective, devices, perDevice = null]) => [trainingSchema.parse({ objective, batchSize: 6, gradientAccumulation: 4 }), devices, perDevice])
+    return (python(code, asked) ?? []) as readonly (string | readonly [number, number])[]
+  }
+
+  it('the effective batch is the study’s', () => {
+    const devices = [1, 2, 3, 4, 8, 12, 24]
+    splits(devices.map((count) => [{ kind: 'dpo' }, count])).forEach((found, i) => {
+      const [perDevice, passes] = found as readonly [number, number]
+      expect(perDevice * passes * devices[i]!).toBe(24)
+      expect(perDevice).toBeLessThanOrEqual(6)
+    })
+  })
+
+  it('a loss that looks across pairs meets the study’s forward passes, and what is impossible is refused with what is possible', () => {
+    const ofPass = [{ kind: 'dpo', rpoAlpha: 1 }, { kind: 'dpo', lossType: 'aot' }, { kind: 'mpo' }, { kind: 'orpo' }, { kind: 'cpo' }]
+    const ofPairs = [{ kind: 'kto', lossType: 'apo_zero_unpaired' }, { kind: 'simpo' }, { kind: 'cpo', cpoAlpha: 0 }, { kind: 'sft' }, { kind: 'grpo' }]
+    const including = (words: string) => expect.stringContaining(words) as unknown
+    const laws: readonly (readonly [Case, unknown])[] = [
+      ...ofPass.flatMap((objective): (readonly [Case, unknown])[] => [
+        [[objective, 4], [6, 1]],
+        [[objective, 3], including('1, 2, 4 processes')],
+        [[objective, 2, 3], including('--per-device 6')],
+      ]),
+      // TRL takes KTO's drift over the devices: together they hold one pass.
+      [[{ kind: 'kto' }, 3], [2, 4]],
+      [[{ kind: 'kto' }, 4], including('1, 2, 3, 6 processes')],
+      ...ofPairs.map((objective): readonly [Case, unknown] => [[objective, 8], [3, 1]]),
+      [[{ kind: 'dpo' }, 5], including('1, 2, 3, 4, 6, 8, 12, 24 processes')],
+    ]
+    splits(laws.map(([given]) => given)).forEach((found, i) => expect([laws[i]![0], found]).toEqual(laws[i]))
+  })
+})
+
+it('refuses settings that do not fit, and a folder of somebody else', async () => {
   const { folder, job, tiny } = await aRecipe()
   const refused = async (dpo: object) => (await faultOfPromise(run({ ...job, arms: { ...ARMS, dpo: trainingSchema.parse({ ...ARMS.dpo, ...dpo }) } }))).message
-  expect(await refused({ objective: { kind: 'mpo', lossType: ['sigmoid', 'robust'], lossWeights: [1, 1], labelSmoothing: 0.1 } })).toContain('found sigmoid and robust at 0.1')
-  expect(await refused({ objective: { kind: 'simpo' } })).toContain('objective.kind')
+  expect(await refused({ objective: { kind: 'grpo', reward: 'box-iou' } })).toContain('objective.reward: the rule box-iou finds nothing to check')
+  expect(await refused({ objective: { kind: 'grpo', maxCompletionLength: 510 } })).toContain('maxCompletionLength')
   expect(await refused({ modules: { languageModel: { lora: { targets: 'nowhere' } } } })).toContain('modules.languageModel.lora.targets: "nowhere" matches none')
   expect(existsSync(folder)).toBe(false)
   mkdirSync(join(tiny.project, 'mine'))

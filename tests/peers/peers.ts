@@ -9,6 +9,7 @@ import { parseArgs, promisify } from 'node:util'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { readAdapters, writeAdapters } from './adapters.ts'
 import { writeExports } from './exports.ts'
+import { everyObjective } from './objectives.ts'
 import { adaptedRecipe, wholeRecipe } from './recipe.ts'
 
 const { values: options, positionals } = parseArgs({
@@ -46,6 +47,7 @@ const PEERS: readonly Peer[] = [
   { name: 'exports', packages: ['torch', 'transformers', 'safetensors', 'numpy'], script: 'load_exports.py', prepare: writeExports },
   { name: 'adapters', packages: ['torch', 'transformers', 'peft', 'safetensors'], script: 'load_adapters.py', prepare: writeAdapters, conclude: readAdapters },
   { name: 'recipe', packages: RECIPE_PACKAGES, script: 'run_recipe.py', ...wholeRecipe },
+  { name: 'recipe-objectives', packages: [...RECIPE_PACKAGES, 'pandas'], script: 'run_objectives.py', ...everyObjective },
   { name: 'recipe-lora', packages: RECIPE_PACKAGES, script: 'run_recipe.py', ...adaptedRecipe },
 ]
 
@@ -73,7 +75,7 @@ for (const peer of PEERS) {
     await peer.prepare(folder)
     const { stdout } = await promisify(execFile)(options.python, [join(import.meta.dirname, peer.script), folder], {
       maxBuffer: 1 << 26,
-      env: { ...process.env, HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1', CUDA_VISIBLE_DEVICES: '', TOKENIZERS_PARALLELISM: 'false' },
+      env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1', CUDA_VISIBLE_DEVICES: '', TOKENIZERS_PARALLELISM: 'false' },
     })
     const checks = stdout
       .split('\n')

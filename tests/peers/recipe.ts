@@ -11,10 +11,10 @@ import { runJob } from '../../src-main/jobs/run-job.ts'
 import { tinyProject } from '../jobs/evaluate/tiny-project.ts'
 import type { PeerCheck } from './peers.ts'
 
-const SEED = 3
+export const SEED = 3
 
 /** No setting at its default: one that is lost on the way shows. */
-const SHARED = {
+export const SHARED = {
   steps: 10,
   batchSize: 3,
   gradientAccumulation: 2,
@@ -61,7 +61,7 @@ type RunConfigOf = (arm: Arm, snapshot: string, checkpoint: string) => object
 export const wholeRecipe = recipePeer(WHOLE)
 export const adaptedRecipe = recipePeer(ADAPTED)
 
-async function run(fields: object): Promise<readonly JobEvent[]> {
+export async function run(fields: object): Promise<readonly JobEvent[]> {
   const events: JobEvent[] = []
   for await (const event of runJob(jobSchema.parse(fields) as Job, { aborted: false })) events.push(event)
   return events
@@ -72,7 +72,7 @@ async function writeRecipe(folder: string, trainings: Trainings, runConfig: RunC
   const checkpoint = await tiny.checkpoint(5)
   const snapshot = tiny.snapshots.preferences
   const study = { id: 'study', name: 'Tiny study' }
-  await run({ kind: 'export-recipe', project: tiny.project, folder: join(folder, 'recipe'), study, snapshot, seeds: [{ seed: SEED, checkpoint }], arms: trainings })
+  await run({ kind: 'export-recipe', project: tiny.project, folder: join(folder, 'recipe'), study, snapshot, seeds: [{ seed: SEED, checkpoint }], arms: trainings, images: null })
   const arms: Record<string, unknown> = {}
   for (const arm of ARMS) {
     const runFolder = join(folder, `lab-${arm}`)
@@ -86,24 +86,36 @@ async function writeRecipe(folder: string, trainings: Trainings, runConfig: RunC
 async function takeIn(folder: string, runConfig: RunConfigOf): Promise<readonly PeerCheck[]> {
   const { checkpoint, snapshot } = JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8')) as { checkpoint: string; snapshot: string }
   const checks: PeerCheck[] = []
-  for (const arm of ARMS) {
-    const target = join(folder, `imported-${arm}`)
-    const events = await run({ kind: 'import-run', source: join(folder, 'out', arm), folder: target, config: runConfig(arm, snapshot, checkpoint) })
-    const steps = events.filter(({ kind }) => kind === 'step').length
-    checks.push({ name: `${arm}: steps taken in`, difference: Math.abs(steps - SHARED.steps), tolerance: 0, fault: null })
-    const [own, theirs] = [await readCheckpoint((await newestCheckpoint(join(folder, `lab-${arm}`)))!), await readCheckpoint((await newestCheckpoint(target))!)]
-    const start = await readCheckpoint(checkpoint)
-    for (const module of ['visionEncoder', 'projector', 'languageModel'] as const) {
-      let [apart, moved] = [0, 0]
-      for (const [name, { values }] of Object.entries(own.weights[module])) {
-        const [other, first] = [theirs.weights[module][name]!.values, start.weights[module][name]!.values]
-        values.forEach((value, i) => {
-          apart += (value - other[i]!) ** 2
-          moved += (value - first[i]!) ** 2
-        })
-      }
-      checks.push({ name: `${arm}: ${module}, by how far it moved`, difference: Math.sqrt(apart / moved), tolerance: 1e-3, fault: null })
+  for (const arm of ARMS)
+    checks.push(...(await takeInRun(arm, { source: join(folder, 'out', arm), target: join(folder, `imported-${arm}`), own: join(folder, `lab-${arm}`), checkpoint, config: runConfig(arm, snapshot, checkpoint) })))
+  return checks
+}
+
+interface TakenIn {
+  readonly source: string
+  readonly target: string
+  /** The folder of the lab's own run. */
+  readonly own: string
+  readonly checkpoint: string
+  readonly config: object
+}
+
+export async function takeInRun(name: string, { source, target, own: ownFolder, checkpoint, config }: TakenIn, steps = SHARED.steps): Promise<readonly PeerCheck[]> {
+  const checks: PeerCheck[] = []
+  const events = await run({ kind: 'import-run', source, folder: target, config })
+  checks.push({ name: `${name}: steps taken in`, difference: Math.abs(events.filter(({ kind }) => kind === 'step').length - steps), tolerance: 0, fault: null })
+  const [own, theirs] = [await readCheckpoint((await newestCheckpoint(ownFolder))!), await readCheckpoint((await newestCheckpoint(target))!)]
+  const start = await readCheckpoint(checkpoint)
+  for (const module of ['visionEncoder', 'projector', 'languageModel'] as const) {
+    let [apart, moved] = [0, 0]
+    for (const [tensor, { values: mine }] of Object.entries(own.weights[module])) {
+      const [other, first] = [theirs.weights[module][tensor]!.values, start.weights[module][tensor]!.values]
+      mine.forEach((value, i) => {
+        apart += (value - other[i]!) ** 2
+        moved += (value - first[i]!) ** 2
+      })
     }
+    checks.push({ name: `${name}: ${module}, by how far it moved`, difference: Math.sqrt(apart / moved), tolerance: 1e-3, fault: null })
   }
   return checks
 }
