@@ -90,6 +90,8 @@ export function composeLab(given: LabParts) {
   const recipes = createRecipeService(parts, studies)
   const models = createModelService(parts, runs)
   const exports = createExportService(parts, { runs, results })
+  const parity = createParityService(parts, tasks)
+  const zeroShot = createZeroShotService(parts, tasks)
   const labelling = createLabellingService(parts)
   const labelQueues = createLabelQueueService(parts, { datasets, runs, labelling })
   const labelExport = createLabelExportService(parts, labelling, datasets)
@@ -132,12 +134,12 @@ export function composeLab(given: LabParts) {
     labelQueues,
     labelExport,
     pairHealth,
-    parity: createParityService(parts),
+    parity,
     experiments,
     patchMaps,
     runLogs: createRunLogService(parts),
     models,
-    zeroShot: createZeroShotService(parts),
+    zeroShot,
     artifacts: store.artifacts,
     findImage: store.datasets.findImage,
     /** Absolute path of an image; of its small copy where one is asked for and was made. null: no image of the project. */

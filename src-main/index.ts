@@ -43,7 +43,7 @@ function boot(): void {
   })
   const paths = createChosenPaths()
   registerHandlers(createHandlers(lab, createDesktop(), paths), paths, isOurAddress(developmentUrl))
-  serveSchemes(join(here, '..', 'renderer'), lab.imageFile)
+  serveSchemes(join(here, '..', 'renderer'), { ofHash: lab.imageFile, ofTask: lab.zeroShot.imageFile })
   denyPermissions()
   installMenu()
   setTheme(lab.settings.get().theme)

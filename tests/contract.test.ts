@@ -144,6 +144,11 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'models.export': ({ runId }) => ({ model: runId }),
   'models.cancelExport': ({ runId }) => ({ model: runId }),
   'models.checkExport': ({ artifactId }) => ({ artifactId }),
+  'parity.start': () => ({ folder: '/data/cases' }),
+  'parity.reports': ({ taskId }) => ({ taskId }),
+  'zeroShot.start': () => ({ model: '/models/clip', images: '/data/pictures' }),
+  'zeroShot.scores': ({ taskId }) => ({ taskId }),
+  'zeroShot.answers': ({ taskId }) => ({ taskId, expected: null, given: 'cat' }),
   'metrics.series': ({ runId }) => ({ runId }),
   'metrics.clock': ({ runId }) => ({ runId }),
   'studies.list': () => undefined,
@@ -230,6 +235,8 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'runs.cancel': 'conflict',
   'runs.delete': 'conflict',
   'models.stopAnswer': 'conflict', // it has ended
+  'parity.start': 'invalid-input', // a path that no dialog has given
+  'zeroShot.start': 'invalid-input',
   'studies.importRun': 'invalid-input', // a path that no dialog has given
   'studies.pause': 'conflict',
   'studies.resume': 'conflict',

@@ -1,5 +1,5 @@
-// Long work that a person starts and may cancel: imports, checks, exports, maps, benchmarks, and experiments on encoders. Each is one
-// row that tells how far it is and what came of it; the window shows nothing else.
+// Long work that a person starts and may cancel: imports, checks, exports, maps, benchmarks, experiments on encoders, comparisons with
+// references, and zero-shot classification. Each is one row that tells how far it is and what came of it; the window shows nothing else.
 
 import { z } from 'zod'
 import { benchmarkSettingsSchema } from './benchmark.ts'
@@ -8,9 +8,11 @@ import { EXPORT_FORMATS } from './data-export.ts'
 import { datasetRowSchema } from './dataset-view.ts'
 import { experimentRequestSchema, experimentResultSchema } from './experiment.ts'
 import { importOptionsSchema } from './import-event.ts'
+import { parityRequestSchema, parityResultSchema } from './parity.ts'
 import { partProgressSchema, failureSchema } from './run-view.ts'
 import { RUN_STATUSES } from './run.ts'
 import { sampleFilterSchema } from './sample-query.ts'
+import { zeroShotRequestSchema, zeroShotResultSchema } from './zero-shot.ts'
 
 export const importRequestSchema = z.strictObject({
   kind: z.literal('import'),
@@ -70,6 +72,8 @@ export const dataTaskRequestSchema = z.discriminatedUnion('kind', [
   exportRequestSchema,
   mapRequestSchema,
   benchmarkRequestSchema,
+  parityRequestSchema,
+  zeroShotRequestSchema,
   ...experimentRequestSchema.options,
 ])
 export type DataTaskRequest = z.output<typeof dataTaskRequestSchema>
@@ -111,6 +115,8 @@ export const dataTaskResultSchema = z.discriminatedUnion('kind', [
     /** What could not be asked, and why; the rest was. */
     failures: z.array(z.strictObject({ encoder: z.string(), dataset: z.string(), message: z.string() })),
   }),
+  parityResultSchema,
+  zeroShotResultSchema,
   ...experimentResultSchema.options,
 ])
 export type DataTaskResult = z.output<typeof dataTaskResultSchema>

@@ -10,7 +10,7 @@ import { dataJobSchema, type DataJobEvent } from './data-job.ts'
 import { IMAGE_CONDITIONS } from './labelling/image-use.ts'
 import { multimodalLmSpecSchema } from './model-spec.ts'
 import { modelQuestionSchema, type AnswerToken, type ModelAnswer, type ModelInspection } from './model-view.ts'
-import type { ParityReport } from './parity.ts'
+import { parityRequestSchema, type ParityReport } from './parity.ts'
 import { mapItemSchema, mapJobSettingsSchema, mapScoreSettingsSchema } from './patch-maps.ts'
 import { probeSettingsSchema } from './probe.ts'
 import { runDecodingSchema } from './preprocess-spec.ts'
@@ -18,6 +18,7 @@ import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { representationSettingsSchema } from './representation.ts'
 import { imageRefSchema, SPLITS } from './sample.ts'
 import type { TrainingPlan } from './training-plan.ts'
+import { zeroShotRequestSchema } from './zero-shot.ts'
 
 /**
  * Measurements while training goes on (domain/watch.ts): at every so manieth checkpoint, between two steps, on the checkpoint as it was
@@ -180,16 +181,10 @@ const pairScoresJob = z.strictObject({
 })
 
 /** Classifies the images of a folder by class names, with a dual encoder. */
-export const zeroShotJobSchema = z.strictObject({
-  kind: z.literal('zero-shot'),
-  /** A Hugging Face folder of CLIP, SigLIP or SigLIP 2. */
-  model: z.string(),
-  images: z.string(),
-  /** null: the folders that hold the images. */
-  classes: z.array(z.string().min(1)).min(2).nullable(),
-  /** Prompts with {} for the class name; their embeddings are averaged. */
-  templates: z.array(z.string()).min(1).default(['a photo of a {}.']),
+export const zeroShotJobSchema = zeroShotRequestSchema.extend({
   batchSize: z.int().min(1).default(16),
+  /** Images that were classified before a break: they are left out. */
+  done: z.array(z.string()).default([]),
 })
 
 /**
@@ -219,7 +214,10 @@ const probeJob = z.strictObject({
 })
 
 /** Compares the lab with every reference case at or below `folder`. */
-const parityJob = z.strictObject({ kind: z.literal('parity'), folder: z.string() })
+const parityJob = parityRequestSchema.extend({
+  /** Cases that were compared before a break: they are left out. */
+  done: z.array(z.string()).default([]),
+})
 
 /** Looks into a model folder without loading it. */
 const inspectJob = z.strictObject({ kind: z.literal('inspect'), folder: z.string() })

@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { MODULES } from './model-spec.ts'
 import { failureSchema } from './run-view.ts'
 
-/** What a folder holds. An adapter is no model: it is merged into the one that it was trained on. */
-export const FOLDER_KINDS = ['checkpoint', 'multimodal model', 'vision encoder', 'language model', 'adapter'] as const
+/** What a folder holds. A dual encoder holds a vision encoder too; an adapter is no model: it is merged into the one that it was trained on. */
+export const FOLDER_KINDS = ['checkpoint', 'multimodal model', 'vision encoder', 'dual encoder', 'language model', 'adapter'] as const
 
 export const moduleInspectionSchema = z.strictObject({
   module: z.enum(MODULES),

@@ -202,6 +202,19 @@ export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: a
     'models.cancelExport': ({ model }) => lab.exports.cancel(model),
     'models.checkExport': ({ artifactId }) => lab.exports.check(artifactOf(artifactId).path),
 
+    'parity.start': ({ folder }) => {
+      assertChosen(folder)
+      return lab.parity.start(folder)
+    },
+    'parity.reports': ({ taskId }) => [...lab.parity.reports(taskId)],
+    'zeroShot.start': (request) => {
+      assertChosen(request.model)
+      assertChosen(request.images)
+      return lab.zeroShot.start({ kind: 'zero-shot', ...request })
+    },
+    'zeroShot.scores': ({ taskId }) => lab.zeroShot.scores(taskId),
+    'zeroShot.answers': ({ taskId, limit, ...cell }) => [...lab.zeroShot.answers(taskId, cell, limit)],
+
     'metrics.series': ({ runId, names, points }) => [...lab.runs.series(runId, names, points)],
 
     'metrics.clock': ({ runId }) => lab.runs.clock(runId).map(([step, seconds]) => [step, seconds]),

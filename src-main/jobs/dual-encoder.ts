@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
 import { decodingOf, type Decoding, type PreprocessSpec } from '../domain/preprocess-spec.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
+import { CLASS_PLACE } from '../domain/zero-shot.ts'
 import { dualEncoderLayout, dualEncoderSpec, imageEmbeddings, imageTextLogits, textEmbeddings, type DualEncoderSpec } from '../engine/models/dual-encoder.ts'
 import { gridOf, variableInput } from '../engine/models/vision-encoder.ts'
 import { preprocessImage } from '../engine/preprocess/pipeline.ts'
@@ -18,9 +19,6 @@ import { patchesOf } from './samples.ts'
 import { readTokenizerFiles } from './tokenizer-files.ts'
 import { readWeights } from './weight-files.ts'
 
-/** Where the class name goes in a prompt template. */
-const PLACE = '{}'
-
 export interface HeldDualEncoder {
   /** How image files are to be read. */
   readonly decoding: Decoding
@@ -33,8 +31,8 @@ export interface HeldDualEncoder {
 
 /** @throws LabError 'invalid-input' for a template without a place for the class name */
 export function requireTemplates(templates: readonly string[]): void {
-  const bad = templates.find((template) => !template.includes(PLACE))
-  if (bad !== undefined) throw new LabError('invalid-input', `templates: expected ${PLACE} where the class name goes, found ${JSON.stringify(bad)}`)
+  const bad = templates.find((template) => !template.includes(CLASS_PLACE))
+  if (bad !== undefined) throw new LabError('invalid-input', `templates: expected ${CLASS_PLACE} where the class name goes, found ${JSON.stringify(bad)}`)
 }
 
 /** @throws LabError 'invalid-input' for a model that is no dual encoder; 'not-found', 'corrupt-artifact' naming the file */
@@ -50,7 +48,7 @@ export async function openDualEncoder(model: string): Promise<HeldDualEncoder> {
       const tokenizer = createTextEncoderTokenizer(await readTokenizerFiles(model), spec.family, spec.textEncoder.maxPositionEmbeddings)
       const rows = classes.map((name) =>
         tf.tidy(() => {
-          const prompts = textEmbeddings(spec, weights, templates.map((template) => tokenizer.encode(template.replaceAll(PLACE, name)))) // (templates, E)
+          const prompts = textEmbeddings(spec, weights, templates.map((template) => tokenizer.encode(template.replaceAll(CLASS_PLACE, name)))) // (templates, E)
           const mean = tf.mean(prompts, 0)
           return tf.div(mean, tf.norm(mean)) as tf.Tensor1D
         }),

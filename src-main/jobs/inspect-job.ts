@@ -7,6 +7,7 @@ import type { InspectJob, JobEvent } from '../domain/job.ts'
 import { LabError } from '../domain/errors.ts'
 import type { Module } from '../domain/model-spec.ts'
 import type { ModelInspection, ModuleInspection } from '../domain/model-view.ts'
+import { dualEncoderLayout, dualEncoderSpec, isDualEncoder } from '../engine/models/dual-encoder.ts'
 import { languageModelSpec, languageModelWeights } from '../engine/models/language/families.ts'
 import { preprocessWords } from '../domain/preprocess-spec.ts'
 import { specFromHuggingFace } from '../engine/preprocess/hugging-face.ts'
@@ -52,6 +53,9 @@ export async function inspectFolder(folder: string): Promise<ModelInspection> {
     if (missing.length > 0) faults.push(`${module}: ${missing.length} weights are missing: ${missing.slice(0, 4).join(', ')}${missing.length > 4 ? ', …' : ''}`)
     if (misshapen.length > 0) faults.push(`${module}: ${misshapen.length} weights have another shape: ${misshapen.slice(0, 4).join(', ')}${misshapen.length > 4 ? ', …' : ''}`)
   }
+  const dual = kind === 'dual encoder' ? dualEncoderLayout(dualEncoderSpec(config, join(folder, 'config.json'))) : {}
+  const wordless = Object.keys(dual).filter((name) => tensors[name] === undefined && !name.startsWith('vision_model.'))
+  if (wordless.length > 0) faults.push(`text side: ${wordless.length} weights are missing: ${wordless.slice(0, 4).join(', ')}${wordless.length > 4 ? ', …' : ''}; it can see, and cannot classify by words`)
   const { languageModel } = expected
   const tokenizer =
     languageModel === undefined
@@ -77,7 +81,7 @@ export async function inspectFolder(folder: string): Promise<ModelInspection> {
     files: [...new Set(Object.values(tensors).map(({ file }) => file))],
     bytes: Object.values(tensors).reduce((sum, { bytes }) => sum + bytes, 0),
     modules: looked,
-    unknown: [...unknown, ...(Object.keys(modules) as Module[]).filter((module) => expected[module] === undefined).flatMap((module) => Object.keys(modules[module]))],
+    unknown: [...unknown, ...(Object.keys(modules) as Module[]).filter((module) => expected[module] === undefined).flatMap((module) => Object.keys(modules[module]))].filter((name) => !(name in dual)),
     tokenizer,
     preprocess,
     faults,
@@ -108,7 +112,7 @@ function expectedOf(config: Readonly<Record<string, unknown>>): { readonly kind:
   const language = read(() => languageModelSpec(config))
   if (!(language instanceof LabError)) return { kind: 'language model', expected: { languageModel: { spec: language, weights: languageModelWeights(language) } } }
   const vision = read(() => visionEncoderSpec(config))
-  if (!(vision instanceof LabError)) return { kind: 'vision encoder', expected: { visionEncoder: { spec: vision, weights: visionEncoderLayout(vision) } } }
+  if (!(vision instanceof LabError)) return { kind: isDualEncoder(config) ? 'dual encoder' : 'vision encoder', expected: { visionEncoder: { spec: vision, weights: visionEncoderLayout(vision) } } }
   // Whichever recognises the type says what is wrong with it; where none does, all that are known are listed.
   const recognises = [language, vision].filter(({ message }) => !message.includes('model_type: expected'))
   throw recognises[0] ?? new LabError('invalid-input', `${language.message}. ${vision.message}`, { field: 'model_type' })

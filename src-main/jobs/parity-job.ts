@@ -9,12 +9,13 @@ import { allWithin, createComparison } from './parity/comparison.ts'
 import { PARITY_KINDS } from './parity/kinds.ts'
 
 /** @throws LabError 'not-found' when there is no case, 'cancelled' between cases */
-export async function* runParityJob({ folder }: ParityJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
+export async function* runParityJob({ folder, done }: ParityJob, signal: AbortSignalLike): AsyncGenerator<JobEvent> {
   const cases = await findCases(folder)
+  const isDone = new Set(done)
   yield { kind: 'part', name: 'reference cases', of: cases.length }
   for (const [i, each] of cases.entries()) {
     if (signal.aborted) throw new LabError('cancelled', `cancelled after ${i} of ${cases.length} cases`)
-    yield { kind: 'parity', report: await compareCase(each.folder, each.name) }
+    if (!isDone.has(each.name)) yield { kind: 'parity', report: await compareCase(each.folder, each.name) }
     yield { kind: 'progress', done: i + 1, of: cases.length }
   }
 }

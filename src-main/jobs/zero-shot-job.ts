@@ -1,11 +1,12 @@
 // Zero-shot classification of a folder of images by a dual encoder (arXiv 2103.00020, section 3.1): a class is the mean of the
 // embeddings of its prompts, an image goes to the class whose text describes it best. Images in folders named like classes are
-// scored; others are only told.
+// scored; others are only told. Images that were classified before a break are left out, of the scores too.
 
 import { stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, ZeroShotJob } from '../domain/job.ts'
+import { zeroShotScores, type ZeroShotCell } from '../domain/zero-shot.ts'
 import { openDualEncoder, requireTemplates, type HeldDualEncoder } from './dual-encoder.ts'
 import { readImage } from './images/codec.ts'
 import { listImages } from './import/image-folders.ts'
@@ -39,10 +40,13 @@ async function* classify(job: ZeroShotJob, encoder: HeldDualEncoder, signal: Abo
   const texts = await encoder.classEmbeddings(classes, job.templates)
   try {
     yield { kind: 'part', name: 'images', of: files.length }
-    const right = classes.map(() => ({ of: 0, right: 0 }))
-    for (let from = 0; from < files.length; from += job.batchSize) {
-      if (signal.aborted) throw new LabError('cancelled', `cancelled after ${from} of ${files.length} images`)
-      const group = files.slice(from, from + job.batchSize)
+    const isDone = new Set(job.done)
+    const left = files.filter((file) => !isDone.has(file))
+    const before = files.length - left.length
+    const answers: ZeroShotCell[] = []
+    for (let from = 0; from < left.length; from += job.batchSize) {
+      if (signal.aborted) throw new LabError('cancelled', `cancelled after ${before + from} of ${files.length} images`)
+      const group = left.slice(from, from + job.batchSize)
       const pictures = await Promise.all(group.map((file) => readImage(join(job.images, file), encoder.decoding)))
       const scores = encoder.scores(pictures, texts)
       yield {
@@ -52,21 +56,18 @@ async function* classify(job: ZeroShotJob, encoder: HeldDualEncoder, signal: Abo
           const truth = indexOf.get(classFolder(file) ?? '') ?? null
           const row = scores[i]!
           const given = row.indexOf(Math.max(...row))
-          if (truth !== null) {
-            right[truth]!.of += 1
-            right[truth]!.right += given === truth ? 1 : 0
-          }
           const detail = { kind: 'zero-shot', expected: truth === null ? null : classes[truth]!, given: classes[given]!, probability: row[given]! }
+          answers.push({ ...detail, count: 1 })
           return { itemId: file, cluster: file, group: detail.expected, value: given === truth ? 1 : 0, detail }
         }),
       }
-      yield { kind: 'progress', done: from + group.length, of: files.length }
+      yield { kind: 'progress', done: before + from + group.length, of: files.length }
     }
-    const seen = right.filter(({ of }) => of > 0)
-    const scored = seen.reduce((sum, { of }) => sum + of, 0)
-    if (scored > 0) {
-      yield { kind: 'result', metric: 'zero-shot/accuracy', value: seen.reduce((sum, each) => sum + each.right, 0) / scored, n: scored }
-      yield { kind: 'result', metric: 'zero-shot/mean-per-class', value: seen.reduce((sum, each) => sum + each.right / each.of, 0) / seen.length, n: scored }
+    const { accuracy, meanPerClass } = zeroShotScores(answers)
+    if (accuracy !== null) {
+      const { value, low, high, of } = accuracy
+      yield { kind: 'result', metric: 'zero-shot/accuracy', value, n: of, interval: { low, high } }
+      yield { kind: 'result', metric: 'zero-shot/mean-per-class', value: meanPerClass!, n: of }
     }
   } finally {
     texts.dispose()

@@ -22,6 +22,7 @@ import { sampleCountsMigration } from './migrations/0080-sample-counts.ts'
 import { journalStateMigration } from './migrations/0081-journal-state.ts'
 import { tokenCountsMigration } from './migrations/0090-token-counts.ts'
 import { runWatchMigration } from './migrations/0096-run-watch.ts'
+import { modelChecksMigration } from './migrations/0104-model-checks.ts'
 import type { Migration } from './migrations/migration.ts'
 import { registerFunctions } from './sql-functions.ts'
 
@@ -45,6 +46,7 @@ export const MIGRATIONS: readonly Migration[] = [
   journalStateMigration,
   tokenCountsMigration,
   runWatchMigration,
+  modelChecksMigration,
 ]
 
 /** A change of samples alters pages all over the file, the same ones again and again: written back at every transaction, each

@@ -16,6 +16,7 @@ import { createModelAnswerStore, type ModelAnswerStore } from './model-answers.t
 import { createModelFolderStore, type ModelFolderStore } from './model-folders.ts'
 import { createMapPointStore, type MapPointStore } from './map-points.ts'
 import { createPairAuditStore, type PairAuditStore } from './pair-audits.ts'
+import { createParityReportStore, type ParityReportStore } from './parity-reports.ts'
 import { createFindingStore, type FindingStore } from './findings.ts'
 import { createRunLogStore, type RunLogStore } from './run-log.ts'
 import { createRunMetricStore, type RunMetricStore } from './run-metrics.ts'
@@ -27,6 +28,7 @@ import { createSettingsStore, type SettingsStore } from './settings.ts'
 import { createStudyStore, type StudyStore } from './studies.ts'
 import { createStudyPhaseStore, type StudyPhaseStore } from './study-phases.ts'
 import { createTokenCountStore, type TokenCountStore } from './token-counts.ts'
+import { createZeroShotAnswerStore, type ZeroShotAnswerStore } from './zero-shot-answers.ts'
 
 export interface Store {
   readonly access: 'write' | 'read'
@@ -53,6 +55,8 @@ export interface Store {
   readonly artifacts: ArtifactStore
   readonly modelFolders: ModelFolderStore
   readonly modelAnswers: ModelAnswerStore
+  readonly parityReports: ParityReportStore
+  readonly zeroShotAnswers: ZeroShotAnswerStore
   readonly labelQueues: LabelQueueStore
   readonly judgements: JudgementStore
   readonly pairAudits: PairAuditStore
@@ -92,6 +96,8 @@ export function createStore({ db, access, close }: OpenDatabase): Store {
     artifacts: createArtifactStore(db),
     modelFolders: createModelFolderStore(db),
     modelAnswers: createModelAnswerStore(db),
+    parityReports: createParityReportStore(db),
+    zeroShotAnswers: createZeroShotAnswerStore(db),
     labelQueues: createLabelQueueStore(db),
     judgements: createJudgementStore(db),
     pairAudits: createPairAuditStore(db),

@@ -54,6 +54,13 @@ export function hashOfAddress(address: string): string | null {
   return /^lab-image:\/\/sha\/([0-9a-f]{64})\/?(?:\?thumbnail)?$/.exec(address)?.[1] ?? null
 }
 
+/** The image of a zero-shot task that a lab-image: address names: whether there is one, the task knows. */
+export function classifiedImageOfAddress(address: string): { readonly taskId: string; readonly image: string } | null {
+  const [, taskId, encoded] = /^lab-image:\/\/zero-shot\/([\w-]+)\/([^/?#]+)$/.exec(address) ?? []
+  const image = encoded === undefined ? null : decodeOnce(encoded)
+  return taskId === undefined || image === null ? null : { taskId, image }
+}
+
 function parseUrl(address: string): URL | null {
   return URL.canParse(address) ? new URL(address) : null
 }

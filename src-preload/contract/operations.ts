@@ -51,6 +51,7 @@ import { mapsRequestSchema, mapsSchema, mapsSoFarSchema } from '../../src-main/d
 import { answerViewSchema, modelFolderSchema, modelInspectionSchema, modelQuestionSchema } from '../../src-main/domain/model-view.ts'
 import { lineageSchema } from '../../src-main/domain/lineage.ts'
 import { RUN_LOG_FORMATS, configDifferenceSchema, runNotesSchema } from '../../src-main/domain/run-browser.ts'
+import { parityReportSchema, parityRequestSchema } from '../../src-main/domain/parity.ts'
 import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
 import {
   artifactRowSchema,
@@ -80,6 +81,7 @@ import { splitRuleSchema } from '../../src-main/domain/split-rule.ts'
 import { studyConfigSchema } from '../../src-main/domain/study.ts'
 import { countedTokenizerSchema } from '../../src-main/domain/token-count.ts'
 import { trainingPlanSchema } from '../../src-main/domain/training-plan.ts'
+import { zeroShotAnswerSchema, zeroShotRequestSchema, zeroShotScoresSchema } from '../../src-main/domain/zero-shot.ts'
 
 interface Operation {
   readonly input: z.ZodType
@@ -298,6 +300,20 @@ export const operations = {
   'models.cancelExport': { input: ofModel, output: silence },
   /** Reads an export back and compares every file with its manifest. */
   'models.checkExport': { input: z.strictObject({ artifactId: z.string() }), output: exportCheckSchema },
+
+  /** Begins to compare the lab with reference cases. `folder` comes from files.chooseFolder. */
+  'parity.start': { input: parityRequestSchema.omit({ kind: true }), output: ofTask },
+  /** What has been found so far, by the cases' names. */
+  'parity.reports': { input: ofTask, output: z.array(parityReportSchema) },
+  /** Begins to classify images by words alone. `images` comes from files.chooseFolder. */
+  'zeroShot.start': { input: zeroShotRequestSchema.omit({ kind: true }), output: ofTask },
+  /** Of what has been classified so far. */
+  'zeroShot.scores': { input: ofTask, output: zeroShotScoresSchema },
+  /** Images of one class (null: of none) that were given one, the surest first. `lab-image://zero-shot/<taskId>/<image>` shows one. */
+  'zeroShot.answers': {
+    input: ofTask.extend({ expected: z.string().nullable(), given: z.string(), limit: z.int().min(1).max(500).default(100) }),
+    output: z.array(zeroShotAnswerSchema),
+  },
 
   /** Thinned in SQL to at most `points` a metric (first, last and every k-th step). Empty `names`: all. */
   'metrics.series': {

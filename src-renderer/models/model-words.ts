@@ -8,7 +8,7 @@ export type WantedModel = 'model' | 'visionEncoder' | 'languageModel' | 'adapter
 
 const KINDS: Readonly<Record<WantedModel, readonly ModelInspection['kind'][]>> = {
   model: ['checkpoint', 'multimodal model'],
-  visionEncoder: ['vision encoder', 'multimodal model', 'checkpoint'],
+  visionEncoder: ['vision encoder', 'dual encoder', 'multimodal model', 'checkpoint'],
   languageModel: ['language model', 'multimodal model', 'checkpoint'],
   adapter: ['adapter'],
 }

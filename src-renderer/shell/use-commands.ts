@@ -63,6 +63,8 @@ export function useCommands({ studies, runs, datasets, setTheme }: Workplace, is
     command('do:run', 'Actions', 'Start a run', '', () => goTo('runs', 'new')),
     command('do:model', 'Actions', 'Open a model folder', '', () => goTo('models')),
     command('do:ask', 'Actions', 'Ask a model about a picture', '', () => goTo('models')),
+    command('do:parity', 'Actions', 'Compare the lab with reference libraries', 'parity', () => goTo('models', 'parity')),
+    command('do:zero-shot', 'Actions', 'Classify pictures by words', 'zero-shot, CLIP', () => goTo('models', (folders.value.value ?? []).find(({ kind, isThere }) => isThere && kind === 'dual encoder')?.folder ?? null, 'classify')),
     command('do:import', 'Actions', 'Import data', '', () => goTo('data')),
     command('do:queue', 'Actions', 'Make a queue to judge', '', () => goTo('labelling', 'new')),
     command('do:pairs', 'Actions', 'Look at the health of pairs', '', () => goTo('labelling', 'pairs')),

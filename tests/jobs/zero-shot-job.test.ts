@@ -17,6 +17,7 @@ import { encodePng } from '../../src-main/jobs/images/codec.ts'
 import { sha256 } from '../../src-main/jobs/files.ts'
 import { decodePng } from '../../src-main/jobs/images/png.ts'
 import { runProbeJob } from '../../src-main/jobs/probe/probe-job.ts'
+import { inspectFolder } from '../../src-main/jobs/inspect-job.ts'
 import { runZeroShotJob } from '../../src-main/jobs/zero-shot-job.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -75,9 +76,9 @@ function images(): string {
   return folder
 }
 
-async function classify(model: string, folder: string, fields: { classes?: string[]; templates?: string[]; batchSize?: number } = {}) {
+async function classify(model: string, folder: string, fields: { classes?: string[]; templates?: string[]; batchSize?: number; done?: string[] } = {}) {
   const events: JobEvent[] = []
-  const job = { kind: 'zero-shot', model, images: folder, classes: fields.classes ?? null, templates: fields.templates ?? ['a photo of a {}.'], batchSize: fields.batchSize ?? 16 } as const
+  const job = { kind: 'zero-shot', model, images: folder, classes: fields.classes ?? null, templates: fields.templates ?? ['a photo of a {}.'], batchSize: fields.batchSize ?? 16, done: fields.done ?? [] } as const
   for await (const event of runZeroShotJob(job, { aborted: false })) events.push(event)
   const items = events.flatMap((event): readonly ItemResult[] => (event.kind === 'items' ? event.items : []))
   const results = Object.fromEntries(events.flatMap((event) => (event.kind === 'result' ? [[event.metric, event]] : [])))
@@ -111,6 +112,25 @@ describe.each(['clip', 'siglip', 'siglip2'] as const)('%s', (family) => {
       expect(detailOf(alone.items[i]!).probability).toBeCloseTo(detailOf(item).probability, 5)
     })
   })
+})
+
+it('goes on after a break with the images that are left, among the same classes', async () => {
+  const [model, folder] = [aModel('clip'), images()]
+  const { items } = await classify(model, folder)
+  const { items: rest, results } = await classify(model, folder, { done: ['circle/3.png', 'circle/4.png', '5.png'] })
+  expect(rest).toEqual(items.slice(3))
+  expect(results['zero-shot/accuracy']).toMatchObject({ n: 2 })
+})
+
+it('a dry look knows a dual encoder, has a use for both of its sides, and says when one cannot be asked', async () => {
+  const model = aModel('clip')
+  expect(await inspectFolder(model)).toMatchObject({ kind: 'dual encoder', modelType: 'clip', unknown: [], faults: [] })
+  const spec = dualEncoderSpec(CONFIGS.clip)
+  const sees = Object.entries(dualEncoderLayout(spec)).filter(([name]) => name.startsWith('vision_model.'))
+  writeFileSync(join(model, 'model.safetensors'), writeSafetensors(Object.fromEntries(sees.map(([name, { shape }]) => [name, { shape, values: new Float32Array(shape.reduce((a, b) => a * b, 1)) }]))))
+  const { kind, faults } = await inspectFolder(model)
+  expect([kind, faults.length]).toEqual(['dual encoder', 1])
+  expect(faults[0]).toMatch(/^text side: \d+ weights are missing: .*cannot classify by words$/)
 })
 
 it('as a probe of a dataset it gives the pictures of a class the answers that folders of them get', async () => {

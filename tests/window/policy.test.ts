@@ -3,7 +3,7 @@
 import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { CONTENT_SECURITY_POLICY, fileOfAddress, hashOfAddress } from '../../src-main/window/policy.ts'
+import { classifiedImageOfAddress, CONTENT_SECURITY_POLICY, fileOfAddress, hashOfAddress } from '../../src-main/window/policy.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
 function pages(): { readonly root: string; readonly outside: string } {
@@ -55,6 +55,13 @@ describe('lab-image: addresses', () => {
       `file://sha/${hash}`,
     ])
       expect(hashOfAddress(wrong)).toBeNull()
+  })
+
+  it('are a task and one image of it, which the task has to know', () => {
+    const image = 'cats & dogs/ä #1?.png'
+    expect(classifiedImageOfAddress(`lab-image://zero-shot/task-1/${encodeURIComponent(image)}`)).toEqual({ taskId: 'task-1', image })
+    for (const wrong of ['lab-image://zero-shot/task-1/', 'lab-image://zero-shot/task-1/a/b.png', 'lab-image://zero-shot/../x', 'lab-image://zero-shot/task-1/%zz', `lab-image://sha/${'ab'.repeat(32)}`])
+      expect(classifiedImageOfAddress(wrong)).toBeNull()
   })
 })
 

@@ -33,8 +33,9 @@ export function addZeroShotCommand(program: Command, parts: CliParts): void {
           return [itemId, given, probability.toFixed(3), expected === null ? '' : expected === given ? '✓' : `✗ ${expected}`]
         })
         terminal.out(table([{ title: 'Image', align: 'left' }, { title: 'Class', align: 'left' }, { title: 'Probability', align: 'right' }, { title: '', align: 'left' }], rows))
-        for (const { metric, value, n } of results)
-          terminal.out(`${metric === 'zero-shot/accuracy' ? 'accuracy' : 'mean over classes'}: ${(100 * value).toFixed(1)} % of ${n} images`)
+        const share = (value: number) => (100 * value).toFixed(1)
+        for (const { metric, value, n, interval } of results)
+          terminal.out(`${metric === 'zero-shot/accuracy' ? 'accuracy' : 'mean over classes'}: ${share(value)} %${interval === undefined ? '' : ` (95 %: ${share(interval.low)} to ${share(interval.high)})`} of ${n} images`)
       })
     })
 }

@@ -20,6 +20,7 @@ import { modelQuestionSchema } from '../../../src-main/domain/model-view.ts'
 import { auditRequestSchema } from '../../../src-main/domain/labelling/pair-audit.ts'
 import { queueRequestSchema } from '../../../src-main/domain/labelling/queue.ts'
 import { fakeLabelling } from './fake-labelling.ts'
+import { fakeChecks } from './fake-checks.ts'
 import { fakeModels } from './fake-models.ts'
 import { aPlan } from '../../support/a-plan.ts'
 import { aStudy } from '../a-study.ts'
@@ -178,8 +179,6 @@ function fakeLab(scene: string): Handlers {
     'views.list': () => [],
     'views.save': refuse,
     'views.delete': refuse,
-    'tasks.list': () => [],
-    'tasks.get': refuse,
     'tasks.pause': refuse,
     'tasks.resume': refuse,
     'tasks.cancel': refuse,
@@ -228,6 +227,7 @@ function fakeLab(scene: string): Handlers {
       { id: 3, atMs: NOW - 20_000, level: 'warning', message: 'logps/chosen fell by 3.1 nats while the margin grew' },
     ],
     ...fakeModels(),
+    ...fakeChecks(),
     'models.export': ({ model, settings, parent }) => {
       const path = `${parent ?? '/home/ada/pivot/exports'}/${model.replace('/', '-')}-encoder-${settings?.format ?? 'hf'}`
       return {

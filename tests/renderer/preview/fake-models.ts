@@ -40,12 +40,16 @@ export function fakeModels(): Pick<Handlers, Exclude<Extract<keyof Handlers, `mo
       (
         [
           ['/home/ada/models/llava-siglip-qwen2.5-0.5b', 'multimodal model', 'llava', 586e6],
+          ['/home/ada/models/clip-vit-base-patch32', 'dual encoder', 'clip', 151e6],
           ['/home/ada/models/siglip-base-patch16-224', 'vision encoder', 'siglip_vision_model', 86e6],
           ['/home/ada/models/Qwen2.5-0.5B-Instruct', 'language model', 'qwen2', 494e6],
         ] as const
-      ).map(([folder, kind, modelType, parameters], index) => ({ folder, kind, modelType, parameters, bytes: parameters * 2, usedAtMs: NOW - index * 9e6, isThere: index < 2 })),
+      ).map(([folder, kind, modelType, parameters], index) => ({ folder, kind, modelType, parameters, bytes: parameters * 2, usedAtMs: NOW - index * 9e6, isThere: index < 3 })),
     'models.forget': () => {},
-    'models.inspect': ({ model }) => fakeInspection(model),
+    'models.inspect': ({ model }) => {
+      const found = fakeInspection(model)
+      return model.includes('clip') ? { ...found, kind: 'dual encoder', modelType: 'clip', modules: found.modules.slice(0, 1), tokenizer: null } : found
+    },
     'models.keepPicture': () => ({ sha256: '2'.repeat(64) }),
     'models.ask': () => {
       throw new LabError('conflict', 'the preview has no model to ask')

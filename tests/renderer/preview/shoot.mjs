@@ -25,6 +25,8 @@ const scenes = [
   ['run-new', 'running', '#/runs/new'],
   ['run-ask', 'running', '#/runs/own-1/ask'],
   ['models', 'running', '#/models'],
+  ['models-parity', 'running', '#/models/parity'],
+  ['model-classify', 'running', `#/models/${encodeURIComponent('/home/ada/models/clip-vit-base-patch32')}/classify`],
   ['model-ask', 'running', '#/models/own-1'],
   ['model-contents', 'running', '#/models/own-1/contents'],
   ['data', 'running', '#/data'],
