@@ -4,7 +4,7 @@
 
 import { z } from 'zod'
 import { encoderRowSchema } from './encoder.ts'
-import { boxSchema } from './sample.ts'
+import { regionSchema } from './sample.ts'
 import { itemDetailSchema } from './study-results.ts'
 
 export const MOST_COMPARED = 8
@@ -117,8 +117,8 @@ export const comparedItemSchema = z.strictObject({
   /** The slice that it is in, by the slicing asked for; null: it cannot be told. */
   slice: z.string().nullable(),
   image: z.strictObject({ sha256: z.string(), width: z.int(), height: z.int() }).nullable(),
-  /** Boxes of what decides the answer, in pixels of the image. */
-  region: z.array(boxSchema),
+  /** What decides the answer, in pixels of the image. */
+  region: regionSchema,
   /** The second encoder's value less the first's, seeds averaged, in the direction that is better. */
   gain: z.number(),
   encoders: z.array(

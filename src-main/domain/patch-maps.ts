@@ -3,7 +3,7 @@
 // artefacts at the border or of single tokens are kept: they are part of what the encoder does.
 
 import { z } from 'zod'
-import { boxSchema, imageRefSchema, objectSchema, SPLITS } from './sample.ts'
+import { boxSchema, imageRefSchema, objectSchema, regionSchema, SPLITS } from './sample.ts'
 
 export const MAP_METHODS = [
   'gradient',
@@ -146,8 +146,8 @@ export const mapItemSchema = z.strictObject({
   prompt: z.string().nullable().default(null),
   chosen: z.string().min(1).nullable().default(null),
   rejected: z.string().min(1).nullable().default(null),
-  /** Boxes of the region that decides; maps are scored against it. */
-  region: z.array(boxSchema).default([]),
+  /** What decides; maps are scored against it. */
+  region: regionSchema.default([]),
   /** What the picture's masks say, in the classes of the segmentation probe; null: nobody has drawn any. */
   objects: z.array(objectSchema).nullable().default(null),
 })

@@ -1,5 +1,6 @@
 // What is looked up about a sample without reading its content: its words and their length, what it is about.
 
+import { isMask } from './mask.ts'
 import type { Content } from './sample.ts'
 
 /** All texts, one after the other: what is searched, and whose length is counted. */
@@ -21,8 +22,11 @@ export function categoriesOfContent(content: Content): readonly string[] {
   return content.kind === 'conversations' || content.category === null ? [] : [content.category]
 }
 
-export const hasMask = (content: Content): boolean =>
-  content.kind === 'objects' && content.objects.some(({ mask }) => mask !== null)
+/** A mask of an object, or of the region that decides. */
+export function hasMask(content: Content): boolean {
+  if (content.kind === 'conversations') return false
+  return content.kind === 'objects' ? content.objects.some(({ mask }) => mask !== null) : content.region.some(isMask)
+}
 
 export const groupOfContent = (content: Content): string | null =>
   content.kind === 'preferences' || content.kind === 'questions' ? content.group : null

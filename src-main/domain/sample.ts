@@ -19,11 +19,18 @@ export const boxSchema = z.tuple([z.number(), z.number(), z.number().min(0), z.n
 export type Box = z.output<typeof boxSchema>
 
 /** COCO's uncompressed run lengths: column-major, zeros first; size is [height, width]. */
-export const maskSchema = z.strictObject({
-  size: z.tuple([z.int().min(1), z.int().min(1)]),
-  counts: z.array(z.int().min(0)),
-})
+export const maskSchema = z
+  .strictObject({
+    size: z.tuple([z.int().min(1), z.int().min(1)]),
+    counts: z.array(z.int().min(0)),
+  })
+  .refine(({ size: [height, width], counts }) => counts.reduce((sum, run) => sum + run, 0) === height * width, 'expected runs that add up to height × width')
 export type Mask = z.output<typeof maskSchema>
+
+/** What decides an answer: boxes, and masks at the image's own size; empty when unknown. A pixel in any of them is in it. */
+export const regionSchema = z.array(z.union([boxSchema, maskSchema], 'expected a box [x, y, width, height] or a mask { size, counts }'))
+export type Region = z.output<typeof regionSchema>
+export type Shape = Region[number]
 
 export const imageRefSchema = z.strictObject({
   /** Of the file's bytes: an image's identity everywhere in the lab. */
@@ -55,8 +62,8 @@ const preferenceContent = z.strictObject({
   group: z.string().nullable(),
   /** What the pair turns on ("count", "colour", …): the reason the rejected answer is wrong. */
   category: z.string().nullable(),
-  /** Boxes of the region that decides between the answers; empty when unknown. */
-  region: z.array(boxSchema),
+  /** What decides between the answers. */
+  region: regionSchema,
 })
 const questionContent = z.strictObject({
   kind: z.literal('questions'),
@@ -64,7 +71,7 @@ const questionContent = z.strictObject({
   answer: z.string().min(1),
   group: z.string().nullable(),
   category: z.string().nullable(),
-  region: z.array(boxSchema),
+  region: regionSchema,
   /** Absent outside of benchmarks. */
   benchmark: benchmarkItemSchema.exactOptional(),
 })

@@ -2,7 +2,7 @@
 // of the arms, second − SFT, with interval and p value. `null` where a number cannot be had (one seed has no spread between seeds).
 
 import { z } from 'zod'
-import { boxSchema } from './sample.ts'
+import { regionSchema } from './sample.ts'
 import { encoderNamesSchema, ENCODERS } from './study.ts'
 
 export const encoderResultSchema = z.strictObject({
@@ -73,7 +73,7 @@ export const itemDetailSchema = z.discriminatedUnion('kind', [
     question: z.string(),
     expected: z.string(),
     given: z.string(),
-    region: z.array(boxSchema),
+    region: regionSchema,
   }),
   z.strictObject({
     kind: z.literal('preference'),
@@ -89,7 +89,7 @@ export const itemDetailSchema = z.discriminatedUnion('kind', [
     prompt: z.string(),
     chosen: z.string(),
     rejected: z.string(),
-    region: z.array(boxSchema),
+    region: regionSchema,
     maps: z.strictObject({ sft: patchMapSchema, chosen: patchMapSchema, rejected: patchMapSchema, dpo: patchMapSchema }),
   }),
   z.strictObject({

@@ -10,7 +10,9 @@ import { modelRankings, type ModelRanking } from '../domain/labelling/model-rank
 import { outcomesOf, type Outcome } from '../domain/labelling/outcome.ts'
 import type { Guidelines, LabellerProgress, QueueRow, ShownItem, Slot, Upcoming } from '../domain/labelling/queue.ts'
 import { trustReport, type JudgedSlot, type TrustReport } from '../domain/labelling/trust.ts'
+import { masksOf } from '../domain/mask.ts'
 import { parse } from '../domain/parse.ts'
+import type { ImageRef, Region } from '../domain/sample.ts'
 import { quantileOfSorted } from '../domain/statistics/description.ts'
 import type { StoredQueue } from '../store/label-queues.ts'
 import { openForReading } from '../store/database.ts'
@@ -222,6 +224,7 @@ export function createLabellingService({ store, now, newId, announce }: Pick<Par
       const slot = slotOf(queue, input.ordinal)
       if (input.strength !== null && input.choice !== 'a' && input.choice !== 'b')
         throw new LabError('invalid-input', `strength: expected none with "${input.choice}", got ${input.strength}`)
+      assertOfImage(input.region, labelQueues.findItem(queue.id, slot.itemId)!.image)
       judgements.insert({
         ...input,
         id: newId('judgement'),
@@ -288,6 +291,14 @@ export function createLabellingService({ store, now, newId, announce }: Pick<Par
       }
     },
   }
+}
+
+/** A mask is of the image that was seen, pixel for pixel. @throws LabError 'invalid-input' */
+function assertOfImage(region: Region, image: ImageRef | null): void {
+  if (region.length > 0 && image === null) throw new LabError('invalid-input', 'region: expected none, since the item has no image')
+  for (const { size } of masksOf(region))
+    if (size[0] !== image!.height || size[1] !== image!.width)
+      throw new LabError('invalid-input', `region: expected a mask of [${image!.height}, ${image!.width}] pixels as the image has, got [${size.join(', ')}]`)
 }
 
 function startOfDay(nowMs: number): number {

@@ -1,8 +1,7 @@
 // What is known of the samples that items of a measurement come from, read for thousands at once: by what a difference between
 // encoders is told apart. Reads tables samples, sample_contents and images; content is looked into by SQLite and not parsed here.
 
-import { z } from 'zod'
-import { boxSchema, type Box } from '../domain/sample.ts'
+import { regionSchema, type Region } from '../domain/sample.ts'
 import type { Db } from './database.ts'
 import { readNullableJson } from './json-column.ts'
 
@@ -13,8 +12,8 @@ export interface ItemFacts {
   readonly height: number | null
   readonly group: string | null
   readonly category: string | null
-  /** Boxes of what decides the answer; of an objects sample its objects. */
-  readonly region: readonly Box[]
+  /** What decides the answer; of an objects sample the boxes of its objects. */
+  readonly region: Region
   /** Annotated objects in the picture, from any dataset; null: nobody has annotated it. */
   readonly objects: number | null
   /** Whether some question of the project asks about text in this picture. */
@@ -42,7 +41,7 @@ export function createItemFactStore(db: Db) {
       new Map(
         (ofSnapshot.all(snapshot, JSON.stringify(sampleIds)) as (Omit<ItemFacts, 'region' | 'hasText'> & { readonly region: string | null; readonly hasText: number })[]).map((each) => [
           each.sampleId,
-          { ...each, hasText: each.hasText === 1, region: each.region === '[]' ? [] : (readNullableJson(z.array(boxSchema), each.region, 'sample_contents.content') ?? []) },
+          { ...each, hasText: each.hasText === 1, region: each.region === '[]' ? [] : (readNullableJson(regionSchema, each.region, 'sample_contents.content') ?? []) },
         ]),
       ),
     /** The name of the dataset that a snapshot was taken of; null: it is gone. */

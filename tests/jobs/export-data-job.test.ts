@@ -39,6 +39,9 @@ const words = fc
   .map((parts) => `w${parts.join(' ')}w`)
 const optional = fc.option(words, { nil: null })
 const box = fc.tuple(fc.nat(WIDTH - 2), fc.nat(HEIGHT - 2), fc.constant(2), fc.constant(1))
+const drawn = fc.constant<Mask>({ size: [HEIGHT, WIDTH], counts: [5, 7, 12] })
+/** Boxes, then masks: they come back so, since each has a column of its own. */
+const anyRegion = fc.tuple(fc.array(box, { maxLength: 2 }), fc.array(drawn, { maxLength: 1 })).map(([boxes, masks]) => [...boxes, ...masks])
 
 const contents: Readonly<Record<DatasetKind, (hasImage: boolean) => fc.Arbitrary<Content>>> = {
   conversations: (hasImage) =>
@@ -50,14 +53,14 @@ const contents: Readonly<Record<DatasetKind, (hasImage: boolean) => fc.Arbitrary
       ]),
     })),
   preferences: (hasImage) =>
-    fc.record({ prompt: words, chosen: words, rejected: words, group: optional, category: optional, region: fc.array(box, { maxLength: 2 }) }).map((each) => ({
+    fc.record({ prompt: words, chosen: words, rejected: words, group: optional, category: optional, region: anyRegion }).map((each) => ({
       kind: 'preferences',
       ...each,
       prompt: hasImage ? `<image>\n${each.prompt}` : each.prompt,
       rejected: `${each.rejected}!`,
     })),
   questions: () =>
-    fc.record({ question: words, answer: words, group: optional, category: optional, region: fc.array(box, { maxLength: 2 }) }).map((each) => ({
+    fc.record({ question: words, answer: words, group: optional, category: optional, region: anyRegion }).map((each) => ({
       kind: 'questions',
       ...each,
     })),

@@ -1,6 +1,6 @@
 // Queues made, judged, taken back, merged and written out, on a lab whose models answer by rule.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -10,10 +10,12 @@ import { PAIR_FORMATS } from '../../src-main/domain/labelling/pair-export.ts'
 import { MOST_FINDINGS, pairHealth } from '../../src-main/domain/labelling/pair-health.ts'
 import type { ImportedSample } from '../../src-main/domain/import-event.ts'
 import { runRequestSchema } from '../../src-main/domain/run-view.ts'
+import { encodePng } from '../../src-main/jobs/images/codec.ts'
 import { runDataJob } from '../../src-main/jobs/run-data-job.ts'
 import { readDataset } from '../../src-main/jobs/import/read-dataset.ts'
 import { aFakeRunner, aLab, readFakeDataset, type LabForTests } from '../support/a-lab.ts'
 import { anImportedPair } from '../support/builders.ts'
+import { faultOf } from '../support/fault-of.ts'
 
 let folder: string
 let made: LabForTests
@@ -224,6 +226,41 @@ describe('a queue', () => {
   it('of a dataset that there is not is refused at once and leaves nothing behind', async () => {
     await expect(aQueue({ source: { kind: 'pairs', dataset: 'unknown' } })).rejects.toThrow(/no dataset "unknown"/)
     expect(made.lab.labelling.list()).toEqual([])
+  })
+})
+
+describe('a region drawn by brush', () => {
+  const drawn = { size: [4, 6], counts: [5, 7, 12] }
+
+  async function aQueueOfPictures(): Promise<string> {
+    const source = join(folder, 'drawn')
+    mkdirSync(source)
+    writeFileSync(join(source, 'a.png'), encodePng({ width: 6, height: 4, data: new Uint8Array(72).fill(90) }))
+    writeFileSync(join(source, 'pairs.jsonl'), JSON.stringify({ image: 'a.png', prompt: 'What is it?', chosen: 'a dog', rejected: 'a cat' }))
+    await made.lab.datasets.import({ path: join(source, 'pairs.jsonl'), name: 'pictures' })
+    return aQueue({ source: { kind: 'pairs', dataset: 'pictures' } })
+  }
+
+  it('comes back with an undo, stands in every format and the side file, and goes into the dataset that is trained on', async () => {
+    const queueId = await aQueueOfPictures()
+    judge(queueId, 0, 'a', 'Ada', { region: [[1, 1, 2, 2], drawn] })
+    expect(made.lab.labelling.undo(queueId, 'Ada', 1).item!.earlier!.region).toEqual([[1, 1, 2, 2], drawn])
+    judge(queueId, 0, 'a', 'Ada', { region: [[1, 1, 2, 2], drawn] })
+    expect(made.lab.labelling.bundle(queueId).judgements[0]!.region).toEqual([[1, 1, 2, 2], drawn])
+    for (const format of PAIR_FORMATS) {
+      const { artifact } = await made.lab.labelExport.write({ queueId, format, images: 'copy', ties: 'leave-out' }, null)
+      expect(JSON.parse(readFileSync(join(artifact.path, 'labels.jsonl'), 'utf8'))).toMatchObject({ region: [[1, 1, 2, 2]], region_masks: [drawn] })
+    }
+    await made.lab.labelExport.toDataset(queueId, 'trained on', 'leave-out')
+    const { snapshot } = made.lab.datasets.named('trained on')
+    expect(JSON.parse(readFileSync(join(folder, 'snapshots', `${snapshot}.jsonl`), 'utf8')).content.region).toEqual([[1, 1, 2, 2], drawn])
+  })
+
+  it('is refused where it is not of the picture that was seen, or where there was none', async () => {
+    const queueId = await aQueueOfPictures()
+    expect(faultOf(() => judge(queueId, 0, 'a', 'Ada', { region: [{ size: [4, 4], counts: [16] }] })).message).toContain('[4, 6] pixels')
+    const blind = await aQueue({ name: 'without pictures' })
+    expect(faultOf(() => judge(blind, 0, 'a', 'Ada', { region: [[1, 1, 2, 2]] })).code).toBe('invalid-input')
   })
 })
 

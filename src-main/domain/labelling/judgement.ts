@@ -3,7 +3,7 @@
 
 import { z } from 'zod'
 import { createRandom } from '../random.ts'
-import { boxSchema } from '../sample.ts'
+import { regionSchema } from '../sample.ts'
 
 /** The two answers of an item, whatever their sides. */
 export const ANSWERS = ['first', 'second'] as const
@@ -40,8 +40,8 @@ export const judgementInputSchema = z.strictObject({
   flagged: z.boolean().default(false),
   tags: z.array(z.string().min(1).max(60)).max(20).default([]),
   note: z.string().max(4000).default(''),
-  /** Boxes of the region that decides, pixels of the stored image. */
-  region: z.array(boxSchema).max(50).default([]),
+  /** What decides, drawn as boxes or by brush; pixels of the stored image. */
+  region: regionSchema.max(50).default([]),
   /** From the item's first sight to the key; time in which the window was not in front is not counted. */
   seconds: z.number().min(0).max(86_400),
 })

@@ -3,6 +3,7 @@
 
 import { z } from 'zod'
 import { EXPORT_FORMAT_TABLE, type ExportFormat } from '../data-export.ts'
+import { boxesOf, masksOf } from '../mask.ts'
 import type { SampleOf } from '../sample.ts'
 import { verdictOf } from './judgement.ts'
 import { TIE_RULES, type LabelledPair } from './outcome.ts'
@@ -70,7 +71,8 @@ export function labelRows(pairs: readonly LabelledPair[]): readonly unknown[] {
       seconds: judgement.seconds,
       reasons: judgement.tags,
       note: judgement.note,
-      region: judgement.region,
+      region: boxesOf(judgement.region),
+      region_masks: masksOf(judgement.region),
       flagged: judgement.flagged,
       adjudicated: outcome.isAdjudicated,
       judged_at: new Date(judgement.judgedAtMs).toISOString(),

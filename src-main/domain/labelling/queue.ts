@@ -2,7 +2,7 @@
 // What the window is shown of an item carries neither its source nor whether it is planted: labellers are blind.
 
 import { z } from 'zod'
-import { boxSchema, imageRefSchema, SPLITS } from '../sample.ts'
+import { imageRefSchema, regionSchema, SPLITS } from '../sample.ts'
 import { failureSchema, partProgressSchema } from '../run-view.ts'
 import { ANSWERS, judgementSchema } from './judgement.ts'
 
@@ -22,7 +22,7 @@ export const labelItemSchema = z.strictObject({
   group: z.string().nullable(),
   category: z.string().nullable(),
   split: z.enum(SPLITS),
-  region: z.array(boxSchema),
+  region: regionSchema,
 })
 export type LabelItem = z.output<typeof labelItemSchema>
 

@@ -2,8 +2,9 @@
 // Where masks overlap the later object is on top. Resampling is nearest, so that no label is invented between two.
 
 import { LabError } from '../../domain/errors.ts'
+import { columnsOf } from '../../domain/mask.ts'
 import type { PreprocessSpec } from '../../domain/preprocess-spec.ts'
-import type { ImageRef, Mask, ObjectsContent } from '../../domain/sample.ts'
+import type { ImageRef, ObjectsContent } from '../../domain/sample.ts'
 import { placement } from '../../engine/preprocess/pipeline.ts'
 
 /** Labels of the stored image's pixels, (height, width) row by row. Objects without a mask are left out. */
@@ -17,7 +18,7 @@ export function labelMap({ width, height }: ImageRef, { objects }: ObjectsConten
         'invalid-input',
         `a mask of ${category} has ${mask.size[1]}×${mask.size[0]} pixels, its image ${width}×${height}; import it again`,
       )
-    paint(labels, mask, label)
+    for (const [x, top, , length] of columnsOf(mask)) for (let y = top; y < top + length; y++) labels[y * width + x] = label
   }
   return labels
 }
@@ -35,13 +36,4 @@ export function preprocessLabels(labels: Uint16Array, image: ImageRef, preproces
     }
   }
   return out
-}
-
-/** Runs go down the columns, zeros first. */
-function paint(labels: Uint16Array, { size: [height, width], counts }: Mask, label: number): void {
-  let at = 0
-  counts.forEach((count, run) => {
-    if (run % 2 === 1) for (let i = at; i < at + count; i++) labels[(i % height) * width + Math.floor(i / height)] = label
-    at += count
-  })
 }

@@ -1,14 +1,15 @@
 // Do the gradients look where the answer is decided? Four maps of each held-out pair (SFT, chosen, rejected, DPO) at the
-// visual tokens, scored against the boxes of the region that decides it. The paper shows such maps as pictures
+// visual tokens, scored against the region that decides it, boxes and masks alike. The paper shows such maps as pictures
 // (arXiv 2510.16333, section 4.2); here no border is repainted and nothing is normalised or raised to a power.
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
 import type { ItemResult } from '../../domain/job.ts'
-import type { Box, ImageRef, SampleOf } from '../../domain/sample.ts'
+import { partsOf, masksOf } from '../../domain/mask.ts'
+import type { Box, ImageRef, Region, SampleOf } from '../../domain/sample.ts'
 import type { ItemDetail, PatchMap } from '../../domain/study-results.ts'
 import { pairGradients, pairMaps, type AnswerLogProbs, type PairGradients, type PairMaps } from '../../engine/evaluate/gradient-maps.ts'
-import { coverageOfBoxes, localisationScores, type LocalisationScores } from '../../engine/evaluate/measures/localisation.ts'
+import { coverageOfBoxes, coverageOfParts, localisationScores, type LocalisationScores } from '../../engine/evaluate/measures/localisation.ts'
 import { imageTokens } from '../../engine/models/multimodal-lm.ts'
 import type { AnswerRows } from '../../engine/objectives/log-probs.ts'
 import { mapBox } from '../../engine/preprocess/pipeline.ts'
@@ -127,18 +128,29 @@ function atPatches(measured: MeasuredModel, pair: PairMaps): PairMaps {
   return { ...pair, sft, chosen, rejected, dpo }
 }
 
-/** Share of each patch that the boxes cover, (P); null where none of them lies in the picture that the encoder sees. */
+/**
+ * Share of each patch that the region covers, (P), exact for boxes and masks; null where none of it lies in the picture that
+ * the encoder sees.
+ * @throws LabError 'invalid-input' when a mask is not of the image's size
+ */
 export function regionCoverage(
   { preprocess, grid, model }: Pick<MeasuredModel, 'preprocess' | 'grid' | 'model'>,
   image: ImageRef,
-  region: readonly Box[],
+  region: Region,
 ): Float64Array | null {
-  const boxes = region.flatMap((box) => {
-    const mapped = mapBox(preprocess, image.width, image.height, box)
-    return mapped === null ? [] : [{ x: mapped[0], y: mapped[1], width: mapped[2], height: mapped[3] }]
-  })
+  for (const { size } of masksOf(region))
+    if (size[0] !== image.height || size[1] !== image.width)
+      throw new LabError('invalid-input', `region: a mask has ${size[1]}×${size[0]} pixels, its image ${image.width}×${image.height}; import it again`)
+  const seen = (boxes: readonly Box[]) =>
+    boxes.flatMap((box) => {
+      const mapped = mapBox(preprocess, image.width, image.height, box)
+      return mapped === null ? [] : [{ x: mapped[0], y: mapped[1], width: mapped[2], height: mapped[3] }]
+    })
   const side = model.spec.visionEncoder.imageSize
-  const coverage = coverageOfBoxes(boxes, { width: side, height: side }, grid)
+  const picture = { width: side, height: side }
+  const { boxes, rest } = partsOf(region)
+  const ofRest = coverageOfParts(seen(rest), picture, grid)
+  const coverage = coverageOfBoxes(seen(boxes), picture, grid).map((share, patch) => Math.min(1, share + ofRest[patch]!))
   return coverage.some((share) => share > 0) ? coverage : null
 }
 

@@ -51,7 +51,7 @@ export async function openParquetWriter(place: ExportPlace, format: 'parquet' | 
 function textsOf(sample: Sample, tags: readonly string[], format: 'parquet' | 'rlaif-v'): Record<string, string | null> {
   const more = labFields(sample, tags)
   const text = (name: string) => (more[name] === undefined ? null : typeof more[name] === 'string' ? more[name] : JSON.stringify(more[name]))
-  const lab = { split: sample.split, group: text('group'), category: text('category'), region: text('region'), tags: text('tags') }
+  const lab = { split: sample.split, group: text('group'), category: text('category'), region: text('region'), region_masks: text('region_masks'), tags: text('tags') }
   const { content } = sample
   if (format === 'rlaif-v') {
     const { prompt, chosen, rejected } = pairOf(content)

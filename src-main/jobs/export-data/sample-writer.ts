@@ -1,11 +1,13 @@
 // One writer a format: what a sample is in it. Beside the format's own fields stand the lab's (id, split, group, category,
-// region, tags), which other programs pass over and the lab reads back, so that nothing is lost on the way.
+// region, tags), which other programs pass over and the lab reads back, so that nothing is lost on the way. A region's masks have
+// a field of their own: a column of two types is one that Arrow, and with it Hugging Face's datasets, refuses.
 
 import { mkdir, writeFile } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { LabError } from '../../domain/errors.ts'
 import type { ExportFormat } from '../../domain/data-export.ts'
-import type { Content, PreferenceContent, Sample } from '../../domain/sample.ts'
+import { boxesOf, masksOf } from '../../domain/mask.ts'
+import type { Content, PreferenceContent, Region, Sample } from '../../domain/sample.ts'
 import type { ExportPlace } from '../export-data-job.ts'
 import { openArchiveWriter, openWebDatasetWriter } from './tar-writers.ts'
 import { openCocoWriter } from './coco-writer.ts'
@@ -57,9 +59,14 @@ export function labFields({ split, source, content }: Sample, tags: readonly str
     split,
     ...(group === null ? {} : { group }),
     ...(category === null ? {} : { category }),
-    ...(region.length === 0 ? {} : { region }),
+    ...regionFields(region),
     ...(tags.length === 0 ? {} : { tags }),
   }
+}
+
+export function regionFields(region: Region): Row {
+  const [boxes, masks] = [boxesOf(region), masksOf(region)]
+  return { ...(boxes.length === 0 ? {} : { region: boxes }), ...(masks.length === 0 ? {} : { region_masks: masks }) }
 }
 
 export const imageField = (path: string | null): Row => (path === null ? {} : { image: path })
@@ -225,7 +232,7 @@ async function openMmprWriter(place: ExportPlace): Promise<SampleWriter> {
   }
 }
 
-const CSV_COLUMNS = ['id', 'split', 'image', 'question', 'answer', 'prompt', 'chosen', 'rejected', 'group', 'category', 'region'] as const
+const CSV_COLUMNS = ['id', 'split', 'image', 'question', 'answer', 'prompt', 'chosen', 'rejected', 'group', 'category', 'region', 'region_masks'] as const
 
 async function openCsvWriter(place: ExportPlace): Promise<SampleWriter> {
   const file = await place.open('data.csv')
@@ -242,9 +249,8 @@ async function openCsvWriter(place: ExportPlace): Promise<SampleWriter> {
         columns = CSV_COLUMNS.filter((column) => !others.includes(column))
         await file.write(`${columns.join(',')}\r\n`)
       }
-      const row: Row = { ...labFields(sample, tags), ...content, image: await place.imagePath(sample) }
-      const region = (content as { region?: readonly unknown[] }).region ?? []
-      await file.write(`${columns.map((column) => cell(column === 'region' && region.length === 0 ? null : row[column])).join(',')}\r\n`)
+      const row: Row = { ...content, region: null, ...labFields(sample, tags), image: await place.imagePath(sample) }
+      await file.write(`${columns.map((column) => cell(row[column])).join(',')}\r\n`)
     },
     end: () => file.end(),
   }

@@ -5,12 +5,12 @@
 import { readFile } from 'node:fs/promises'
 import { basename, extname, join, sep } from 'node:path'
 import type { ImportEvent } from '../../domain/import-event.ts'
+import { runLengths } from '../../domain/mask.ts'
 import type { AnnotatedObject } from '../../domain/sample.ts'
 import { LabError } from '../../domain/errors.ts'
 import type { RawImage } from '../../engine/preprocess/raw-image.ts'
 import { decodeImage } from '../images/codec.ts'
 import type { FileContext } from './coco.ts'
-import { runLengths } from './masks.ts'
 import { RowFault } from './row-fault.ts'
 
 const PICTURE_FOLDERS = ['images', 'jpegimages', 'image', 'img']

@@ -1,6 +1,7 @@
 // COCO's three notations of a mask to one: run lengths, column by column, zeros first. Polygons are filled exactly as
 // pycocotools fills them (cocoapi, common/maskApi.c: rleFrPoly), so that areas agree with published ones.
 
+import { runLengths } from '../../domain/mask.ts'
 import type { Mask } from '../../domain/sample.ts'
 import { isRow, RowFault } from './row-fault.ts'
 
@@ -55,20 +56,6 @@ function maskOfPolygons(polygons: readonly unknown[], width: number, height: num
     })
   })
   return { size: [height, width], counts: runLengths(filled) }
-}
-
-/** Of a bitmap that is laid out column by column. */
-export function runLengths(columns: Uint8Array): number[] {
-  const counts: number[] = []
-  let [run, value] = [0, 0]
-  for (const pixel of columns) {
-    if (pixel !== value) {
-      counts.push(run)
-      ;[run, value] = [0, pixel]
-    }
-    run += 1
-  }
-  return [...counts, run]
 }
 
 /** The outline is walked on a grid five times finer; where it crosses the middle of a column, a run begins or ends. */

@@ -4,11 +4,11 @@
 
 import type { PreferenceContent, Turn } from '../../domain/sample.ts'
 import { IMAGE_PLACEHOLDER, messagesOf, withPlaceholder } from './messages.ts'
-import { regionOf } from './question-row.ts'
+import { regionOf, type ImageSize } from './question-row.ts'
 import { isRow, optionalTextOf, RowFault, textOf, type Row } from './row-fault.ts'
 
 /** @throws RowFault */
-export function preferenceContent(row: Row, hasImage: boolean): PreferenceContent {
+export function preferenceContent(row: Row, image: ImageSize | null): PreferenceContent {
   const { prompt, chosen, rejected } = readPair(row)
   for (const [field, answer] of [
     ['chosen', chosen],
@@ -20,12 +20,12 @@ export function preferenceContent(row: Row, hasImage: boolean): PreferenceConten
   if (chosen === rejected) throw new RowFault('rejected', 'another answer than chosen', rejected)
   return {
     kind: 'preferences',
-    prompt: withPlaceholder(prompt, hasImage, 'prompt'),
+    prompt: withPlaceholder(prompt, image !== null, 'prompt'),
     chosen,
     rejected,
     group: optionalTextOf(row, 'group'),
     category: optionalTextOf(row, 'category'),
-    region: regionOf(row),
+    region: regionOf(row, image),
   }
 }
 
@@ -94,7 +94,7 @@ function sharedText(chosen: string, rejected: string): TextPair {
 }
 
 /** @throws RowFault */
-export function rlhfVContent(row: Row, hasImage: boolean): PreferenceContent {
+export function rlhfVContent(row: Row, image: ImageSize | null): PreferenceContent {
   const text = textOf(row, 'text')
   let inner: unknown
   try {
@@ -103,6 +103,6 @@ export function rlhfVContent(row: Row, hasImage: boolean): PreferenceContent {
     throw new RowFault('text', 'a JSON string with question, chosen and rejected', text)
   }
   if (!isRow(inner)) throw new RowFault('text', 'a JSON string with question, chosen and rejected', text)
-  const { group, category, region } = row
-  return preferenceContent({ ...inner, group, category, region }, hasImage)
+  const { group, category, region, region_masks } = row
+  return preferenceContent({ ...inner, group, category, region, region_masks }, image)
 }

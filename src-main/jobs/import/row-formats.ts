@@ -21,13 +21,13 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     format: 'vlfeedback',
     kind: 'preferences',
     matches: isVlfeedbackRow,
-    contents: (row, image) => vlfeedbackContents(row, image !== null),
+    contents: vlfeedbackContents,
   },
   {
     format: 'preferences',
     kind: 'preferences',
     matches: (row) => 'chosen' in row || 'rejected' in row,
-    contents: (row, image) => [preferenceContent(row, image !== null)],
+    contents: (row, image) => [preferenceContent(row, image)],
   },
   {
     format: 'llava',
@@ -39,13 +39,13 @@ export const ROW_FORMATS: readonly RowFormat[] = [
     format: 'rlhf-v',
     kind: 'preferences',
     matches: (row) => typeof row['text'] === 'string' && row['text'].trimStart().startsWith('{'),
-    contents: (row, image) => [rlhfVContent(row, image !== null)],
+    contents: (row, image) => [rlhfVContent(row, image)],
   },
   {
     format: 'questions',
     kind: 'questions',
     matches: (row) => 'question' in row && 'answer' in row,
-    contents: (row) => [questionContent(row)],
+    contents: (row, image) => [questionContent(row, image)],
   },
   {
     format: 'image-folders',

@@ -3,10 +3,11 @@
 
 import type { PreferenceContent } from '../../domain/sample.ts'
 import { preferenceContent } from './preference-row.ts'
+import type { ImageSize } from './question-row.ts'
 import { isRow, RowFault, textOf, type Row } from './row-fault.ts'
 
 /** @throws RowFault unless at least two answers have different ratings */
-export function vlfeedbackContents(row: Row, hasImage: boolean): PreferenceContent[] {
+export function vlfeedbackContents(row: Row, image: ImageSize | null): PreferenceContent[] {
   const prompt = textOf(row, 'prompt')
   const rated = answersOf(row['completions']).flatMap((answer, i) => {
     const where = `completions[${i}]`
@@ -17,7 +18,7 @@ export function vlfeedbackContents(row: Row, hasImage: boolean): PreferenceConte
   const pairs = rated.flatMap((chosen) =>
     rated
       .filter(({ rating, response }) => rating < chosen.rating && response !== chosen.response)
-      .map((rejected) => preferenceContent({ prompt, chosen: chosen.response, rejected: rejected.response }, hasImage)),
+      .map((rejected) => preferenceContent({ prompt, chosen: chosen.response, rejected: rejected.response }, image)),
   )
   if (pairs.length === 0)
     throw new RowFault('completions', 'two answers with different numeric ratings', rated, `${rated.length} rated answers`)

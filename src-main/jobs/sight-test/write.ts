@@ -6,8 +6,9 @@ import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { LabError } from '../../domain/errors.ts'
 import type { AbortSignalLike, JobEvent, SightTest, SightTestJob } from '../../domain/job.ts'
+import { maskOfPixels } from '../../domain/mask.ts'
 import { createRandom } from '../../domain/random.ts'
-import { QUESTION_GROUPS, SPLITS, type Box, type Mask, type Split } from '../../domain/sample.ts'
+import { QUESTION_GROUPS, SPLITS, type Box, type Split } from '../../domain/sample.ts'
 import { encodePng } from '../images/codec.ts'
 import { openArtwork } from './artwork.ts'
 import { createFactChooser, type FactChooser } from './balance.ts'
@@ -269,7 +270,7 @@ function addObjects(rows: { images: Json[]; annotations: Json[] }, scene: Scene)
       image_id: image,
       category_id: categoryId.get(object.name),
       bbox: object.box,
-      segmentation: runLengths(object.visible, width, height),
+      segmentation: maskOfPixels(object.visible, width, height),
       area: object.visiblePixels,
       iscrowd: 0,
       // Beyond COCO: 0 is the back; the box if nothing stood in front; the share that is visible; the paint.
@@ -279,22 +280,4 @@ function addObjects(rows: { images: Json[]; annotations: Json[] }, scene: Scene)
       color: object.tint,
     })
   })
-}
-
-/** COCO's uncompressed run lengths: column by column, zeros first. */
-function runLengths(visible: Uint8Array, width: number, height: number): Mask {
-  const counts: number[] = []
-  let run = 0
-  let value = 0
-  for (let x = 0; x < width; x++)
-    for (let y = 0; y < height; y++) {
-      if (visible[y * width + x] !== value) {
-        counts.push(run)
-        run = 0
-        value = 1 - value
-      }
-      run += 1
-    }
-  counts.push(run)
-  return { size: [height, width], counts }
 }

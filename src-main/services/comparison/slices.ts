@@ -2,7 +2,8 @@
 // into the names, so that a slice says what it holds.
 
 import type { Slicing } from '../../domain/comparison.ts'
-import type { Box } from '../../domain/sample.ts'
+import { areaOf, frameOf } from '../../domain/mask.ts'
+import type { Region } from '../../domain/sample.ts'
 import type { ItemFacts } from '../../store/item-facts.ts'
 
 export interface SlicedItem {
@@ -21,7 +22,7 @@ export function sliceOf(slicing: Slicing, { itemId, group, facts }: SlicedItem):
     case 'category':
       return facts?.category ?? group
     case 'object size': {
-      const share = facts === null ? null : regionShare(facts, boxesOf(itemId, facts))
+      const share = facts === null ? null : regionShare(facts, regionOf(itemId, facts))
       return share === null ? null : share < 0.05 ? 'small, under 5 % of the picture' : share < 0.2 ? 'medium, 5 to 20 %' : 'large, over 20 %'
     }
     case 'object count': {
@@ -35,25 +36,26 @@ export function sliceOf(slicing: Slicing, { itemId, group, facts }: SlicedItem):
       return category === null ? null : DEPTH.test(category) ? 'asks about depth' : 'asks about something else'
     }
     case 'region':
-      return facts === null ? null : placeOf(facts, boxesOf(itemId, facts))
+      return facts === null ? null : placeOf(facts, regionOf(itemId, facts))
   }
 }
 
-/** A crop's own object, else all boxes. */
-function boxesOf(itemId: string, { region }: ItemFacts): readonly Box[] {
+/** A crop's own object, else all of it. */
+function regionOf(itemId: string, { region }: ItemFacts): Region {
   const crop = /#(\d+)$/.exec(itemId)
   const own = crop === null ? undefined : region[Number(crop[1])]
   return own === undefined ? region : [own]
 }
 
-/** Share of the picture that the boxes cover, overlaps counted twice, at most 1. */
-function regionShare({ width, height }: ItemFacts, boxes: readonly Box[]): number | null {
-  if (boxes.length === 0 || width === null || height === null) return null
-  return Math.min(1, boxes.reduce((sum, [, , w, h]) => sum + w * h, 0) / (width * height))
+/** Share of the picture that the region covers, overlaps counted twice, at most 1. */
+function regionShare({ width, height }: ItemFacts, region: Region): number | null {
+  if (region.length === 0 || width === null || height === null) return null
+  return Math.min(1, region.reduce((sum, shape) => sum + areaOf(shape), 0) / (width * height))
 }
 
-/** Where the middle of all boxes lies, in ninths of the picture. */
-function placeOf({ width, height }: ItemFacts, boxes: readonly Box[]): string | null {
+/** Where the middle of the region lies, in ninths of the picture. */
+function placeOf({ width, height }: ItemFacts, region: Region): string | null {
+  const boxes = region.map(frameOf).filter((box) => box !== null)
   if (boxes.length === 0 || width === null || height === null) return null
   const left = Math.min(...boxes.map(([x]) => x))
   const top = Math.min(...boxes.map(([, y]) => y))

@@ -1,6 +1,7 @@
 // Gradient maps over the image, as SVG: the image once per example, one rectangle a patch, the deciding region outlined.
 
-import type { Box } from '../../domain/sample.ts'
+import { isMask, outlineOf } from '../../domain/mask.ts'
+import type { Region, Shape } from '../../domain/sample.ts'
 import type { Example, ItemDetail, PatchMap } from '../../domain/study-results.ts'
 import { encoderColumn, type EncoderNames } from '../../domain/study.ts'
 import { html, type Markup } from './html.ts'
@@ -58,12 +59,18 @@ function mapRow(title: string, detail: Extract<ItemDetail, { kind: 'maps' }>, id
   </tr>`
 }
 
-function picture(id: string, image: ImageData, map: PatchMap | null, region: readonly Box[]): Markup {
+function picture(id: string, image: ImageData, map: PatchMap | null, region: Region): Markup {
   const { width, height } = image
   return html`<svg class="picture" viewBox="0 0 ${width} ${height}">
     <use href="#${id}" width="${width}" height="${height}" />
-    ${map && patches(map, width, height)}${region.map(([x, y, w, h]) => html`<rect class="region" x="${x}" y="${y}" width="${w}" height="${h}" />`)}
+    ${map && patches(map, width, height)}${region.map(outline)}
   </svg>`
+}
+
+function outline(shape: Shape): Markup {
+  if (isMask(shape)) return html`<path class="region" d="${outlineOf(shape)}" />`
+  const [x, y, w, h] = shape
+  return html`<rect class="region" x="${x}" y="${y}" width="${w}" height="${h}" />`
 }
 
 /** Opacity from the map's smallest value to its largest: gradients of different losses have no common scale. */

@@ -1,14 +1,14 @@
 // What a sample says about its picture, as maps want it: a question, the right answer, one to set against it, and the region
 // that decides.
 
-import type { Box } from '../../../src-main/domain/sample.ts'
+import type { Region } from '../../../src-main/domain/sample.ts'
 import type { SampleDetail } from '../../../src-main/domain/sample-query.ts'
 
 export interface MapWords {
   prompt: string
   chosen: string
   rejected: string
-  region: Box[]
+  region: Region
 }
 
 const bare = (text: string) => text.replace(/<image>\s*/g, '').trim()

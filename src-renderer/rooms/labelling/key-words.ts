@@ -1,6 +1,7 @@
 // Keys of judging in words: how a key is drawn, what it does, and why one cannot be given.
 
 import { holderOf, isKeyName, type JudgingAction, type JudgingKeys } from '../../../src-main/domain/labelling/judging-keys.ts'
+import { namesOfKey } from '../../lab/keys.ts'
 
 export const ACTION_WORDS: Readonly<Record<JudgingAction, string>> = {
   a: 'A is better',
@@ -34,13 +35,11 @@ export function keyName(key: string): string {
   return DRAWN[key] ?? (/^[a-z]$/.test(key) ? key.toUpperCase() : key)
 }
 
-type Pressed = Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'altKey'>
-
 /** The name of the key that was pressed, as `useKeys` names it; null while only Shift, Ctrl and their like are held. */
-export function pressedKey({ key, ctrlKey, metaKey }: Pressed): string | null {
-  if (['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'NumLock', 'ScrollLock', 'Fn'].includes(key)) return null
-  const plain = /^\p{Lu}$/u.test(key) ? key.toLowerCase() : key
-  return ctrlKey || metaKey ? `Ctrl+${plain}` : plain
+export function pressedKey(event: Parameters<typeof namesOfKey>[0]): string | null {
+  if (['Shift', 'Control', 'Alt', 'AltGraph', 'Meta', 'CapsLock', 'NumLock', 'ScrollLock', 'Fn'].includes(event.key)) return null
+  const name = namesOfKey(event)[0]!
+  return /^\p{Lu}$/u.test(name) ? name.toLowerCase() : name
 }
 
 /** Why `action` cannot have the key, in words; null: it can. */

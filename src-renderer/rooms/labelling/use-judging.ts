@@ -2,10 +2,10 @@
 // what the keys do. The next item is taken from main's answer to the judgement, which leaves main when it is stored; its
 // image has been fetched and decoded long before.
 
-import { computed, onScopeDispose, ref, shallowRef, watch } from 'vue'
+import { computed, markRaw, onScopeDispose, ref, shallowRef, watch } from 'vue'
 import type { Choice, Judgement, Side } from '../../../src-main/domain/labelling/judgement.ts'
 import type { LabellerProgress, ShownItem, Upcoming } from '../../../src-main/domain/labelling/queue.ts'
-import type { Box } from '../../../src-main/domain/sample.ts'
+import type { Region } from '../../../src-main/domain/sample.ts'
 import { ask } from '../../lab/client.ts'
 import { useAction } from '../../lab/use-operation.ts'
 
@@ -17,7 +17,7 @@ export interface Draft {
   flagged: boolean
   tags: string[]
   note: string
-  region: Box[]
+  region: Region
 }
 
 export function imageAddress(sha256: string): string {
@@ -98,7 +98,8 @@ function emptyDraft(earlier: Judgement | null): Draft {
     flagged: earlier?.flagged ?? false,
     tags: [...(earlier?.tags ?? [])],
     note: earlier?.note ?? '',
-    region: [...(earlier?.region ?? [])],
+    // A mask holds thousands of numbers: nothing watches them one by one.
+    region: markRaw([...(earlier?.region ?? [])]),
   }
 }
 

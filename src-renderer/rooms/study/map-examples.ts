@@ -1,7 +1,8 @@
 // Examples that carry maps, and what is drawn of them: one map a side, in one unit, on one scale.
 
 import { largest, mapDifference, relativeToEven } from '../../charts/heat-map.ts'
-import type { Box } from '../../../src-main/domain/sample.ts'
+import { isMask, pixelsOf } from '../../../src-main/domain/mask.ts'
+import type { Region } from '../../../src-main/domain/sample.ts'
 import type { Example, ItemDetail, PatchMap } from '../../../src-main/domain/study-results.ts'
 import { ENCODERS, type EncoderName } from '../../../src-main/domain/study.ts'
 
@@ -16,7 +17,7 @@ export interface MapExample {
   readonly prompt: string
   readonly chosen: string
   readonly rejected: string
-  readonly region: readonly Box[]
+  readonly region: Region
   /** Per encoder and kind, relative to an even spread. */
   readonly maps: Partial<Readonly<Record<EncoderName, Readonly<Record<MapKind, PatchMap>>>>>
 }
@@ -48,13 +49,14 @@ export function mapExamples(examples: readonly Example[]): readonly MapExample[]
 /** Energy of a map inside the region relative to the region's area, as domain/metric.ts defines it; null without a region. */
 export function energyInside(
   map: PatchMap,
-  region: readonly Box[],
+  region: Region,
   image: { readonly width: number; readonly height: number },
 ): number | null {
+  const isInside = insideTest(region)
   let [inside, area, sum] = [0, 0, 0]
   for (let row = 0; row < map.rows; row++)
     for (let column = 0; column < map.columns; column++) {
-      const covered = coverage(region, image, column / map.columns, row / map.rows, 1 / map.columns, 1 / map.rows)
+      const covered = coverage(isInside, image, column / map.columns, row / map.rows, 1 / map.columns, 1 / map.rows)
       const value = map.values[row * map.columns + column]!
       inside += value * covered
       sum += value
@@ -63,9 +65,20 @@ export function energyInside(
   return area > 0 && sum > 0 ? inside / sum / area : null
 }
 
-/** Share of a patch that lies in one of the boxes; overlapping boxes are sampled, not added. */
+type InsideTest = (x: number, y: number) => boolean
+
+function insideTest(region: Region): InsideTest {
+  const tests = region.map((shape): InsideTest => {
+    if (!isMask(shape)) return (x, y) => x >= shape[0] && x < shape[0] + shape[2] && y >= shape[1] && y < shape[1] + shape[3]
+    const pixels = pixelsOf(shape)
+    return (x, y) => pixels[Math.floor(y) * shape.size[1] + Math.floor(x)] === 1
+  })
+  return (x, y) => tests.some((test) => test(x, y))
+}
+
+/** Share of a patch that lies in the region; overlapping shapes are sampled, not added. */
 function coverage(
-  region: readonly Box[],
+  isInside: InsideTest,
   image: { readonly width: number; readonly height: number },
   x: number,
   y: number,
@@ -77,7 +90,7 @@ function coverage(
   for (let i = 0; i < GRID; i++)
     for (let j = 0; j < GRID; j++) {
       const [px, py] = [(x + ((i + 0.5) / GRID) * width) * image.width, (y + ((j + 0.5) / GRID) * height) * image.height]
-      if (region.some(([left, top, w, h]) => px >= left && px < left + w && py >= top && py < top + h)) hits++
+      if (isInside(px, py)) hits++
     }
   return hits / GRID ** 2
 }

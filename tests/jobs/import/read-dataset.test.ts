@@ -173,6 +173,14 @@ describe('formats', () => {
     ])
   })
 
+  it('a drawn region must be of its picture: another size and runs that do not fill it are named with their field', async () => {
+    const row = { image: 'a.png', prompt: 'Q', chosen: 'yes', rejected: 'no' }
+    const masks = [[{ size: [8, 10], counts: [3, 77] }], [{ size: [8, 9], counts: [72] }], [{ size: [8, 10], counts: [3] }]]
+    const events = await read(putLines('pairs.jsonl', masks.map((region_masks) => ({ ...row, region_masks }))))
+    expect(contents(events)).toMatchObject([{ region: [{ size: [8, 10], counts: [3, 77] }] }])
+    expect(events.filter(({ kind }) => kind === 'fault')).toMatchObject([{ line: 2, field: 'region_masks[0].size' }, { line: 3, field: 'region_masks' }])
+  })
+
   it('questions as lines, as an array and as CSV are the same', async () => {
     const row = { image: 'a.png', question: 'How many, "dogs"?', answer: '3', group: 'general' }
     const want = [{ kind: 'questions', question: 'How many, "dogs"?', answer: '3', group: 'general', category: null, region: [] }]

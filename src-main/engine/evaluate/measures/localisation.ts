@@ -192,6 +192,24 @@ export function coverageOfMask(
   return covered.map((count, patch) => count / pixels[patch]!)
 }
 
+/** Share of each patch that boxes cover which do not overlap each other, (P): however many, each is counted where it lies. */
+export function coverageOfParts(
+  parts: readonly Box[],
+  image: { readonly width: number; readonly height: number },
+  grid: PatchGrid,
+): Float64Array {
+  const coverage = new Float64Array(grid.rows * grid.columns)
+  for (const { x, y, width, height } of parts) {
+    const [left, right] = [(x / image.width) * grid.columns, ((x + width) / image.width) * grid.columns]
+    const [top, bottom] = [(y / image.height) * grid.rows, ((y + height) / image.height) * grid.rows]
+    for (let row = Math.max(0, Math.floor(top)); row < Math.min(grid.rows, bottom); row++)
+      for (let column = Math.max(0, Math.floor(left)); column < Math.min(grid.columns, right); column++)
+        coverage[row * grid.columns + column]! +=
+          Math.max(0, Math.min(right, column + 1) - Math.max(left, column)) * Math.max(0, Math.min(bottom, row + 1) - Math.max(top, row))
+  }
+  return coverage
+}
+
 /**
  * The patches that count as inside: covered by half or more. A region too small to half cover any patch is where it
  * covers most, so that a small object can still be hit.
