@@ -21,6 +21,7 @@ import { runNotesMigration } from './migrations/0076-run-notes.ts'
 import { sampleCountsMigration } from './migrations/0080-sample-counts.ts'
 import { journalStateMigration } from './migrations/0081-journal-state.ts'
 import { tokenCountsMigration } from './migrations/0090-token-counts.ts'
+import { narrowIndexesMigration } from './migrations/0091-narrow-indexes.ts'
 import { runWatchMigration } from './migrations/0096-run-watch.ts'
 import { modelChecksMigration } from './migrations/0104-model-checks.ts'
 import type { Migration } from './migrations/migration.ts'
@@ -45,6 +46,7 @@ export const MIGRATIONS: readonly Migration[] = [
   sampleCountsMigration,
   journalStateMigration,
   tokenCountsMigration,
+  narrowIndexesMigration,
   runWatchMigration,
   modelChecksMigration,
 ]

@@ -4,14 +4,14 @@
 import type { Facets, SampleFilter, SampleMeasure } from '../domain/sample-query.ts'
 import { SPLITS } from '../domain/sample.ts'
 import type { Db } from './database.ts'
-import { conditionOf, isOfCategoryCounts, isOfCounts, TOKENS } from './sample-filter.ts'
+import { conditionOf, isOfCounts, TOKENS } from './sample-filter.ts'
 
 const MOST_FACET_VALUES = 100
 const MOST_MEASURES = 1000
 
 /** The kept counts as if they were samples, for the conditions of a filter. */
 const COUNTS = "(SELECT *, NULLIF(has_image, 0) AS width FROM sample_counts WHERE samples > 0) s"
-const CATEGORY_COUNTS = '(SELECT * FROM category_counts WHERE samples > 0) s'
+const CATEGORY_COUNTS = '(SELECT *, NULLIF(has_image, 0) AS width FROM category_counts WHERE samples > 0) s'
 
 interface FacetCell {
   readonly kind: string
@@ -61,7 +61,7 @@ export function createSampleCountStore(db: Db) {
   }
 
   function categoriesOf(filter: SampleFilter): Counted[] {
-    if (!isOfCategoryCounts(filter)) return counted('t.category', 'sample_categories t JOIN samples s ON s.row = t.row', filter)
+    if (!isOfCounts(filter)) return counted('t.category', 'sample_categories t JOIN samples s ON s.row = t.row', filter)
     const { sql, parameters } = conditionOf(filter)
     return db
       .prepare(`SELECT category AS value, SUM(samples) AS count FROM ${CATEGORY_COUNTS} WHERE ${sql} ${ranked} LIMIT ${MOST_FACET_VALUES}`)
@@ -157,10 +157,11 @@ export function createSampleCountStore(db: Db) {
     },
     categoryBalance(filter: SampleFilter): readonly { value: string; train: number; validation: number; test: number }[] {
       const { sql, parameters } = conditionOf(filter)
+      const [from, each] = isOfCounts(filter) ? [CATEGORY_COUNTS, 'samples'] : ['sample_categories t JOIN samples s ON s.row = t.row', '1']
       return db
         .prepare(
-          `SELECT t.category AS value, ${SPLITS.map((split) => `SUM(s.split = '${split}') AS ${split}`).join(', ')}
-          FROM sample_categories t JOIN samples s ON s.row = t.row WHERE ${sql} GROUP BY 1 ORDER BY COUNT(*) DESC, 1 LIMIT 500`,
+          `SELECT category AS value, ${SPLITS.map((split) => `SUM((s.split = '${split}') * ${each}) AS ${split}`).join(', ')}
+          FROM ${from} WHERE ${sql} GROUP BY 1 ORDER BY SUM(${each}) DESC, 1 LIMIT 500`,
         )
         .all(parameters) as { value: string; train: number; validation: number; test: number }[]
     },

@@ -1,7 +1,7 @@
 // A SampleFilter as SQL: a condition on `samples s`, with named parameters. Values never enter the text.
 
 import { boundsOf } from '../domain/feature-map.ts'
-import { sampleFilterSchema, type SampleFilter } from '../domain/sample-query.ts'
+import { SAMPLE_STATES, sampleFilterSchema, type SampleFilter } from '../domain/sample-query.ts'
 
 /** The tokenizer whose identity is bound to `parameter`. */
 export const tokenizerId = (parameter: '@tokenizer' | '@counter'): string => `(SELECT id FROM tokenizers WHERE identity = ${parameter})`
@@ -30,22 +30,22 @@ export function conditionOf(filter: SampleFilter): Condition {
 const MOST_PLACES = 200
 
 /**
- * The filter as conditions of which a sample fulfils at most one, each within one dataset and one state: an index holds those in
- * any order asked for, so that lists of several are merged and need no sorting. They share their parameters.
+ * The filter as conditions of which a sample fulfils at most one, each within one dataset, and in import order within one state:
+ * an index holds those in any order asked for, so that lists of several are merged and need no sorting. They share their parameters.
  * @param datasetIds  all datasets of the project
  */
-export function placesOf(filter: SampleFilter, datasetIds: readonly string[]): { readonly sqls: readonly string[]; readonly parameters: Condition['parameters'] } {
+export function placesOf(filter: SampleFilter, datasetIds: readonly string[], order: 'imported' | 'by value'): { readonly sqls: readonly string[]; readonly parameters: Condition['parameters'] } {
   const ids = filter.datasetId === null ? datasetIds : [filter.datasetId]
   const whole = conditionOf(filter)
-  if (ids.length * filter.states.length > MOST_PLACES || ids.length === 0) return { sqls: [whole.sql], parameters: whole.parameters }
-  const { parts, parameters } = partsOf({ ...filter, datasetId: null, states: [] })
-  const places = ids.flatMap((datasetId, i) => filter.states.map((state, j) => ({ datasetId, state, i, j })))
+  const states = order === 'imported' ? filter.states : [null]
+  if (ids.length * states.length > MOST_PLACES || ids.length === 0) return { sqls: [whole.sql], parameters: whole.parameters }
+  const { parts, parameters } = partsOf({ ...filter, datasetId: null, states: order === 'imported' ? [] : filter.states })
   return {
-    sqls: places.map(({ i, j }) => [`s.dataset_id = @d${i}`, `s.state = @s${j}`, ...parts].join(' AND ')),
+    sqls: ids.flatMap((_, i) => states.map((state, j) => [`s.dataset_id = @d${i}`, ...(state === null ? [] : [`s.state = @s${j}`]), ...parts].join(' AND '))),
     parameters: {
       ...parameters,
       ...Object.fromEntries(ids.map((id, i) => [`d${i}`, id])),
-      ...Object.fromEntries(filter.states.map((state, j) => [`s${j}`, state])),
+      ...Object.fromEntries(states.flatMap((state, j) => (state === null ? [] : [[`s${j}`, state]]))),
     },
   }
 }
@@ -76,7 +76,7 @@ function partsOf(filter: SampleFilter): Parts {
   }
 
   if (filter.datasetId !== null) parts.push(`s.dataset_id = ${bind(filter.datasetId)}`)
-  oneOf('s.state', filter.states)
+  if (new Set(filter.states).size < SAMPLE_STATES.length) oneOf('s.state', filter.states)
   oneOf('s.kind', filter.kinds)
   oneOf('s.split', filter.splits)
   // As the index has it: a key must not be null.
@@ -85,7 +85,8 @@ function partsOf(filter: SampleFilter): Parts {
   oneOf('s.image_format', filter.imageFormats)
   within('s.width', filter.width)
   within('s.height', filter.height)
-  within('s.text_length', filter.textLength)
+  // The plus keeps the planner from the index by length: it would look up each sample's state, where the index of facets holds both.
+  within('+s.text_length', filter.textLength)
   if (filter.tokens !== null) {
     const { tokenizer, count } = filter.tokens
     // Named, because an order by tokens asks for it too.
@@ -141,16 +142,10 @@ function partsOf(filter: SampleFilter): Parts {
   return { parts, parameters }
 }
 
-/** Whether the kept counts of samples know how many it finds. */
+/** Whether the kept counts, of samples and of categories, know how many it finds. */
 export function isOfCounts(filter: SampleFilter): boolean {
   const { datasetId, kinds, splits, states, groups, imageFormats, hasImage, hasMask, hasPair, ...rest } = filter
   return JSON.stringify(rest) === EVERYTHING_ELSE && ![...groups, ...imageFormats].includes('')
-}
-
-/** Whether the kept counts of categories do. */
-export function isOfCategoryCounts(filter: SampleFilter): boolean {
-  const { kinds, groups, imageFormats, hasImage, hasMask, hasPair } = filter
-  return isOfCounts(filter) && kinds.length + groups.length + imageFormats.length === 0 && [hasImage, hasMask, hasPair].every((each) => each === null)
 }
 
 /** What a filter says of the rest when it asks for nothing of it. */

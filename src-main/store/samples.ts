@@ -77,7 +77,7 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
 
   /** `beyond`: an SQL condition more. The columns are row and value. */
   function ordered({ filter, sort, direction }: OrderRequest, beyond = ''): Condition {
-    const { sqls, parameters } = placesOf(filter, datasetIds.all() as string[])
+    const { sqls, parameters } = placesOf(filter, datasetIds.all() as string[], sort === 'imported' ? 'imported' : 'by value')
     const columns = `s.row AS row, ${SORT_COLUMNS[sort]} AS value`
     if (sqls.length === 1) return { sql: `SELECT ${columns} FROM samples s WHERE ${sqls[0]} ${beyond} ${orderBy(sort, direction)}`, parameters }
     const places = sqls.map((sql) => `SELECT ${columns} FROM samples s WHERE ${sql} ${beyond}`)
@@ -132,21 +132,20 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
       return { rows: list(places.slice(0, limit).map(({ row }) => row)), next: places.length > limit && last !== undefined ? last : null }
     },
     /**
-     * Rows of all samples of the filter, in order. Few are found and sorted; many are picked out of the order of all, which an
-     * index holds: to look each of them up would take longer than both walks.
+     * Rows of all samples of the filter, in order. Few are found and sorted; many are picked out of the order of all, whatever
+     * their state, which an index holds: to look each of them up would take longer than both walks.
      */
     order(request: OrderRequest): readonly number[] {
       const { filter, direction } = request
       const sort = sortOf(request)
-      const everything = sampleFilterSchema.parse({
-        ...{ datasetId: filter.datasetId, states: filter.states },
-        tokens: sort === 'tokens' ? { tokenizer: filter.tokens!.tokenizer } : null,
-      })
-      const isEverything = JSON.stringify(everything) === JSON.stringify(filter)
-      const found = isEverything ? [] : rowsOf(conditionOf(filter))
-      if (!isEverything && found.length <= FEW_ROWS) return rowsIn(sorted(found, { filter, sort, direction }))
+      const directed = (rows: number[]) => (direction === 'ascending' ? rows : rows.reverse())
+      const found = rowsOf(conditionOf(filter))
+      if (sort === 'imported') return directed(inRowOrder(found))
+      if (found.length <= FEW_ROWS) return rowsIn(sorted(found, { filter, sort, direction }))
+      const tokens = sort === 'tokens' ? { tokenizer: filter.tokens!.tokenizer } : null
+      const everything = sampleFilterSchema.parse({ datasetId: filter.datasetId, states: [...SAMPLE_STATES], tokens })
       const all = rowsIn(ordered({ filter: everything, sort, direction }))
-      if (isEverything) return all
+      if (all.length === found.length) return all
       const isFound = new Uint8Array(found.reduce((most, row) => Math.max(most, row), 0) + 1)
       for (const row of found) isFound[row] = 1
       return all.filter((row) => isFound[row] === 1)
@@ -227,6 +226,11 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
       }
     },
   }
+}
+
+/** Those of one dataset and state come in order already. */
+function inRowOrder(rows: number[]): number[] {
+  return rows.every((row, i) => i === 0 || rows[i - 1]! < row) ? rows : Array.from(Int32Array.from(rows).sort())
 }
 
 const listedColumns = z.object({

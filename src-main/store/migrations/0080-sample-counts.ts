@@ -16,12 +16,12 @@ const CELL = {
   has_mask: 'has_mask',
   has_pair: 'has_pair',
 }
-const columns = Object.keys(CELL).join(', ')
-/** The values as they are in `of`, 'new' or 'old' within a trigger. */
-const values = (of: 'new' | 'old') =>
+export const CELL_COLUMNS = Object.keys(CELL).join(', ')
+/** The values as they are in `of`: 'new' or 'old' within a trigger, or a table. */
+export const cellValues = (of: 'new' | 'old' | 's') =>
   Object.values(CELL).map((value) => value.replace(/\b(dataset_id|state|split|kind|image_format|question_group|width|has_mask|has_pair)\b/g, `${of}.$1`))
 const count = (of: 'new' | 'old', by: 1 | -1) =>
-  `INSERT INTO sample_counts (${columns}, samples) VALUES (${values(of).join(', ')}, ${by}) ON CONFLICT DO UPDATE SET samples = samples + ${by};`
+  `INSERT INTO sample_counts (${CELL_COLUMNS}, samples) VALUES (${cellValues(of).join(', ')}, ${by}) ON CONFLICT DO UPDATE SET samples = samples + ${by};`
 const countCategories = (of: 'new' | 'old', by: 1 | -1) => `
   INSERT INTO category_counts (dataset_id, state, split, category, samples)
     SELECT ${of}.dataset_id, ${of}.state, ${of}.split, category, ${by} FROM sample_categories WHERE row = ${of}.row
@@ -67,9 +67,9 @@ export const sampleCountsMigration: Migration = {
       has_mask       INTEGER NOT NULL,
       has_pair       INTEGER NOT NULL,
       samples        INTEGER NOT NULL,
-      PRIMARY KEY (${columns})
+      PRIMARY KEY (${CELL_COLUMNS})
     ) STRICT, WITHOUT ROWID;
-    INSERT INTO sample_counts (${columns}, samples)
+    INSERT INTO sample_counts (${CELL_COLUMNS}, samples)
       SELECT ${Object.values(CELL).join(', ')}, COUNT(*) FROM samples GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
     CREATE TABLE category_counts (
       dataset_id TEXT    NOT NULL,
