@@ -92,6 +92,15 @@ export const PAPER_GROUPS: Readonly<Record<'General' | 'OCR & Chart' | 'Vision-C
   Knowledge: ['benchmark/scienceqa/accuracy', 'benchmark/mmmu/accuracy', 'benchmark/mathvista/accuracy', 'benchmark/ai2d/accuracy'],
 }
 
+/** The paper's means as metrics of their own, in points of 100. */
+export const PAPER_MEANS: readonly { readonly metric: string; readonly label: string; readonly of: readonly string[] }[] = [
+  ...Object.entries(PAPER_GROUPS).map(([group, of]) => ({ metric: `paper/${group.toLowerCase().replaceAll(/[^a-z]+/g, '-')}`, label: `${group}, mean of four`, of })),
+  { metric: 'paper/average', label: 'Average of the paper’s sixteen', of: Object.values(PAPER_GROUPS).flat() },
+]
+
+/** A benchmark's score as it enters the paper's means: shares by 100, MME's 2000 points of perception by 1/20. */
+export const paperPoints = (metric: string, value: number): number => (metric === 'benchmark/mme/perception' ? value / 20 : value * 100)
+
 export interface PaperSummary {
   readonly groups: readonly { readonly group: string; readonly value: number | null; readonly missing: readonly string[] }[]
   /** Average(All); null while one of the sixteen is missing. */
@@ -106,7 +115,7 @@ export interface PaperSummary {
 export function paperSummary(values: ReadonlyMap<string, number>): PaperSummary {
   const points = (metric: string) => {
     const value = values.get(metric)
-    return value === undefined ? null : metric === 'benchmark/mme/perception' ? value / 20 : value * 100
+    return value === undefined ? null : paperPoints(metric, value)
   }
   const groups = Object.entries(PAPER_GROUPS).map(([group, metrics]) => {
     const known = metrics.map(points).filter((each) => each !== null)

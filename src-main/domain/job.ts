@@ -17,6 +17,7 @@ import { runDecodingSchema } from './preprocess-spec.ts'
 import { runConfigSchema, trainingSchema } from './run-config.ts'
 import { representationSettingsSchema } from './representation.ts'
 import { imageRefSchema, SPLITS } from './sample.ts'
+import { itemTermsSchema } from './score-of-totals.ts'
 import type { TrainingPlan } from './training-plan.ts'
 import { zeroShotRequestSchema } from './zero-shot.ts'
 
@@ -344,6 +345,8 @@ export const itemResultSchema = z.strictObject({
   value: z.number(),
   /** What a person wants to see: answer given, answer expected, maps. */
   detail: z.unknown(),
+  /** Of a score that is no mean of values: what the item adds to it. */
+  terms: itemTermsSchema.exactOptional(),
 })
 export type ItemResult = z.output<typeof itemResultSchema>
 

@@ -1,7 +1,7 @@
 // Each metric once: its name in code, columns, charts and reports, what it means, its unit, and which way is better.
 // Training metrics carry TRL's names, so that a curve can be laid beside a published one.
 
-import { BENCHMARK_TITLES, type BenchmarkName } from './benchmark.ts'
+import { BENCHMARK_TITLES, PAPER_MEANS, type BenchmarkName } from './benchmark.ts'
 import { MAP_METHOD_WORDS, MAP_TARGET_WORDS, SCORED_MAP_METHODS, type MapMethod } from './patch-maps.ts'
 
 export interface Metric {
@@ -161,8 +161,12 @@ function probeMetric(name: string): Metric | null {
   return { ...own, name, meaning, label: [`${base.includes('few-shot') ? 'Few-shot, ' : ''}${base.includes('few-shot') ? own.label.toLowerCase() : own.label}`, ...words].join(', ') }
 }
 
+const PAPER_METRICS: readonly Metric[] = PAPER_MEANS.map(({ metric: name, label, of }) =>
+  metric(name, label, 'number', 'higher', `Mean over ${of.length} benchmarks in points of 100, each counting alike (arXiv 2510.16333, table T).`),
+)
+
 export function metricNamed(name: string): Metric {
-  const all: readonly Metric[] = [...TRAINING_METRICS, ...MEMORY_METRICS, ...EVALUATION_METRICS]
+  const all: readonly Metric[] = [...TRAINING_METRICS, ...MEMORY_METRICS, ...EVALUATION_METRICS, ...PAPER_METRICS]
   return all.find((each) => each.name === name) ?? benchmarkMetric(name) ?? probeMetric(name) ?? MAP_SCORE_METRICS.get(name) ?? { name, label: name, meaning: '', unit: 'number', better: 'neither' }
 }
 
@@ -179,6 +183,7 @@ export function byMetricOrder(a: string, b: string): number {
 /** What measured a metric, as tables group it. */
 const FAMILIES: readonly (readonly [prefix: string, family: string])[] = [
   ['benchmark/', 'Benchmarks'],
+  ['paper/', 'The paper’s averages'],
   ['vqa/', 'Questions'],
   ['transplant/', 'Transplant'],
   ['probe/', 'Probes'],

@@ -11,7 +11,7 @@ import { greedyAnswers } from '../engine/generate.ts'
 import { imageTokens } from '../engine/models/multimodal-lm.ts'
 import { encodeRow } from '../engine/text/collate.ts'
 import { withImage } from './batches.ts'
-import { intervalOf, valueOf, type Benchmark, type Judged, type Score, type ScoreRow } from './benchmarks/benchmark.ts'
+import { intervalOf, metricOf, valueOf, type Benchmark, type Judged, type Score, type ScoreRow } from './benchmarks/benchmark.ts'
 import { judgeAnswer, letterAt } from './benchmarks/judge.ts'
 import { BENCHMARK_OF } from './benchmarks/published.ts'
 import { decoderOf } from './compile/compiled-model.ts'
@@ -149,19 +149,19 @@ function unparsedScore(judged: readonly Judged[]): Score {
     value: each.answers.some(({ parsed }) => parsed === null) ? 1 : 0,
     judged: [each],
   }))
-  return { name: 'unparsed', rows, of: null }
+  return { name: 'unparsed', rows }
 }
 
 function* told(benchmark: Benchmark, score: Score, seed: number): Generator<JobEvent> {
-  const metric = `benchmark/${benchmark.name}/${score.name}`
+  const metric = metricOf(benchmark.name, score)
   const items = score.rows.map((row): ItemResult => {
     const detail: ItemDetail = {
       kind: 'benchmark',
       answers: row.judged.flatMap(({ sample, answers }) => answers.map((each) => ({ ...each, expected: [...each.expected], image: sample.image?.sha256 ?? null }))),
     }
-    return { itemId: row.id, cluster: row.cluster, group: row.group, value: row.value, detail }
+    return { itemId: row.id, cluster: row.cluster, group: row.group, value: row.value, detail, ...(row.terms === undefined ? {} : { terms: row.terms }) }
   })
   yield { kind: 'items', metric, items }
-  const interval = intervalOf(score, seed)
-  yield { kind: 'result', metric, value: valueOf(score), n: score.rows.length, ...(interval === null ? {} : { interval }) }
+  const interval = intervalOf(benchmark.name, score, seed)
+  yield { kind: 'result', metric, value: valueOf(benchmark.name, score), n: score.rows.length, ...(interval === null ? {} : { interval }) }
 }

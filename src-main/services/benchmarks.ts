@@ -16,6 +16,7 @@ import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, BenchmarkJob, JobEvent } from '../domain/job.ts'
 import { isHeadline } from '../domain/metric.ts'
 import { parse } from '../domain/parse.ts'
+import { scoreOfTotals } from '../domain/score-of-totals.ts'
 import type { ResultWithInterval } from '../store/evaluations.ts'
 import { conditionsOf, rowIdOf } from './comparison/conditions.ts'
 import type { DataTaskService, TaskWork } from './data-tasks.ts'
@@ -118,11 +119,14 @@ export function createBenchmarkService(parts: Parts, { datasets, runs, encoders,
     return { kind: 'benchmark', evaluations, reused, failures }
   }
 
+  /** Measured whole: with what its scores are made of, which an earlier version did not keep. */
   function hasAnswered(encoderId: string, snapshot: string, settings: BenchmarkSettings): boolean {
     const wanted = rowIdOf('', conditionsOf({ job: { kind: 'benchmark', snapshot, settings }, protocol: null }, ''))
-    return store.evaluations
-      .headsOf([encoderId])
-      .some((head) => head.job['kind'] === 'benchmark' && rowIdOf('', conditionsOf(head, '')) === wanted && store.evaluations.resultsOf(head.id).length > 0)
+    return store.evaluations.headsOf([encoderId]).some(({ id, job, protocol }) => {
+      if (job['kind'] !== 'benchmark' || rowIdOf('', conditionsOf({ job, protocol }, '')) !== wanted) return false
+      const results = store.evaluations.resultsOf(id)
+      return results.length > 0 && results.every(({ metric }) => scoreOfTotals(metric) === null || !store.evaluations.lacksTerms(id, metric))
+    })
   }
 
   return {

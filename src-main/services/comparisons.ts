@@ -10,6 +10,7 @@ import { metricOfRow } from './comparison/conditions.ts'
 import { comparisonCsv, comparisonLatex } from './comparison/export-text.ts'
 import { comparedItems } from './comparison/items.ts'
 import { measuredRows, rowScores } from './comparison/measurements.ts'
+import { paperMeans } from './comparison/paper-means.ts'
 import { comparisonTable } from './comparison/table.ts'
 import type { EncoderService } from './encoders.ts'
 import type { Parts } from './parts.ts'
@@ -26,7 +27,8 @@ export function createComparisonService({ store, project, now, newId }: Parts, e
     const compared = encoders.findAll(ids)
     if (reference !== null && !ids.includes(reference))
       throw new LabError('invalid-input', `reference: expected one of the encoders that are compared, got "${reference}"`, { reference })
-    const rows = measuredRows(store, compared, (metric) => scope === 'all' || isHeadline(metric))
+    const measured = measuredRows(store, compared, (metric) => scope === 'all' || isHeadline(metric))
+    const rows = [...measured, ...paperMeans(measured)]
     return comparisonTable(compared, rows, (row) => rowScores(store, row), { reference, datasetOf: store.itemFacts.datasetOf })
   }
 

@@ -209,7 +209,7 @@ function inWords(
   better: MetricResult['better'],
   favoured: string,
 ): string {
-  if (difference.pValue === null) return 'not tested: nothing to measure its chance variation by'
+  if (difference.pValue === null) return `not tested: ${difference.method}`
   if (difference.mean === 0 && difference.pValue === 1) return 'no difference at all'
   if (isClear)
     return better === 'neither' ? 'the arms differ; neither direction is better' : `${favoured} is better`

@@ -4,10 +4,13 @@
 import { z } from 'zod'
 import type { BenchmarkJob, EvaluateJob, ItemResult, MapScoresJob, ProbeJob } from '../domain/job.ts'
 import { LabError } from '../domain/errors.ts'
+import type { ItemTerms } from '../domain/score-of-totals.ts'
 import { itemDetailSchema, type ItemDetail } from '../domain/study-results.ts'
 import type { EncoderName } from '../domain/study.ts'
 import type { Db } from './database.ts'
 import { readJson, readNullableJson } from './json-column.ts'
+
+const storedTermsSchema = z.tuple([z.string()], z.number())
 
 export interface NewEvaluation {
   readonly id: string
@@ -93,9 +96,9 @@ export function createEvaluationStore(db: Db) {
     INSERT INTO results (evaluation_id, metric, value, n, low, high) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET value = excluded.value, n = excluded.n, low = excluded.low, high = excluded.high`)
   const insertItem = db.prepare(`
-    INSERT INTO item_results (evaluation_id, metric, item_id, cluster, question_group, value)
-    VALUES (@evaluationId, @metric, @itemId, @cluster, @group, @value)
-    ON CONFLICT DO UPDATE SET value = excluded.value`)
+    INSERT INTO item_results (evaluation_id, metric, item_id, cluster, question_group, value, terms)
+    VALUES (@evaluationId, @metric, @itemId, @cluster, @group, @value, @terms)
+    ON CONFLICT DO UPDATE SET value = excluded.value, terms = excluded.terms`)
   const insertDetail = db.prepare(`
     INSERT INTO item_details (evaluation_id, metric, item_id, detail) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET detail = excluded.detail`)
@@ -131,6 +134,8 @@ export function createEvaluationStore(db: Db) {
     SELECT e.encoder_id AS encoderId, COUNT(*) AS results FROM evaluations e JOIN results r ON r.evaluation_id = e.id
     WHERE e.encoder_id IS NOT NULL GROUP BY e.encoder_id`)
   const scores = db.prepare('SELECT item_id, value FROM item_results WHERE evaluation_id = ? AND metric = ? ORDER BY item_id').raw()
+  const terms = db.prepare('SELECT item_id, terms FROM item_results WHERE evaluation_id = ? AND metric = ? AND terms IS NOT NULL ORDER BY item_id').raw()
+  const lacksTerms = db.prepare('SELECT EXISTS (SELECT 1 FROM item_results WHERE evaluation_id = ? AND metric = ? AND terms IS NULL)').pluck()
   const places = db.prepare(
     'SELECT item_id AS itemId, cluster, question_group AS "group" FROM item_results WHERE evaluation_id = ? AND metric = ? ORDER BY item_id',
   )
@@ -166,6 +171,7 @@ export function createEvaluationStore(db: Db) {
             cluster: item.cluster,
             group: item.group,
             value: item.value,
+            terms: item.terms === undefined ? null : JSON.stringify([item.terms.stratum, ...item.terms.terms]),
           })
           if (item.detail !== null && item.detail !== undefined) insertDetail.run(evaluationId, metric, item.itemId, JSON.stringify(item.detail))
         }
@@ -191,6 +197,14 @@ export function createEvaluationStore(db: Db) {
     /** [item, value] in the order of the items' ids. */
     scoresOf: (evaluationId: string, metric: string): readonly (readonly [string, number])[] =>
       scores.all(evaluationId, metric) as [string, number][],
+    /** [item, what it adds to the metric], of those for which that was kept, in the order of the items' ids. */
+    termsOf: (evaluationId: string, metric: string): readonly (readonly [string, ItemTerms])[] =>
+      (terms.all(evaluationId, metric) as [string, string][]).map(([itemId, text]) => {
+        const [stratum, ...own] = readJson(storedTermsSchema, text, 'item_results.terms')
+        return [itemId, { stratum, terms: own }]
+      }),
+    /** Whether of some item it was not kept what it adds. */
+    lacksTerms: (evaluationId: string, metric: string): boolean => lacksTerms.get(evaluationId, metric) === 1,
     /** Items with their image and group, in the order of their ids. */
     placesOf: (evaluationId: string, metric: string): readonly ItemPlace[] => places.all(evaluationId, metric) as ItemPlace[],
     detailsOf: (evaluationId: string, metric: string, itemIds: readonly string[]): ReadonlyMap<string, ItemDetail | null> =>

@@ -7,7 +7,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { comparedItemsRequestSchema, comparisonRequestSchema, type Comparison } from '../../src-main/domain/comparison.ts'
 import type { EncoderRow } from '../../src-main/domain/encoder.ts'
+import { PAPER_GROUPS } from '../../src-main/domain/benchmark.ts'
 import type { ItemResult } from '../../src-main/domain/job.ts'
+import { scoreOfTotals } from '../../src-main/domain/score-of-totals.ts'
 import { comparisonCsv, comparisonLatex, escapeLatex } from '../../src-main/services/comparison/export-text.ts'
 import { conditionsOf, rowIdOf, settingWords } from '../../src-main/services/comparison/conditions.ts'
 import { sliceOf } from '../../src-main/services/comparison/slices.ts'
@@ -187,6 +189,59 @@ describe('of folders', () => {
     const { rows } = compare.table(asked(['a', 'b']))
     const { items } = compare.items(comparedItemsRequestSchema.parse({ encoders: ['a', 'b'], row: rows[0]!.id }))
     expect(items[0]!.encoders[0]!.perSeed[0]!.detail).toEqual(detail)
+  })
+})
+
+describe('scores that are no mean of items', () => {
+  /** Two encoders on benchmarks given by metric: what each item adds, "1" right, "0" wrong. */
+  function measured(texts: Readonly<Record<string, readonly [a: string, b: string]>>, isKept = true) {
+    const store = createStore(openForWriting(':memory:', 'a test'))
+    for (const [e, id] of ['a', 'b'].entries()) {
+      store.encoders.insert({ id, colour: e, name: id, folder: `/${id}`, sha256: id, preprocessing: [], createdAtMs: e })
+      for (const [metric, of] of Object.entries(texts)) {
+        const evaluationId = `${id} ${metric}`
+        const job = { kind: 'benchmark', project: '/', checkpoint: id, snapshot: metric, settings: { maxNewTokens: 8 }, answers: [] }
+        store.evaluations.insert({ id: evaluationId, studyId: null, phaseId: null, encoder: null, seed: null, encoderId: id, protocol: null, job: job as never, createdAtMs: e })
+        const score = scoreOfTotals(metric)
+        const items = [...of[e]!].map((c, i): ItemResult => {
+          const terms = metric.startsWith('benchmark/mme') ? [2 * Number(c), 2, Number(c), 1] : [Number(c), 1]
+          return { itemId: `q${i}`, cluster: `${metric} ${i}`, group: null, value: Number(c), detail: null, ...(score === null || !isKept ? {} : { terms: { stratum: `part ${i % 2}`, terms } }) }
+        })
+        store.evaluations.insertItems(evaluationId, metric, items)
+        const [left, right] = [0, 1].map((part) => items.filter((_, i) => i % 2 === part).map(({ value }) => value)) as [number[], number[]]
+        const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+        const value = score === null ? mean(items.map((item) => item.value)) : metric.startsWith('benchmark/mme') ? 200 * (mean(left) + mean(right)) : (mean(left) + mean(right)) / 2
+        store.evaluations.insertResult(evaluationId, metric, value, items.length)
+      }
+    }
+    const parts = { store, queue: createWorkQueue(), project: '/', now: () => 0, newId: (kind: string) => kind } as unknown as Parts
+    return createComparisonService(parts, createEncoderService(parts)).table(asked(['a', 'b']))
+  }
+  const [low, high] = ['0110'.repeat(10), '1110'.repeat(10)]
+
+  it('are tested on the pictures behind them', () => {
+    const { rows, tests } = measured({ 'benchmark/mme/perception': [low, high] })
+    expect(rows[0]).toMatchObject({ metric: 'benchmark/mme/perception', cells: [{ value: 200 }, { value: 300, isBest: true }], pairs: [{ difference: expect.closeTo(100, 9), winner: 'b', basis: '40 items, one seed' }] })
+    expect(tests).toBe(1)
+  })
+
+  it('and say what to do where an earlier version has not kept what they are made of', () => {
+    expect(measured({ 'benchmark/mme/perception': [low, high] }, false).rows[0]!.pairs[0]).toMatchObject({ pValue: null, words: expect.stringContaining('measure it again') })
+  })
+
+  it('of the paper are its means, each a difference with an interval, once all of their benchmarks are there', () => {
+    const benchmarks = Object.fromEntries(Object.values(PAPER_GROUPS).flat().map((metric) => [metric, [low, high] as const]))
+    const whole = measured(benchmarks).rows.filter(({ metric }) => metric.startsWith('paper/'))
+    expect(whole.map(({ metric }) => metric)).toEqual(['paper/general', 'paper/ocr-chart', 'paper/vision-centric', 'paper/knowledge', 'paper/average'])
+    for (const row of whole) {
+      // Every benchmark rises by a quarter; MME by 100 of its 2000 points.
+      const rise = row.metric === 'paper/general' ? (3 * 25 + 5) / 4 : row.metric === 'paper/average' ? (15 * 25 + 5) / 16 : 25
+      expect(row.pairs[0]).toMatchObject({ difference: expect.closeTo(rise, 9), winner: 'b' })
+      expect(row.pairs[0]!.low).toBeGreaterThan(0)
+      expect([row.family, row.hasItems, row.dataset]).toEqual(['The paper’s averages', false, row.metric === 'paper/average' ? '16 benchmarks' : '4 benchmarks'])
+    }
+    const { ['benchmark/mmmu/accuracy']: _, ...fifteen } = benchmarks
+    expect(measured(fifteen).rows.filter(({ metric }) => metric.startsWith('paper/')).map(({ metric }) => metric)).toEqual(['paper/general', 'paper/ocr-chart', 'paper/vision-centric'])
   })
 })
 

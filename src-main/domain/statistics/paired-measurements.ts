@@ -1,20 +1,23 @@
 // Two encoders on one metric: which test the numbers allow, its interval and p, effect sizes by name, and how many more items
 // or seeds would decide. The strongest basis that is honest is taken, in this order: seeds and items both random; items of one
-// seed, clustered by image; seeds alone; nothing. Items count only where their mean is the number that was reported.
+// seed, clustered by image; seeds alone; nothing. Items count only where the number that was reported is their mean, or comes
+// of their terms (`totals.ts`).
 
 import type { Random } from '../random.ts'
 import { clusteredDifference } from './clustered-difference.ts'
-import { cohensH, mean, standardDeviation } from './description.ts'
-import { normalQuantile } from './distributions.ts'
+import { mean } from './description.ts'
+import { effectOfMeans, neededOfItems, neededWithSeeds, oddsOf, shareEffect, type Effect, type Needed } from './effects.ts'
 import { oneSampleT, pairedT, wilsonInterval, type PairedT } from './intervals.ts'
-import { itemsNeeded, itemsNeededMcNemar } from './planning.ts'
-import { seedsAndItems, unpairedSeeds, unpairedSeedsAndItems, type SeedsAndItems } from './seeds-and-items.ts'
+import { seedsAndItems, unpairedSeeds, unpairedSeedsAndItems } from './seeds-and-items.ts'
+import { differenceOfTotals, imagesOf, intervalOfTotals, linearised, scoreOfItems, type Images, type TermRows, type TotalledItems } from './totals.ts'
 
 /** The items that stand behind a metric, in one order for all who are compared. */
 export interface ItemPlaces {
   /** Number of each item's image, (n). */
   readonly clusters: Int32Array
   readonly clusterCount: number
+  /** How the items make the number where it is not their mean. */
+  readonly totals?: TotalledItems | undefined
 }
 
 export interface MeasuredSeed {
@@ -24,6 +27,8 @@ export interface MeasuredSeed {
   readonly n: number
   /** Of each item, NaN where it was not measured, (n); null: the items' mean is not the value. */
   readonly scores: Float64Array | null
+  /** Of each item, its first NaN where it was not measured, (n, k); absent: the value does not come of such. */
+  readonly terms?: Float64Array | null
   /** Limits that the measurement itself gave, at 95 %. */
   readonly limits: Limits | null
 }
@@ -36,21 +41,6 @@ export interface Measured {
 export interface Limits {
   readonly low: number
   readonly high: number
-}
-
-export interface Effect {
-  /** "Cohen’s d_z". */
-  readonly name: string
-  readonly value: number
-  /** "small", by its author's own convention. */
-  readonly size: string
-}
-
-export interface Needed {
-  /** Items beyond those there are; null: more items do not decide it. */
-  readonly moreItems: number | null
-  /** Seeds beyond those there are; null: not a question of seeds, or unknown. */
-  readonly moreSeeds: number | null
 }
 
 export interface MeasuredDifference {
@@ -69,7 +59,6 @@ export interface MeasuredDifference {
 const LEVEL = 0.95
 /** Rounding leaves this much between a reported mean and the mean of its items. */
 const SAME = 1e-6
-const POWER = 0.8
 
 /** The scores, or null where their mean is another number than the one reported. */
 export function scoresOfMean(scores: Float64Array, value: number): Float64Array | null {
@@ -82,6 +71,12 @@ export function scoresOfMean(scores: Float64Array, value: number): Float64Array 
   return count > 0 && Math.abs(sum / count - value) < SAME ? scores : null
 }
 
+/** The terms, or null where another number comes of them than the one reported. */
+export function termsOfScore(terms: Float64Array, of: TotalledItems, value: number): Float64Array | null {
+  const known = placesOf([terms], of.width)
+  return known.length > 0 && Math.abs(scoreOfItems(onlyAt(of, known), taken(terms, known, of.width)) - value) < SAME * Math.max(1, Math.abs(value)) ? terms : null
+}
+
 export const meanOverSeeds = ({ seeds }: Measured): number => mean(seeds.map(({ value }) => value))
 
 /** The interval of one encoder's mean, or null where nothing that varied is known. */
@@ -92,23 +87,21 @@ export function intervalOfMean(measured: Measured, items: ItemPlaces, isShare: b
 }
 
 function limitsOfMean({ seeds }: Measured, items: ItemPlaces, random: Random): Limits | null {
-  const rows = rowsOf(seeds)
-  if (seeds.length >= 2 && rows === null) return spread(oneSampleT(seeds.map(({ value }) => value), LEVEL))
-  if (rows === null) return seeds[0]!.limits
-  const kept = placesIn(rows)
-  const { clusters, clusterCount } = renumbered(items, kept)
+  const common = inCommon([seeds], items)
+  if (common === null) return seeds.length >= 2 ? spread(oneSampleT(seeds.map(({ value }) => value), LEVEL)) : seeds[0]!.limits
+  const { rows: [scores], clusters, clusterCount, totals } = common
   if (clusterCount < 2) return seeds.length === 1 ? seeds[0]!.limits : null
-  const scores = rows.map((row) => taken(row, kept))
   if (seeds.length >= 2) {
-    const columns = scores.map((row) => byImage(row, clusters, clusterCount))
+    const columns = scores!.map((row) => byImage(row, clusters, clusterCount))
     const overSeeds = spread(seedsAndItems(columns.map((row) => row.map(() => 0)), columns, LEVEL))
     if (overSeeds !== null) return overSeeds
   }
-  const [only] = scores
-  if (scores.flatMap((row) => [...row]).every((value) => value === 0 || value === 1) && (seeds.length > 1 || clusterCount === kept.length))
+  if (totals !== null) return seeds.length === 1 ? (seeds[0]!.limits ?? intervalOfTotals(totals.of, totals.images, totals.rows[0]!, random, LEVEL)) : null
+  const [only] = scores!
+  if (scores!.flatMap((row) => [...row]).every((value) => value === 0 || value === 1) && (seeds.length > 1 || clusterCount === only!.length))
     return wilsonInterval(only!.reduce((sum, value) => sum + value, 0), only!.length, LEVEL)
   if (seeds.length >= 2) return null
-  const nought = new Float64Array(kept.length)
+  const nought = new Float64Array(only!.length)
   const { low, high } = clusteredDifference(nought, only!, clusters, clusterCount, { random, level: LEVEL, intervalOnly: true })
   return low === high ? wilsonOrNull(only!) : { low, high }
 }
@@ -124,83 +117,150 @@ function wilsonOrNull(scores: Float64Array): Limits | null {
  * @param sharesSeeds  a seed means the same start and order for both: then seeds are paired
  */
 export function differenceOf(a: Measured, b: Measured, items: ItemPlaces, sharesSeeds: boolean, random: Random): MeasuredDifference {
-  const [of, to] = sharesSeeds ? inCommon(a, b) : [a.seeds, b.seeds]
+  const [of, to] = sharesSeeds ? seedsInCommon(a, b) : [a.seeds, b.seeds]
   const isPaired = sharesSeeds && of.length === to.length && of.every(({ seed }, s) => seed === to[s]!.seed)
   const difference = mean(to.map(({ value }) => value)) - mean(of.map(({ value }) => value))
-  const [rowsA, rowsB] = [rowsOf(of), rowsOf(to)]
-  if (rowsA === null || rowsB === null) return overSeedsAlone(of, to, difference, isPaired)
-  const kept = placesIn([...rowsA, ...rowsB])
-  const { clusters, clusterCount } = renumbered(items, kept)
-  if (clusterCount < 2) return overSeedsAlone(of, to, difference, isPaired)
-  const [scoresA, scoresB] = [rowsA.map((row) => taken(row, kept)), rowsB.map((row) => taken(row, kept))]
-  const isPart = [...rowsA, ...rowsB].some((row) => countOf(row) > kept.length)
-  const where = `${kept.length} items${isPart ? ' that both answered' : ''}${clusterCount < kept.length ? ` in ${clusterCount} images` : ''}`
-  const perImage = kept.length / clusterCount
-  const shares = shareEffect(scoresA, scoresB)
+  const common = inCommon([of, to], items)
+  if (common === null || common.clusterCount < 2) return overSeedsAlone(of, to, difference, isPaired, items.totals !== undefined && common === null)
+  const { clusters, clusterCount, count, totals } = common
+  const [scoresA, scoresB] = common.rows as [Float64Array[], Float64Array[]]
+  const where = `${count} items${common.isPart ? ' that both answered' : ''}${clusterCount < count ? ` in ${clusterCount} images` : ''}`
+  const perImage = count / clusterCount
+  const linear = totals === null ? '' : ', the score linearised by the jackknife'
+  const effects = [...effectOfMeans(meanOfRows(scoresA), meanOfRows(scoresB)).map((effect) => (totals === null ? effect : { ...effect, name: `${effect.name} over images` }))]
+  const shares = totals === null ? shareEffect(scoresA, scoresB) : []
 
   if (of.length >= 2 && to.length >= 2) {
     const [columnsA, columnsB] = [scoresA, scoresB].map((rows) => rows.map((row) => byImage(row, clusters, clusterCount))) as [Float64Array[], Float64Array[]]
     const paired = isPaired ? seedsAndItems(columnsA, columnsB, LEVEL) : null
     const found = paired ?? unpairedSeedsAndItems(columnsA, columnsB, LEVEL)
     return {
-      ...tested(found),
+      ...tested(
+        found,
+        isPaired
+          ? `seeds and items both random${linear}: variance components, Student t with Satterthwaite’s degrees of freedom`
+          : `items paired, each encoder’s seeds its own${linear}: both random, Student t with Satterthwaite’s degrees of freedom`,
+      ),
       basis: `${where} × ${isPaired ? `${of.length} seeds` : `${of.length} and ${to.length} seeds`}`,
-      method: isPaired
-        ? 'seeds and items both random: variance components, Student t with Satterthwaite’s degrees of freedom'
-        : 'items paired, each encoder’s seeds its own: both random, Student t with Satterthwaite’s degrees of freedom',
-      effects: [...effectOfMeans(scoresA, scoresB), ...shares],
+      effects: [...effects, ...shares],
       needed: paired && neededWithSeeds(paired, perImage),
     }
   }
 
-  const [meanA, meanB] = [meanOfRows(scoresA), meanOfRows(scoresB)]
-  const found = clusteredDifference(meanA, meanB, clusters, clusterCount, { random, level: LEVEL })
+  const found =
+    totals === null
+      ? clusteredDifference(meanOfRows(scoresA), meanOfRows(scoresB), clusters, clusterCount, { random, level: LEVEL })
+      : differenceOfTotals(totals.of, totals.images, totals.rows[0]!, totals.rows[1]!, { random, level: LEVEL })
   const isOneSeed = of.length === 1 && to.length === 1
   const limits = found.low === found.high && found.standardError === 0 ? null : { low: found.low, high: found.high }
-  const tests = { mcnemar: 'McNemar’s exact test', 'sign-flip': 'sign-flip test over images', student: 'Student t with standard errors clustered by image' }
-  const intervals = { bootstrap: 'paired bootstrap over images', student: 'clustered Student interval' }
   return {
     difference: found.difference,
     limits,
     p: found.p,
     basis: `${where}${isOneSeed ? ', one seed' : ', one encoder has one seed'}`,
-    method: `${tests[found.test]}, ${intervals[found.interval]}: of new images, not of new seeds`,
-    effects: [...effectOfMeans(scoresA, scoresB), ...oddsOf(found.discordant), ...shares],
+    method: `${TESTS[found.test]}, ${INTERVALS[found.interval]}: of new images, not of new seeds`,
+    effects: [...effects, ...oddsOf(found.discordant), ...shares],
     needed: neededOfItems(found, perImage),
   }
 }
 
-function overSeedsAlone(a: readonly MeasuredSeed[], b: readonly MeasuredSeed[], difference: number, isPaired: boolean): MeasuredDifference {
+const TESTS = {
+  mcnemar: 'McNemar’s exact test',
+  'sign-flip': 'sign-flip test over images',
+  exchange: 'exchange of the two answers, image by image',
+  student: 'Student t with standard errors clustered by image',
+} as const
+const INTERVALS = { bootstrap: 'paired bootstrap over images', student: 'clustered Student interval' } as const
+
+/** @param lacksTerms  items that make the number there are, but not what each adds to it */
+function overSeedsAlone(a: readonly MeasuredSeed[], b: readonly MeasuredSeed[], difference: number, isPaired: boolean, lacksTerms: boolean): MeasuredDifference {
   const [valuesA, valuesB] = [a.map(({ value }) => value), b.map(({ value }) => value)]
   const nothing = { effects: [], needed: null }
   if (a.length >= 2 && b.length >= 2)
     return isPaired
-      ? { ...tested(pairedT(valuesA, valuesB, LEVEL)), ...nothing, basis: `${a.length} seeds`, method: 'paired Student t over seeds' }
-      : { ...tested(unpairedSeeds(valuesA, valuesB, LEVEL)), ...nothing, basis: `${a.length} and ${b.length} seeds`, method: 'Welch’s t over seeds' }
-  return { difference, limits: null, p: null, ...nothing, basis: 'one seed, no items', method: 'none: one number a side has no spread' }
+      ? { ...tested(pairedT(valuesA, valuesB, LEVEL), 'paired Student t over seeds'), ...nothing, basis: `${a.length} seeds` }
+      : { ...tested(unpairedSeeds(valuesA, valuesB, LEVEL), 'Welch’s t over seeds'), ...nothing, basis: `${a.length} and ${b.length} seeds` }
+  const why = lacksTerms
+    ? 'an earlier version kept the items without what each adds to the number; measure it again, answers that were given are kept'
+    : 'one number a side, with no items whose mean it is, says nothing of chance; train more seeds'
+  return { difference, limits: null, p: null, ...nothing, basis: 'one seed, no items', method: why }
 }
 
-function inCommon(a: Measured, b: Measured): readonly [readonly MeasuredSeed[], readonly MeasuredSeed[]] {
+interface Common {
+  /** By side and seed: scores of the items that all have, or of each image the pseudo-value of a score of totals. */
+  readonly rows: readonly (readonly Float64Array[])[]
+  /** Of those rows' places. */
+  readonly clusters: Int32Array
+  readonly clusterCount: number
+  readonly count: number
+  /** Whether some have answered more than that. */
+  readonly isPart: boolean
+  readonly totals: { readonly of: TotalledItems; readonly images: Images; readonly rows: readonly TermRows[] } | null
+}
+
+/** What every seed of every side has answered; null where one has no items that make its number. */
+function inCommon(sides: readonly (readonly MeasuredSeed[])[], items: ItemPlaces): Common | null {
+  const scores = sides.map((seeds) => rowsOf(seeds.map((seed) => seed.scores)))
+  if (scores.every((rows) => rows !== null)) {
+    const kept = placesOf(scores.flat(), 1)
+    const isPart = scores.flat().some((row) => countOf(row, 1) > kept.length)
+    return { rows: scores.map((rows) => rows.map((row) => taken(row, kept, 1))), ...renumbered(items, kept), count: kept.length, isPart, totals: null }
+  }
+  const terms = sides.map((seeds) => rowsOf(seeds.map((seed) => seed.terms ?? null)))
+  if (items.totals === undefined || !terms.every((rows) => rows !== null)) return null
+  const { width } = items.totals
+  const kept = placesOf(terms.flat(), width)
+  const isPart = terms.flat().some((row) => countOf(row, width) > kept.length)
+  const { clusters, clusterCount } = renumbered(items, kept)
+  const of = onlyAt(items.totals, kept)
+  const images = imagesOf(of, clusters, clusterCount)
+  const rows = terms.map((side) => side.map((row) => taken(row, kept, width)))
+  return {
+    rows: rows.map((side) => side.map((row) => linearised(of, images, row))),
+    clusters: Int32Array.from({ length: clusterCount }, (_, image) => image),
+    clusterCount,
+    count: kept.length,
+    isPart,
+    totals: { of, images, rows },
+  }
+}
+
+function seedsInCommon(a: Measured, b: Measured): readonly [readonly MeasuredSeed[], readonly MeasuredSeed[]] {
   const common = a.seeds.filter(({ seed }) => b.seeds.some((each) => each.seed === seed))
   return common.length === 0 ? [a.seeds, b.seeds] : [common, common.map(({ seed }) => b.seeds.find((each) => each.seed === seed)!)]
 }
 
-function rowsOf(seeds: readonly MeasuredSeed[]): readonly Float64Array[] | null {
-  const rows = seeds.flatMap(({ scores }) => (scores === null ? [] : [scores]))
-  return rows.length === seeds.length && rows.length > 0 ? rows : null
+function rowsOf(of: readonly (Float64Array | null)[]): readonly Float64Array[] | null {
+  const rows = of.filter((each) => each !== null)
+  return rows.length === of.length && rows.length > 0 ? rows : null
 }
 
-/** Places that every row has. */
-function placesIn(rows: readonly Float64Array[]): Int32Array {
+/** Places that every row has. @param width  numbers a place */
+function placesOf(rows: readonly Float64Array[], width: number): Int32Array {
   const kept: number[] = []
-  for (let i = 0; i < rows[0]!.length; i++) if (rows.every((row) => !Number.isNaN(row[i]))) kept.push(i)
+  for (let i = 0; i < rows[0]!.length / width; i++) if (rows.every((row) => !Number.isNaN(row[i * width]))) kept.push(i)
   return Int32Array.from(kept)
 }
 
-const countOf = (row: Float64Array) => row.reduce((count, value) => (Number.isNaN(value) ? count : count + 1), 0)
+function countOf(row: Float64Array, width: number): number {
+  let count = 0
+  for (let at = 0; at < row.length; at += width) if (!Number.isNaN(row[at])) count++
+  return count
+}
 
-function taken(row: Float64Array, places: Int32Array): Float64Array {
-  return places.length === row.length ? row : Float64Array.from(places, (i) => row[i]!)
+function taken(row: Float64Array, places: Int32Array, width: number): Float64Array {
+  if (places.length * width === row.length) return row
+  const own = new Float64Array(places.length * width)
+  places.forEach((place, i) => own.set(row.subarray(place * width, (place + 1) * width), i * width))
+  return own
+}
+
+/** The items at these places, and the strata that they are in. */
+function onlyAt(of: TotalledItems, places: Int32Array): TotalledItems {
+  if (places.length === of.strata.length) return of
+  const own = [...new Set(Array.from(places, (place) => of.strata[place]!))].sort((a, b) => a - b)
+  const numbers = new Map(own.map((stratum, i) => [stratum, i]))
+  return { ...of, strata: Int32Array.from(places, (place) => numbers.get(of.strata[place]!)!), names: own.map((stratum) => of.names[stratum]!) }
 }
 
 /** Images of the places kept, numbered from 0 without gaps. */
@@ -233,68 +293,10 @@ function spread({ interval, standardError }: PairedT): Limits | null {
 }
 
 /** Seeds that all differ by exactly the same amount say nothing of how much seeds differ: no interval, and no test. */
-function tested(found: PairedT): Pick<MeasuredDifference, 'difference' | 'limits' | 'p'> {
+function tested(found: PairedT, method: string): Pick<MeasuredDifference, 'difference' | 'limits' | 'p' | 'method'> {
   const limits = spread(found)
-  return { difference: found.difference, limits, p: limits !== null ? found.p : Math.abs(found.difference) < 1e-12 ? 1 : null }
+  if (limits !== null) return { difference: found.difference, limits, p: found.p, method }
+  const isEqual = Math.abs(found.difference) < 1e-12
+  return { difference: found.difference, limits, p: isEqual ? 1 : null, method: isEqual ? method : 'every seed and item differs by exactly as much, which says nothing of chance' }
 }
 
-const SIZES = [
-  ['negligible', 0],
-  ['small', 1],
-  ['medium', 2],
-  ['large', 3],
-] as const
-function sizeBy(value: number, bounds: readonly [number, number, number]): string {
-  const above = bounds.filter((bound) => Math.abs(value) >= bound).length
-  return SIZES.find(([, at]) => at === above)![0]
-}
-
-/** Cohen's d_z over items, seeds averaged. */
-function effectOfMeans(a: readonly Float64Array[], b: readonly Float64Array[]): readonly Effect[] {
-  const [meanA, meanB] = [meanOfRows(a), meanOfRows(b)]
-  const differences = Float64Array.from(meanA, (value, i) => meanB[i]! - value)
-  if (differences.length < 2) return []
-  const [centre, deviation] = [mean(differences), standardDeviation(differences)]
-  if (deviation < 1e-12) return []
-  return [{ name: 'Cohen’s d_z', value: centre / deviation, size: sizeBy(centre / deviation, [0.2, 0.5, 0.8]) }]
-}
-
-/** Cohen's h, where scores are shares. */
-function shareEffect(a: readonly Float64Array[], b: readonly Float64Array[]): readonly Effect[] {
-  const [shareA, shareB] = [a, b].map((rows) => mean(rows.map(mean))) as [number, number]
-  if ([shareA, shareB].some((share) => share < 0 || share > 1)) return []
-  const h = cohensH(shareA, shareB)
-  return [{ name: 'Cohen’s h', value: h, size: sizeBy(h, [0.2, 0.5, 0.8]) }]
-}
-
-/** Of the items that only one got right, how many times as many are b's; half an item is added to both (Haldane 1956). */
-function oddsOf(discordant: { readonly aOnly: number; readonly bOnly: number } | null): readonly Effect[] {
-  if (discordant === null || discordant.aOnly + discordant.bOnly === 0) return []
-  const odds = (discordant.bOnly + 0.5) / (discordant.aOnly + 0.5)
-  const g = odds / (1 + odds) - 0.5
-  return [{ name: 'odds ratio of discordant items', value: odds, size: sizeBy(g, [0.05, 0.15, 0.25]) }]
-}
-
-function neededOfItems(found: ReturnType<typeof clusteredDifference>, perImage: number): Needed | null {
-  if (Math.abs(found.difference) < 1e-12) return null
-  const { discordant, items, clusters, difference } = found
-  const total =
-    discordant !== null && clusters === items
-      ? itemsNeededMcNemar(difference, (discordant.aOnly + discordant.bOnly) / items, { power: POWER })
-      : itemsNeeded(difference, found.standardError * Math.sqrt(clusters), { power: POWER }) * perImage
-  return { moreItems: Math.max(0, Math.ceil(total - items)), moreSeeds: null }
-}
-
-/** Var(d̄) = σ²_s/S + (σ²_i + σ²_r/S)/I must come down to (δ/(z_{1−α/2} + z_power))². */
-function neededWithSeeds({ difference, variances, seeds, items }: SeedsAndItems, perImage: number): Needed | null {
-  if (Math.abs(difference) < 1e-12) return null
-  const target = (difference / (normalQuantile(0.975) + normalQuantile(POWER))) ** 2
-  const left = target - variances.seed / seeds
-  const images = left > 0 ? (variances.item + variances.residual / seeds) / left : null
-  const leftOfItems = target - variances.item / items
-  const more = leftOfItems > 0 ? (variances.seed + variances.residual / items) / leftOfItems : null
-  return {
-    moreItems: images === null ? null : Math.max(0, Math.ceil((images - items) * perImage)),
-    moreSeeds: more === null ? null : Math.max(0, Math.ceil(more) - seeds),
-  }
-}

@@ -4,8 +4,10 @@
 import type { BenchmarkItem, BenchmarkName, Measure } from '../../domain/benchmark.ts'
 import { createRandom } from '../../domain/random.ts'
 import type { QuestionGroup, SampleOf } from '../../domain/sample.ts'
-import { bootstrapInterval } from '../../domain/statistics/bootstrap.ts'
+import { scoreOfTotals, type ItemTerms } from '../../domain/score-of-totals.ts'
+import { bootstrapMean } from '../../domain/statistics/bootstrap.ts'
 import { wilsonInterval } from '../../domain/statistics/intervals.ts'
+import { imagesOf, intervalOfTotals, scoreOfItems, totalled, type TotalledItems } from '../../domain/statistics/totals.ts'
 import type { Row } from '../import/row-fault.ts'
 
 /** What a record says, before it has an image. */
@@ -49,12 +51,10 @@ export interface Judged {
   readonly answers: readonly { readonly prompt: string; readonly expected: readonly string[]; readonly given: string; readonly parsed: string | null; readonly value: number }[]
 }
 
-/** A number of a benchmark and what stands behind it. */
+/** A number of a benchmark and what stands behind it: the mean of the rows' values, or what domain/score-of-totals.ts makes of their terms. */
 export interface Score {
   readonly name: string
   readonly rows: readonly ScoreRow[]
-  /** null: the mean of the rows' values. */
-  readonly of: ((rows: readonly ScoreRow[]) => number) | null
 }
 
 export interface ScoreRow {
@@ -62,6 +62,8 @@ export interface ScoreRow {
   readonly cluster: string
   readonly group: string | null
   readonly value: number
+  /** What it adds to a score that is no mean. */
+  readonly terms?: ItemTerms
   readonly judged: readonly Judged[]
 }
 
@@ -72,6 +74,8 @@ export const rowOf = (judged: Judged, value = judged.value): ScoreRow => ({
   value,
   judged: [judged],
 })
+
+export const withTerms = (row: ScoreRow, stratum: string, ...terms: readonly number[]): ScoreRow => ({ ...row, terms: { stratum, terms: [...terms] } })
 
 /** The mean over all questions, and over each category where there are several. */
 export function meanAndCategories(name: string, judged: readonly Judged[]): readonly Score[] {
@@ -91,34 +95,47 @@ export function unitRows(judged: readonly Judged[]): readonly ScoreRow[] {
 
 export function withCategories(name: string, rows: readonly ScoreRow[]): readonly Score[] {
   const groups = [...Map.groupBy(rows, ({ group }) => group)].filter(([group]) => group !== null)
-  return [{ name, rows, of: null }, ...(groups.length < 2 ? [] : groups.map(([group, own]) => ({ name: `${name}/${group}`, rows: own, of: null })))]
+  return [{ name, rows }, ...(groups.length < 2 ? [] : groups.map(([group, own]) => ({ name: `${name}/${group}`, rows: own })))]
 }
 
-export const meanOf = (rows: readonly ScoreRow[]): number => (rows.length === 0 ? 0 : rows.reduce((sum, { value }) => sum + value, 0) / rows.length)
+const meanOf = (rows: readonly ScoreRow[]): number => (rows.length === 0 ? 0 : rows.reduce((sum, { value }) => sum + value, 0) / rows.length)
 
-export const valueOf = ({ rows, of }: Score): number => (of ?? meanOf)(rows)
+export const metricOf = (benchmark: BenchmarkName, { name }: Score): string => `benchmark/${benchmark}/${name}`
+
+export function valueOf(benchmark: BenchmarkName, score: Score): number {
+  const made = totalledOf(benchmark, score)
+  return made === null ? meanOf(score.rows) : scoreOfItems(made.of, made.terms)
+}
+
+function totalledOf(benchmark: BenchmarkName, score: Score): { readonly of: TotalledItems; readonly terms: Float64Array } | null {
+  const of = scoreOfTotals(metricOf(benchmark, score))
+  return of && totalled(of, score.rows.map(({ terms }) => terms!))
+}
 
 const RESAMPLES = 2000
+const LEVEL = 0.95
 
 /**
  * At 95 %: Wilson's where independent units are right or wrong, else the percentile bootstrap over clusters. null: one
  * cluster says nothing about the spread of a number that is no share.
  */
-export function intervalOf({ name, rows, of }: Score, seed: number): { readonly low: number; readonly high: number } | null {
+export function intervalOf(benchmark: BenchmarkName, score: Score, seed: number): { readonly low: number; readonly high: number } | null {
+  const { name, rows } = score
   const clusters = rows.map(({ cluster }) => cluster)
   const distinct = new Set(clusters).size
+  const made = totalledOf(benchmark, score)
+  if (made !== null) {
+    const numbers = new Map([...new Set(clusters)].map((cluster, i) => [cluster, i]))
+    const images = imagesOf(made.of, Int32Array.from(clusters, (cluster) => numbers.get(cluster)!), distinct)
+    return intervalOfTotals(made.of, images, [made.terms], createRandom(seed, 'benchmark', name), LEVEL)
+  }
   const right = rows.reduce((sum, { value }) => sum + value, 0)
-  const isShare = of === null && rows.every(({ value }) => value === 0 || value === 1)
+  const isShare = rows.every(({ value }) => value === 0 || value === 1)
   // All alike: a resample cannot differ, and as many clusters as there are is all that was seen.
   if (isShare && (distinct === rows.length || right === 0 || right === rows.length))
     return limits(wilsonInterval(right === 0 ? 0 : right === rows.length ? distinct : right, distinct))
   if (distinct < 2) return null
-  const statistic = of ?? meanOf
-  const { interval } = bootstrapInterval(rows.length, (drawn) => statistic(Array.from(drawn, (i) => rows[i]!)), {
-    random: createRandom(seed, 'benchmark', name),
-    clusters,
-    resamples: RESAMPLES,
-  })
+  const { interval } = bootstrapMean(rows.map(({ value }) => value), { random: createRandom(seed, 'benchmark', name), clusters, level: LEVEL, resamples: RESAMPLES })
   return limits(interval)
 }
 

@@ -29,6 +29,6 @@ export const mmbench: Benchmark = {
   isCircular: true,
   scores(judged) {
     const circular = judged.map((each) => ({ ...each, value: each.answers.every(({ value }) => value === 1) ? 1 : 0 }))
-    return [...withCategories('circular-accuracy', unitRows(circular)), { name: 'accuracy', rows: judged.map((each) => rowOf(each)), of: null }]
+    return [...withCategories('circular-accuracy', unitRows(circular)), { name: 'accuracy', rows: judged.map((each) => rowOf(each)) }]
   },
 }

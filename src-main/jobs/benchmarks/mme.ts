@@ -2,22 +2,15 @@
 // a picture right), each in points of 100. Perception sums ten sub-tasks (at most 2000), cognition four (at most 800).
 
 import { RowFault } from '../import/row-fault.ts'
-import { rowOf, unitRows, withCategories, type Benchmark, type Judged, type ScoreRow } from './benchmark.ts'
+import { rowOf, unitRows, withCategories, withTerms, type Benchmark, type Judged, type ScoreRow } from './benchmark.ts'
 import { firstText, optionalText, SHORT_SUFFIX } from './record.ts'
 
 const PERCEPTION = ['existence', 'count', 'position', 'color', 'posters', 'celebrity', 'scene', 'landmark', 'artwork', 'ocr']
 const COGNITION = ['commonsense_reasoning', 'numerical_calculation', 'text_translation', 'code_reasoning']
 
-/** Of the pictures of sub-tasks, points: 100·(share of questions right + share of pictures whose questions are all right). */
-const points = (rows: readonly ScoreRow[]) =>
-  [...Map.groupBy(rows, ({ group }) => group).values()].reduce((sum, pictures) => {
-    const questions = pictures.flatMap(({ judged }) => judged)
-    const right = questions.reduce((all, { value }) => all + value, 0) / questions.length
-    return sum + 100 * (right + pictures.filter(({ value }) => value === 1).length / pictures.length)
-  }, 0)
-
-/** Pictures, one row each, whatever sub-task. */
-const pictures = (judged: readonly Judged[]) => unitRows(judged)
+/** A row a picture, with what it adds to its sub-task: questions right, questions, 1 where all are right, 1. */
+const pictures = (judged: readonly Judged[]): readonly ScoreRow[] =>
+  unitRows(judged).map((row) => withTerms(row, row.group!, row.judged.reduce((sum, { value }) => sum + value, 0), row.judged.length, row.value, 1))
 
 export const mme: Benchmark = {
   name: 'mme',
@@ -35,7 +28,7 @@ export const mme: Benchmark = {
   scores(judged) {
     const rows = pictures(judged)
     const within = (names: readonly string[]) => rows.filter(({ group }) => names.includes(group!))
-    const total = (name: string, own: readonly ScoreRow[]) => (own.length > 0 ? [{ name, rows: own, of: points }] : [])
+    const total = (name: string, own: readonly ScoreRow[]) => (own.length > 0 ? [{ name, rows: own }] : [])
     return [
       ...total('perception', within(PERCEPTION)),
       ...total('cognition', within(COGNITION)),

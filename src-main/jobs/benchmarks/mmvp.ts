@@ -20,7 +20,7 @@ export const mmvp: Benchmark = {
   suffix: () => OPTION_SUFFIX,
   measure: () => 'option',
   scores: (judged) => [
-    { name: 'pair-accuracy', rows: unitRows(judged), of: null },
-    { name: 'accuracy', rows: judged.map((each) => rowOf(each)), of: null },
+    { name: 'pair-accuracy', rows: unitRows(judged) },
+    { name: 'accuracy', rows: judged.map((each) => rowOf(each)) },
   ],
 }

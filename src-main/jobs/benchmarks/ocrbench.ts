@@ -1,7 +1,7 @@
 // OCRBench (Liu et al. 2023, arXiv 2305.07895): image, question, answers, type. Right if an answer is contained in what was said,
 // lower-cased; of handwritten formulas case is kept and blanks are taken out.
 
-import { meanOf, rowOf, withCategories, type Benchmark, type Judged } from './benchmark.ts'
+import { rowOf, withCategories, withTerms, type Benchmark, type Judged } from './benchmark.ts'
 import { firstText, listOf, optionalText, SHORT_SUFFIX } from './record.ts'
 import { RowFault } from '../import/row-fault.ts'
 
@@ -25,6 +25,6 @@ export const ocrBench: Benchmark = {
   scores(judged) {
     const rows = judged.map((each) => rowOf(each, valueOf(each)))
     // The published number: answers that are right, of 1000 questions.
-    return [...withCategories('accuracy', rows), { name: 'points', rows, of: (drawn) => meanOf(drawn) * drawn.length }]
+    return [...withCategories('accuracy', rows), { name: 'points', rows: rows.map((row) => withTerms(row, '', row.value)) }]
   },
 }

@@ -19,6 +19,6 @@ export const own: Benchmark = {
   measure: (item) => item.measure ?? measureByOptions(item),
   scores: (judged) => [
     ...meanAndCategories('accuracy', judged),
-    ...(judged.some(({ item }) => item.unit !== null) ? [{ name: 'unit-accuracy', rows: unitRows(judged), of: null }] : []),
+    ...(judged.some(({ item }) => item.unit !== null) ? [{ name: 'unit-accuracy', rows: unitRows(judged) }] : []),
   ],
 }

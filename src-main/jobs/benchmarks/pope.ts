@@ -3,21 +3,13 @@
 // is wrong, and says "no" to nothing: it is no positive.
 
 import { RowFault } from '../import/row-fault.ts'
-import { meanOf, rowOf, withCategories, type Benchmark, type Judged, type ScoreRow } from './benchmark.ts'
+import { rowOf, withCategories, withTerms, type Benchmark, type Judged, type ScoreRow } from './benchmark.ts'
 import { firstText, optionalText, SHORT_SUFFIX } from './record.ts'
 
-const said = (row: ScoreRow) => row.judged[0]!.answers[0]!.parsed
-const isYes = (row: ScoreRow) => row.judged[0]!.item.answers[0] === 'yes'
-const count = (rows: readonly ScoreRow[], which: (row: ScoreRow) => boolean) => rows.filter(which).length
-/** 0 where nothing stands below: no positive was given, or none was there. */
-const ratio = (above: number, below: number) => (below === 0 ? 0 : above / below)
-const truePositives = (rows: readonly ScoreRow[]) => count(rows, (row) => said(row) === 'yes' && isYes(row))
-
-const precision = (rows: readonly ScoreRow[]) => ratio(truePositives(rows), count(rows, (row) => said(row) === 'yes'))
-const recall = (rows: readonly ScoreRow[]) => ratio(truePositives(rows), count(rows, isYes))
-const f1 = (rows: readonly ScoreRow[]) => ratio(2 * precision(rows) * recall(rows), precision(rows) + recall(rows))
-
-const MEASURES = { precision, recall, f1 } as const
+const saysYes = ({ answers }: Judged) => (answers[0]!.parsed === 'yes' ? 1 : 0)
+const isYes = ({ item }: Judged) => (item.answers[0] === 'yes' ? 1 : 0)
+/** Said yes and it is, said yes, it is. */
+const counted = (judged: Judged): ScoreRow => withTerms(rowOf(judged), '', saysYes(judged) * isYes(judged), saysYes(judged), isYes(judged))
 
 export const pope: Benchmark = {
   name: 'pope',
@@ -32,8 +24,8 @@ export const pope: Benchmark = {
   measure: () => 'yes-no',
   scores(judged) {
     const of = (suffix: string, own: readonly Judged[]) => [
-      ...Object.entries(MEASURES).map(([name, statistic]) => ({ name: `${name}${suffix}`, rows: own.map((each) => rowOf(each)), of: statistic })),
-      { name: `yes-ratio${suffix}`, rows: own.map((each) => rowOf(each, each.answers[0]!.parsed === 'yes' ? 1 : 0)), of: meanOf },
+      ...['precision', 'recall', 'f1'].map((name) => ({ name: `${name}${suffix}`, rows: own.map(counted) })),
+      { name: `yes-ratio${suffix}`, rows: own.map((each) => rowOf(each, saysYes(each))) },
     ]
     const categories = [...Map.groupBy(judged, ({ sample }) => sample.content.category)].filter(([category]) => category !== null)
     return [

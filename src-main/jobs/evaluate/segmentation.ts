@@ -18,7 +18,8 @@ export async function* measureSegmentation(bench: SegmentationBench): AsyncGener
   }
   yield { kind: 'items', metric: 'segmentation/macro-recall', items: recallShares(perImage).map(item) }
   yield { kind: 'result', metric: 'segmentation/macro-recall', value: best.macroRecall, n: test.length }
-  yield { kind: 'items', metric: 'segmentation/mean-iou', items: perImage.map(meanIouOf).map(item) }
+  const counted = ({ truePositives, falsePositives, falseNegatives }: ClassCounts) => ({ stratum: '', terms: [...truePositives, ...falsePositives, ...falseNegatives] })
+  yield { kind: 'items', metric: 'segmentation/mean-iou', items: perImage.map((counts, i) => ({ ...item(meanIouOf(counts), i), terms: counted(counts) })) }
   yield { kind: 'result', metric: 'segmentation/mean-iou', value: best.meanIou, n: test.length }
 }
 

@@ -3,7 +3,10 @@
 
 import type { EncoderRow } from '../../domain/encoder.ts'
 import { byMetricOrder } from '../../domain/metric.ts'
-import { scoresOfMean, type ItemPlaces, type Measured, type MeasuredSeed } from '../../domain/statistics/paired-measurements.ts'
+import { scoreOfTotals } from '../../domain/score-of-totals.ts'
+import { scoresOfMeans } from './paper-means.ts'
+import { scoresOfMean, termsOfScore, type ItemPlaces, type Measured, type MeasuredSeed } from '../../domain/statistics/paired-measurements.ts'
+import { totalled, type TotalledItems } from '../../domain/statistics/totals.ts'
 import type { ResultWithInterval } from '../../store/evaluations.ts'
 import type { Store } from '../../store/store.ts'
 import { conditionsOf, rowIdOf, type Conditions } from './conditions.ts'
@@ -21,11 +24,15 @@ export interface MeasuredRow {
   readonly conditions: Conditions
   /** In the order of the encoders; empty: not measured. */
   readonly results: readonly (readonly MemberResult[])[]
+  /** Of a mean over several metrics: their rows. */
+  readonly parts?: readonly MeasuredRow[]
 }
 
 export interface RowScores {
   readonly itemIds: readonly string[]
   readonly groups: readonly (string | null)[]
+  /** Names of the clusters, in the order of their numbers. */
+  readonly images: readonly string[]
   readonly places: ItemPlaces
   /** In the order of the encoders; null: not measured. */
   readonly measured: readonly (Measured | null)[]
@@ -67,6 +74,10 @@ function seedOf(encoders: readonly EncoderRow[], member: string): number | null 
 
 /** The scores behind a row, item by item. A question group's items are those of the whole that belong to the group. */
 export function rowScores(store: Pick<Store, 'evaluations'>, row: MeasuredRow): RowScores {
+  return row.parts === undefined ? scoresOfRow(store, row) : scoresOfMeans(row, row.parts.map((part) => scoresOfRow(store, part)))
+}
+
+function scoresOfRow(store: Pick<Store, 'evaluations'>, row: MeasuredRow): RowScores {
   const itemIds: string[] = []
   const groups: (string | null)[] = []
   const clusters: number[] = []
@@ -114,17 +125,43 @@ export function rowScores(store: Pick<Store, 'evaluations'>, row: MeasuredRow): 
   }
 
   const raw = row.results.map((members) => members.map((result) => ({ result, values: scoresOf(result.evaluationId) })))
+  const totals = totalsOf(store, row, itemIds)
   const measured = raw.map((members): Measured | null =>
     members.length === 0
       ? null
       : {
-          seeds: members.map(({ result: { seed, value, n, low, high }, values }): MeasuredSeed => {
+          seeds: members.map(({ result: { seed, value, n, low, high, evaluationId }, values }): MeasuredSeed => {
+            const limits = low === null || high === null ? null : { low, high }
+            if (totals !== null) {
+              const terms = totals.terms.get(evaluationId) ?? null
+              return { seed, value, n, scores: null, terms: terms && termsOfScore(terms, totals.of, value), limits }
+            }
             const scores = values === null ? null : Float64Array.from({ length: itemIds.length }, (_, i) => values[i] ?? NaN)
-            return { seed, value, n, scores: scores && scoresOfMean(scores, value), limits: low === null || high === null ? null : { low, high } }
+            return { seed, value, n, scores: scores && scoresOfMean(scores, value), limits }
           }),
         },
   )
-  return { itemIds, groups, places: { clusters: Int32Array.from(clusters), clusterCount: clusterNumbers.size }, measured }
+  return { itemIds, groups, images: [...clusterNumbers.keys()], places: { clusters: Int32Array.from(clusters), clusterCount: clusterNumbers.size, totals: totals?.of }, measured }
+}
+
+/** Of a metric that is no mean: how items make it, and by evaluation what each item adds; null: a mean. */
+function totalsOf(store: Pick<Store, 'evaluations'>, { metric, results }: MeasuredRow, itemIds: readonly string[]): { readonly of: TotalledItems; readonly terms: ReadonlyMap<string, Float64Array> } | null {
+  const score = scoreOfTotals(metric)
+  if (score === null) return null
+  const kept = results.flat().map(({ evaluationId }) => ({ evaluationId, items: store.evaluations.termsOf(evaluationId, metric) }))
+  const strata = new Map(kept.flatMap(({ items }) => items.map(([itemId, { stratum }]) => [itemId, stratum] as const)))
+  const width = kept.flatMap(({ items }) => items[0]?.[1].terms.length ?? [])[0] ?? 1
+  const positions = new Map(itemIds.map((id, i) => [id, i]))
+  const terms = new Map(
+    kept.flatMap(({ evaluationId, items }) => {
+      if (items.length === 0 || items.some(([, each]) => each.terms.length !== width)) return []
+      const row = new Float64Array(itemIds.length * width).fill(NaN)
+      for (const [itemId, each] of items) row.set(each.terms, positions.get(itemId)! * width)
+      return [[evaluationId, row] as const]
+    }),
+  )
+  const { of } = totalled(score, itemIds.map((id) => ({ stratum: strata.get(id) ?? '', terms: new Array<number>(width).fill(0) })))
+  return { of, terms }
 }
 
 /** The metric under which a row's items stand, and the group of them that it is about. */

@@ -67,7 +67,7 @@ function undecidedRow(encoders: readonly EncoderRow[], row: MeasuredRow, { measu
       return [{ a, b, found: differenceOf(measured[a], measured[b], places, sharesSeeds, stream(first.id, second.id)) }]
     }),
   )
-  return { row, metric, hasItems: places.clusters.length > 0, cells, pairs }
+  return { row, metric, hasItems: places.clusters.length > 0 && row.parts === undefined, cells, pairs }
 }
 
 function decidedRow(
@@ -93,7 +93,7 @@ function decidedRow(
     unit: metric.unit,
     better: metric.better,
     family: familyOf(row.metric),
-    dataset: row.conditions.snapshot === null ? null : datasetOf(row.conditions.snapshot),
+    dataset: row.parts !== undefined ? `${row.parts.length} benchmarks` : row.conditions.snapshot === null ? null : datasetOf(row.conditions.snapshot),
     conditions: flat(row.conditions.settings).map(({ name, value }) => ({ name: settingWords(name), value })),
     hasItems,
     cells: cells.map((cell, e) => cell && { ...cell, isBest: best.includes(e), isTied: best.length > 0 && !best.includes(e) && best.some((other) => isTiedWith(e, other)) }),
@@ -122,7 +122,7 @@ function decidedRow(
 }
 
 function wordsOf(found: MeasuredDifference, holmPValue: number | null, isClear: boolean, { better }: Metric, a: string, b: string): string {
-  if (found.p === null) return 'not tested: nothing to measure its chance variation by'
+  if (found.p === null) return `not tested: ${found.method}`
   if (Math.abs(found.difference) < NOUGHT) return found.p === 1 ? 'no difference at all' : 'no difference on average'
   const favoured = found.difference > 0 === (better !== 'lower') ? b : a
   if (isClear) return better === 'neither' ? 'they differ; neither direction is better' : `${favoured} is better`

@@ -21,7 +21,7 @@ function judged(name: BenchmarkName, rows: readonly (readonly [row: Row, ...give
   })
 }
 function scores(name: BenchmarkName, ...of: Parameters<typeof judged> extends [unknown, ...infer Rest] ? Rest : never): Record<string, number> {
-  return Object.fromEntries(BENCHMARK_OF[name].scores(judged(name, ...of)).map((score) => [score.name, valueOf(score)]))
+  return Object.fromEntries(BENCHMARK_OF[name].scores(judged(name, ...of)).map((score) => [score.name, valueOf(name, score)]))
 }
 
 describe('published scores', () => {
@@ -111,12 +111,12 @@ it('intervals hold their number, and are drawn over pictures where questions sha
   const gqa = (image: string): Row => ({ image, imageId: image, question: 'x', answer: 'yes' })
   const rows = Array.from({ length: 40 }, (_, i) => [gqa(`picture ${i >> 2}`), (i >> 2) % 2 === 0 ? 'yes' : 'no'] as const)
   const [score] = BENCHMARK_OF.gqa.scores(judged('gqa', rows))
-  const clustered = intervalOf(score!, 0)!
+  const clustered = intervalOf('gqa', score!, 0)!
   const [alone] = BENCHMARK_OF.gqa.scores(judged('gqa', rows.map(([, given], i) => [gqa(`picture ${i}`), given] as const)))
-  const independent = intervalOf(alone!, 0)!
+  const independent = intervalOf('gqa', alone!, 0)!
   expect(clustered.low).toBeLessThan(independent.low)
   expect(clustered.high).toBeGreaterThan(independent.high)
-  expect(intervalOf(score!, 0)).toEqual(clustered)
+  expect(intervalOf('gqa', score!, 0)).toEqual(clustered)
 })
 
 it('the paper’s averages: MME by 20, shares by 100, and nothing where one of its sixteen is missing', () => {
