@@ -30,6 +30,7 @@ import { createRecipeService } from './services/recipes.ts'
 import { createReportService } from './services/reports.ts'
 import { createResultService } from './services/results.ts'
 import { createRunBrowserService } from './services/run-browser.ts'
+import { createRunImportService } from './services/run-logs/import-runs.ts'
 import { createRunLogService } from './services/run-logs/run-logs.ts'
 import { createRunService } from './services/runs.ts'
 import { createSightTestService } from './services/sight-test.ts'
@@ -138,6 +139,7 @@ export function composeLab(given: LabParts) {
     experiments,
     patchMaps,
     runLogs: createRunLogService(parts),
+    runImports: createRunImportService(parts),
     models,
     zeroShot,
     artifacts: store.artifacts,

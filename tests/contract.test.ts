@@ -130,6 +130,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'runs.resume': ({ runId }) => ({ runId }),
   'runs.cancel': ({ runId }) => ({ runId }),
   'runs.exportLogs': ({ runId }) => ({ runIds: [runId], format: 'tensorboard' }),
+  'runs.importLogs': () => ({ folder: '/nowhere' }),
   'runs.delete': ({ runId }) => ({ runId }),
   'runs.log': ({ runId }) => ({ runId }),
   'models.folders': () => undefined,
@@ -234,6 +235,7 @@ const REFUSED: Readonly<Partial<Record<OperationName, string>>> = {
   'runs.resume': 'conflict',
   'runs.cancel': 'conflict',
   'runs.delete': 'conflict',
+  'runs.importLogs': 'invalid-input', // a path that no dialog has given
   'models.stopAnswer': 'conflict', // it has ended
   'parity.start': 'invalid-input', // a path that no dialog has given
   'zeroShot.start': 'invalid-input',

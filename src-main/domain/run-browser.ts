@@ -29,8 +29,8 @@ export type RunFilter = z.output<typeof runFilterSchema>
 export const RUN_LOG_FORMATS = ['tensorboard', 'csv'] as const
 export type RunLogFormat = (typeof RUN_LOG_FORMATS)[number]
 
-export function matchesFilter({ name, objective, dataset, tags, note, id, status }: RunRow, filter: RunFilter): boolean {
-  const text = [name, objective, dataset ?? '', ...tags, note, id].join('\n').toLowerCase()
+export function matchesFilter({ name, objective, origin, dataset, tags, note, id, status }: RunRow, filter: RunFilter): boolean {
+  const text = [name, objective ?? '', origin ?? '', dataset ?? '', ...tags, note, id].join('\n').toLowerCase()
   const words = filter.text.toLowerCase().split(/\s+/).filter(Boolean)
   return words.every((word) => text.includes(word)) && (filter.status === null || status === filter.status) && (filter.tag === null || tags.includes(filter.tag))
 }
@@ -54,7 +54,7 @@ export function groupRuns(runs: readonly RunRow[], by: RunGrouping, nameOfStudy:
       case 'study':
         return [run.studyId ?? '']
       case 'objective':
-        return [run.objective]
+        return [run.objective ?? '']
       case 'dataset':
         return [run.dataset ?? '']
       case 'tag':
@@ -63,7 +63,7 @@ export function groupRuns(runs: readonly RunRow[], by: RunGrouping, nameOfStudy:
         return [run.status]
     }
   }
-  const WITHOUT: Readonly<Record<RunGrouping, string>> = { none: 'All runs', study: 'On their own', objective: '', dataset: 'Without data', tag: 'Without a tag', status: '' }
+  const WITHOUT: Readonly<Record<RunGrouping, string>> = { none: 'All runs', study: 'On their own', objective: 'Logged by other programs', dataset: 'Without data', tag: 'Without a tag', status: '' }
   const groups = new Map<string, RunRow[]>()
   for (const run of runs) for (const key of keysOf(run)) groups.set(key, [...(groups.get(key) ?? []), run])
   return [...groups].map(([key, of]) => ({

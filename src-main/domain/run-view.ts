@@ -22,6 +22,22 @@ const timeMs = z.number()
 export const partProgressSchema = z.strictObject({ part: z.string(), done: z.number(), of: z.number() })
 export type PartProgress = z.output<typeof partProgressSchema>
 
+/** Programs whose logs are taken in as runs. */
+export const RUN_ORIGINS = ['wandb'] as const
+
+/** Where an imported run comes from. */
+export const runOriginSchema = z.strictObject({ kind: z.enum(RUN_ORIGINS), file: z.string(), project: z.string(), group: z.string(), runId: z.string() })
+export type RunOrigin = z.output<typeof runOriginSchema>
+
+/** What came of taking in a folder of logs. */
+export const importedRunsSchema = z.strictObject({
+  /** Those that were not there before, and those whose rows were read anew. */
+  added: z.array(z.string()),
+  renewed: z.array(z.string()),
+  faults: z.array(z.strictObject({ file: z.string(), message: z.string() })),
+})
+export type ImportedRuns = z.output<typeof importedRunsSchema>
+
 export const runRowSchema = z.strictObject({
   id: z.string(),
   name: z.string(),
@@ -29,7 +45,8 @@ export const runRowSchema = z.strictObject({
   /** The study whose phase this run is; null: started on its own. */
   studyId: z.string().nullable(),
   phaseId: z.string().nullable(),
-  objective: z.enum(objectiveSchema.options.map((option) => option.shape.kind.value)),
+  /** null: another program's, of which the lab knows none. */
+  objective: z.enum(objectiveSchema.options.map((option) => option.shape.kind.value)).nullable(),
   dataset: z.string().nullable(),
   step: z.int(),
   steps: z.int(),
@@ -47,6 +64,8 @@ export const runRowSchema = z.strictObject({
   /** What a person wrote beside it. */
   note: z.string(),
   tags: z.array(z.string()),
+  /** Which other program logged it; null: it was trained here, or by a recipe of the lab. */
+  origin: z.enum(RUN_ORIGINS).nullable(),
 })
 export type RunRow = z.output<typeof runRowSchema>
 
@@ -82,7 +101,9 @@ export type ExportResult = z.output<typeof exportResultSchema>
 /** One run with all that does not fit a list. */
 export const runViewSchema = z.strictObject({
   row: runRowSchema,
-  config: runConfigSchema,
+  /** null: an imported run, whose own configuration is in `imported`. */
+  config: runConfigSchema.nullable(),
+  imported: z.strictObject({ origin: runOriginSchema, config: z.record(z.string(), z.unknown()) }).nullable(),
   /** What computed: packages, threads and, under `steps`, how they ran. */
   versions: z.record(z.string(), z.string()),
   folder: z.string(),

@@ -172,6 +172,10 @@ export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: a
       if (parent !== null) assertChosen(parent)
       return lab.runLogs.write(runIds, format, parent && join(parent, `pivot-lab-runs-${format}-${Date.now()}`))
     },
+    'runs.importLogs': ({ folder }) => {
+      assertChosen(folder)
+      return lab.runImports.import(folder)
+    },
     'runs.delete': ({ runId }) => lab.runs.delete(runId),
     'runs.log': ({ runId, afterId, limit }) => [...lab.runs.log(runId, afterId, limit)],
 

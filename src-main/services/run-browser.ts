@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import type { Lineage, LineageNode } from '../domain/lineage.ts'
 import { configDifferences, groupRuns, matchesFilter, type ConfigDifference, type RunFilter, type RunGroup, type RunGrouping, type RunNotes } from '../domain/run-browser.ts'
+import type { RunRow } from '../domain/run-view.ts'
 import { studyPlan } from '../domain/study.ts'
 import type { StoredRun } from '../store/runs.ts'
 import type { Parts } from './parts.ts'
@@ -19,6 +20,9 @@ export function createRunBrowserService({ store, announce }: Pick<Parts, 'store'
     if (run === null) throw new LabError('not-found', `there is no run "${runId}"; lab runs lists them`, { runId })
     return run
   }
+
+  /** Also of another program. @throws LabError 'not-found' */
+  const rowOf = (runId: string): RunRow => (store.runs.findImported(runId) ?? found(runId)).row
 
   /** The run that wrote a checkpoint folder; null: none of this project. */
   function runOfFolder(all: readonly StoredRun[], folder: string): StoredRun | null {
@@ -44,14 +48,14 @@ export function createRunBrowserService({ store, announce }: Pick<Parts, 'store'
 
     /** Notes, tags and the name decide nothing about a run. @throws LabError 'not-found' */
     annotate(runId: string, { name, note, tags }: RunNotes): void {
-      const { row } = found(runId)
+      const row = rowOf(runId)
       store.runs.annotate(runId, { name: name ?? row.name, note: note ?? row.note, tags: tags === undefined ? row.tags : [...new Set(tags)].toSorted() })
       announce({ name: 'run.changed', value: { runId } })
     },
 
     /** The run whose values others are shown as differences to; null: none. @throws LabError 'not-found' */
     pin(runId: string | null): void {
-      if (runId !== null) found(runId)
+      if (runId !== null) rowOf(runId)
       store.settings.set({ baselineRun: runId })
     },
 
@@ -61,11 +65,17 @@ export function createRunBrowserService({ store, announce }: Pick<Parts, 'store'
     /** In what the runs' configurations differ. @throws LabError 'not-found', 'invalid-input' for fewer than two */
     differences(runIds: readonly string[]): readonly ConfigDifference[] {
       if (new Set(runIds).size < 2) throw new LabError('invalid-input', `comparing takes two or more runs, found ${new Set(runIds).size}`, { runIds })
-      return configDifferences(runIds.map((runId) => found(runId).config))
+      return configDifferences(runIds.map((runId) => (store.runs.findImported(runId) ?? found(runId)).config))
     },
 
     /** Everything that the run comes from, and everything that came of it. @throws LabError 'not-found' */
     lineage(runId: string): Lineage {
+      const imported = store.runs.findImported(runId)
+      if (imported !== null) {
+        const { row, origin } = imported
+        const log = { id: `folder:${origin.file}`, kind: 'folder', label: `${origin.kind}: ${origin.project}`, detail: origin.file, ref: origin.file } as const
+        return { nodes: [log, { id: row.id, kind: 'run', label: row.name, detail: `logged by ${origin.kind}, ${row.step} steps, ${row.status}`, ref: row.id }], edges: [{ from: log.id, to: row.id }] }
+      }
       found(runId)
       const all = store.runs.list()
       const datasets = store.datasets.list()

@@ -95,8 +95,16 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
   /** @throws LabError 'not-found' */
   function found(runId: string): StoredRun {
     const run = store.runs.find(runId)
+    const imported = run === null ? store.runs.findImported(runId) : null
+    if (imported !== null)
+      throw new LabError('conflict', `run "${imported.row.name}" was logged by ${imported.origin.kind}: the lab has its curves and none of its weights; choose a run that was trained here`, { runId })
     if (run === null) throw new LabError('not-found', `there is no run "${runId}"`, { runId })
     return run
+  }
+
+  /** Also of another program. @throws LabError 'not-found' */
+  function assertKnown(runId: string): void {
+    if (store.runs.findImported(runId) === null) found(runId)
   }
 
   function newestCheckpoint(runId: string): string {
@@ -273,6 +281,10 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
       work(runId, prepareTokenizer(run.config))
     },
     async delete(runId: string): Promise<void> {
+      if (store.runs.findImported(runId) !== null) {
+        store.runs.delete(runId)
+        return announce({ name: 'run.changed', value: { runId } })
+      }
       const run = found(runId)
       assertOwn(run)
       if (underWay.has(runId))
@@ -281,17 +293,20 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
       await rm(run.folder, { recursive: true, force: true })
       announce({ name: 'run.changed', value: { runId } })
     },
-    list: (): readonly RunRow[] => store.runs.list().map((run) => withClock(run, now())),
+    /** Newest first, those of other programs among them. */
+    list: (): readonly RunRow[] => store.runs.everyRow().map((run) => withClock(run, now())),
     ofStudy: (studyId: string): readonly RunRow[] => store.runs.ofStudy(studyId).map((run) => withClock(run, now())),
     get(runId: string): RunView {
-      const run = found(runId)
+      const imported = store.runs.findImported(runId)
+      const run = imported === null ? found(runId) : null
       const logged = new Set(store.runMetrics.names(runId))
       const known = TRAINING_METRICS.map(({ name }) => name as string)
       return {
-        row: withClock(run, now()),
-        config: run.config,
-        versions: run.versions,
-        folder: run.folder,
+        row: run === null ? imported!.row : withClock(run, now()),
+        config: run?.config ?? null,
+        imported: imported && { origin: imported.origin, config: { ...imported.config } },
+        versions: run?.versions ?? {},
+        folder: run?.folder ?? '',
         metrics: [...known.filter((name) => logged.has(name)), ...[...logged].filter((name) => !known.includes(name)).toSorted()],
         latest: store.runMetrics.latest(runId),
         // A run keeps its newest weights only; rows of the others are history.
@@ -300,13 +315,16 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
       }
     },
     log: (runId: string, afterId: number, limit: number): readonly LogLine[] => {
-      found(runId)
+      assertKnown(runId)
       return store.runLog.after(runId, afterId, limit)
     },
     /** [step, seconds worked]; empty for runs from before they were kept. */
-    clock: (runId: string): readonly (readonly [number, number])[] => store.runMetrics.clock(found(runId).row.id),
+    clock: (runId: string): readonly (readonly [number, number])[] => {
+      assertKnown(runId)
+      return store.runMetrics.clock(runId)
+    },
     series(runId: string, names: readonly string[], points: number): readonly Series[] {
-      found(runId)
+      assertKnown(runId)
       const wanted = names.length === 0 ? store.runMetrics.names(runId) : names
       return wanted.map((name) => store.runMetrics.series(runId, name, points))
     },
@@ -340,7 +358,7 @@ export function createRunService(parts: Parts, datasets: DatasetService) {
 }
 
 /** The row at this moment: time worked and, from the pace of its steps, time left. */
-export function withClock(run: StoredRun, nowMs: number): RunRow {
+export function withClock(run: Pick<StoredRun, 'row' | 'runningSinceMs'>, nowMs: number): RunRow {
   const workedMs = run.row.workedMs + (run.runningSinceMs === null ? 0 : Math.max(0, nowMs - run.runningSinceMs))
   const leftMs =
     run.row.status === 'running' && run.row.step > 0 ? (workedMs / run.row.step) * (run.row.steps - run.row.step) : null

@@ -23,6 +23,7 @@ import { journalStateMigration } from './migrations/0081-journal-state.ts'
 import { tokenCountsMigration } from './migrations/0090-token-counts.ts'
 import { narrowIndexesMigration } from './migrations/0091-narrow-indexes.ts'
 import { runWatchMigration } from './migrations/0096-run-watch.ts'
+import { importedRunsMigration } from './migrations/0097-imported-runs.ts'
 import { itemTermsMigration } from './migrations/0099-item-terms.ts'
 import { modelChecksMigration } from './migrations/0104-model-checks.ts'
 import type { Migration } from './migrations/migration.ts'
@@ -49,8 +50,9 @@ export const MIGRATIONS: readonly Migration[] = [
   tokenCountsMigration,
   narrowIndexesMigration,
   runWatchMigration,
-  modelChecksMigration,
+  importedRunsMigration,
   itemTermsMigration,
+  modelChecksMigration,
 ]
 
 /** A change of samples alters pages all over the file, the same ones again and again: written back at every transaction, each

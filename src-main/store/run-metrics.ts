@@ -30,7 +30,11 @@ export function createRunMetricStore(db: Db) {
   const insertClock = db.prepare('INSERT INTO run_steps (run_id, step, worked_ms) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET worked_ms = excluded.worked_ms')
   const clock = db.prepare('SELECT step, worked_ms / 1000.0 FROM run_steps WHERE run_id = ? ORDER BY step').raw()
 
+  const removeAll = db.prepare('DELETE FROM run_metrics WHERE run_id = ?')
+
   return {
+    /** Of a log that is read anew. */
+    deleteAll: (runId: string): void => void removeAll.run(runId),
     /** @throws LabError 'loss-not-finite' when a value is not a finite number; nothing of the step is then written */
     insertStep(runId: string, step: number, metrics: Readonly<Record<string, number>>): void {
       const offending = Object.entries(metrics).find(([, value]) => !Number.isFinite(value))

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Failure } from '../domain/errors.ts'
 import { watchedSchema, type Watched } from '../domain/job.ts'
 import { runConfigSchema, type RunConfig } from '../domain/run-config.ts'
-import { failureSchema, type PartProgress, type RunRow } from '../domain/run-view.ts'
+import { failureSchema, runOriginSchema, type PartProgress, type RunOrigin, type RunRow } from '../domain/run-view.ts'
 import { assertMayFollow, RUN_STATUSES, type RunStatus } from '../domain/run.ts'
 import type { Db } from './database.ts'
 import { readJson, readNullableJson } from './json-column.ts'
@@ -32,17 +32,46 @@ export interface StoredRun {
   readonly runningSinceMs: number | null
 }
 
+/** A run that another program logged. */
+export interface ImportedRun {
+  readonly row: RunRow
+  readonly origin: RunOrigin
+  readonly config: Readonly<Record<string, unknown>>
+}
+
+export interface NewImportedRun {
+  readonly id: string
+  readonly name: string
+  readonly origin: RunOrigin
+  readonly config: Readonly<Record<string, unknown>>
+  readonly step: number
+  readonly note: string
+  readonly tags: readonly string[]
+  readonly createdAtMs: number
+  readonly workedMs: number
+  /** null: it ended well. */
+  readonly failure: Failure | null
+}
+
 export type RunStore = ReturnType<typeof createRunStore>
 
 export function createRunStore(db: Db) {
   const insert = db.prepare(`
     INSERT INTO runs (id, name, status, study_id, phase_id, dataset, config, folder, watch, created_at_ms)
     VALUES (@id, @name, 'queued', @studyId, @phaseId, @dataset, @config, @folder, @watch, @createdAtMs)`)
+  // Read anew, an imported run keeps what a person wrote beside it.
+  const insertImported = db.prepare(`
+    INSERT INTO runs (id, name, status, config, folder, step, created_at_ms, started_at_ms, finished_at_ms, worked_ms, failure, note, tags, origin)
+    VALUES (@id, @name, @status, @config, '', @step, @createdAtMs, @createdAtMs, @finishedAtMs, @workedMs, @failure, @note, @tags, @origin)
+    ON CONFLICT (id) DO UPDATE SET status = excluded.status, config = excluded.config, step = excluded.step, finished_at_ms = excluded.finished_at_ms,
+      worked_ms = excluded.worked_ms, failure = excluded.failure, origin = excluded.origin`)
   const annotate = db.prepare('UPDATE runs SET name = @name, note = @note, tags = @tags WHERE id = @id')
   const remove = db.prepare('DELETE FROM runs WHERE id = ?')
-  const all = db.prepare('SELECT * FROM runs ORDER BY created_at_ms DESC, id')
+  const all = db.prepare('SELECT * FROM runs WHERE origin IS NULL ORDER BY created_at_ms DESC, id')
+  const everyOne = db.prepare('SELECT * FROM runs ORDER BY created_at_ms DESC, id')
   const ofStudy = db.prepare('SELECT * FROM runs WHERE study_id = ? ORDER BY created_at_ms, id')
-  const byId = db.prepare('SELECT * FROM runs WHERE id = ?')
+  const byId = db.prepare('SELECT * FROM runs WHERE id = ? AND origin IS NULL')
+  const importedById = db.prepare('SELECT * FROM runs WHERE id = ? AND origin IS NOT NULL')
   const underWay = db.prepare("SELECT * FROM runs WHERE status IN ('running', 'queued')")
   const begin = db.prepare(`
     UPDATE runs SET status = 'running', started_at_ms = COALESCE(started_at_ms, @atMs), running_since_ms = @atMs,
@@ -69,7 +98,23 @@ export function createRunStore(db: Db) {
 
   return {
     insert: ({ watch = null, ...run }: NewRun): void => void insert.run({ ...run, config: JSON.stringify(run.config), watch: watch && JSON.stringify(watch) }),
+    insertImported: ({ origin, config, tags, failure, ...run }: NewImportedRun): void =>
+      void insertImported.run({
+        ...run,
+        status: failure === null ? 'finished' : 'failed',
+        config: JSON.stringify(config),
+        tags: JSON.stringify(tags),
+        failure: failure && JSON.stringify(failure),
+        origin: JSON.stringify(origin),
+        finishedAtMs: run.createdAtMs + run.workedMs,
+      }),
     delete: (id: string): void => void remove.run(id),
+    /** The lab's own and those of other programs. */
+    everyRow: (): readonly Pick<StoredRun, 'row' | 'runningSinceMs'>[] => everyOne.all().map((columns) => (isImported(columns) ? { row: imported(columns).row, runningSinceMs: null } : stored(columns))),
+    findImported(id: string): ImportedRun | null {
+      const found = importedById.get(id)
+      return found === undefined ? null : imported(found)
+    },
     list: (): readonly StoredRun[] => all.all().map(stored),
     ofStudy: (studyId: string): readonly StoredRun[] => ofStudy.all(studyId).map(stored),
     underWay: (): readonly StoredRun[] => underWay.all().map(stored),
@@ -126,7 +171,17 @@ const columnsSchema = z.object({
   failure: z.string().nullable(),
   note: z.string(),
   tags: z.string(),
+  origin: z.string().nullable(),
 })
+type Columns = z.output<typeof columnsSchema>
+
+const isImported = (columns: unknown): boolean => (columns as { readonly origin: string | null }).origin !== null
+
+function imported(columns: unknown): ImportedRun {
+  const each = columnsSchema.parse(columns)
+  const origin = readJson(runOriginSchema, each.origin!, 'runs.origin')
+  return { origin, config: readJson(z.record(z.string(), z.unknown()), each.config, 'runs.config'), row: { ...rowOf(each), objective: null, steps: each.step, origin: origin.kind } }
+}
 
 function stored(columns: unknown): StoredRun {
   const each = columnsSchema.parse(columns)
@@ -137,27 +192,29 @@ function stored(columns: unknown): StoredRun {
     watch: readNullableJson(watchedSchema, each.watch, 'runs.watch'),
     versions: readJson(z.record(z.string(), z.string()), each.versions, 'runs.versions'),
     runningSinceMs: each.running_since_ms,
-    row: {
-      id: each.id,
-      name: each.name,
-      status: each.status,
-      studyId: each.study_id,
-      phaseId: each.phase_id,
-      objective: config.training.objective.kind,
-      dataset: each.dataset,
-      step: each.step,
-      steps: config.training.steps,
-      progress: each.part === null ? null : { part: each.part, done: each.done, of: each.of_units },
-      engine: each.engine,
-      device: each.device,
-      createdAtMs: each.created_at_ms,
-      startedAtMs: each.started_at_ms,
-      finishedAtMs: each.finished_at_ms,
-      workedMs: each.worked_ms,
-      leftMs: null,
-      failure: readNullableJson(failureSchema, each.failure, 'runs.failure'),
-      note: each.note,
-      tags: readJson(z.array(z.string()), each.tags, 'runs.tags'),
-    },
+    row: { ...rowOf(each), objective: config.training.objective.kind, steps: config.training.steps, origin: null },
+  }
+}
+
+function rowOf(each: Columns): Omit<RunRow, 'objective' | 'steps' | 'origin'> {
+  return {
+    id: each.id,
+    name: each.name,
+    status: each.status,
+    studyId: each.study_id,
+    phaseId: each.phase_id,
+    dataset: each.dataset,
+    step: each.step,
+    progress: each.part === null ? null : { part: each.part, done: each.done, of: each.of_units },
+    engine: each.engine,
+    device: each.device,
+    createdAtMs: each.created_at_ms,
+    startedAtMs: each.started_at_ms,
+    finishedAtMs: each.finished_at_ms,
+    workedMs: each.worked_ms,
+    leftMs: null,
+    failure: readNullableJson(failureSchema, each.failure, 'runs.failure'),
+    note: each.note,
+    tags: readJson(z.array(z.string()), each.tags, 'runs.tags'),
   }
 }

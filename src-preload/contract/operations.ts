@@ -56,6 +56,7 @@ import { presetRowSchema, presetSchema } from '../../src-main/domain/preset.ts'
 import {
   artifactRowSchema,
   exportResultSchema,
+  importedRunsSchema,
   logLineSchema,
   runRequestSchema,
   runRowSchema,
@@ -251,6 +252,8 @@ export const operations = {
     input: z.strictObject({ runIds: z.array(z.string()).min(1).max(500), format: z.enum(RUN_LOG_FORMATS), parent: z.string().nullable().default(null) }),
     output: artifactRowSchema,
   },
+  /** Takes in what wandb logged offline; `folder` comes from files.chooseFolder. */
+  'runs.importLogs': { input: z.strictObject({ folder: z.string() }), output: importedRunsSchema },
   'runs.delete': { input: ofRun, output: silence },
   /** Lines after `afterId`, oldest first, at most `limit` (the newest of them). */
   'runs.log': {

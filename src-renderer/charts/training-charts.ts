@@ -80,7 +80,7 @@ export const MAIN_METRICS: readonly string[] = [
 ]
 
 /** What a run of an objective shows first. */
-export function mainMetricsOf(objective: ObjectiveKind | undefined): readonly string[] {
+export function mainMetricsOf(objective: ObjectiveKind | null | undefined): readonly string[] {
   return objective === 'grpo' ? ['loss', 'reward', 'frac_reward_zero_std', 'kl', 'grad_norm', 'completions/mean_length'] : MAIN_METRICS
 }
 

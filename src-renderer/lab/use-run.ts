@@ -15,18 +15,6 @@ export function useRun(runId: () => string | null) {
   return run
 }
 
-/** Logged values of a run, thinned by main to what a chart can show; `names` are TRL's. */
-export function useSeries(runId: () => string | null, names: readonly string[], points = 600) {
-  const series = useOperation('metrics.series', () => {
-    const id = runId()
-    return id === null ? null : { runId: id, names: [...names], points }
-  })
-  useAnnouncement('run.changed', (changed) => {
-    if (changed.runId === runId()) series.refresh()
-  })
-  return series
-}
-
 export function mayPause(row: Pick<RunRow, 'status'>): boolean {
   return row.status === 'running'
 }

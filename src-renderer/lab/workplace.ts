@@ -25,6 +25,9 @@ function createWorkplace() {
   useAnnouncement('dataset.changed', () => datasets.refresh())
   useAnnouncement('job.progress', (value) => (progress.value = value))
 
+  /** Those that left a model; others have curves alone. */
+  const trainedRuns = computed(() => (runs.value.value ?? []).filter(({ origin, step }) => origin === null && step > 0))
+
   const runningStudy = computed(() => studies.value.value?.find((study) => study.status === 'running') ?? null)
   const runningRun = computed(() => runs.value.value?.find((run) => run.status === 'running') ?? null)
 
@@ -88,7 +91,7 @@ function createWorkplace() {
     settings.value.value = await ask('settings.set', { baselineRun })
   }
 
-  return { project, studies, runs, datasets, settings, progress, runningStudy, runningRun, underWay, setTheme, setBaseline, judgingKeys, setJudgingKeys }
+  return { project, studies, runs, trainedRuns, datasets, settings, progress, runningStudy, runningRun, underWay, setTheme, setBaseline, judgingKeys, setJudgingKeys }
 }
 
 export function provideWorkplace(): Workplace {

@@ -362,7 +362,7 @@ it('says at once what is in a chosen folder, trains from it, and knows it from t
   await page.getByRole('heading', { level: 1, name: 'From a folder' }).waitFor()
   const started = (await ask<readonly { id: string; name: string }[]>(page, 'runs.list')).find(({ name }) => name === 'From a folder')!
   await page.getByText('finished').first().waitFor({ timeout: minutes(1) })
-  expect((await ask<RunView>(page, 'runs.get', { runId: started.id })).config.start).toMatchObject({ kind: 'checkpoint', folder })
+  expect((await ask<RunView>(page, 'runs.get', { runId: started.id })).config!.start).toMatchObject({ kind: 'checkpoint', folder })
   await goTo(page, '#/models')
   await page.locator('.item', { hasText: folder.split('/').at(-1)! }).first().waitFor()
 }, minutes(2))

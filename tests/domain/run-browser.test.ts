@@ -26,6 +26,7 @@ const aRow = (id: string, overrides: Partial<RunRow> = {}): RunRow => ({
   failure: null,
   note: '',
   tags: [],
+  origin: null,
   ...overrides,
 })
 const idsOf = (runs: readonly RunRow[]) => runs.map(({ id }) => id)

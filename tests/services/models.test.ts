@@ -120,7 +120,7 @@ describe('a model folder', () => {
     mkdirSync(adapter)
     writeFileSync(join(adapter, 'adapter_config.json'), '{}')
     const { runId } = await lab.runs.start(runRequestSchema.parse(request))
-    expect(lab.runs.get(runId).config.start).toEqual({ kind: 'checkpoint', folder, adapter })
+    expect(lab.runs.get(runId).config!.start).toEqual({ kind: 'checkpoint', folder, adapter })
     await lab.close()
   })
 })

@@ -109,10 +109,10 @@ export function addRunCommands(program: Command, parts: CliParts): void {
           terminal.out(
             table(
               [left('Run'), left('Name'), left('Objective'), left('Status'), right('Step'), ...metric.map(right), right('Time'), left('Engine'), left('Tags')],
-              rows.map(({ id, name, objective, status: state, step, steps, workedMs, engine, tags }) => [
+              rows.map(({ id, name, origin, objective, status: state, step, steps, workedMs, engine, tags }) => [
                 id === baseline ? `${id} *` : id,
-                name,
-                objective,
+                origin === null ? name : `${name} (${origin})`,
+                objective ?? 'other',
                 state,
                 `${step}/${steps}`,
                 ...metric.map((each) => shown(id, each)),
@@ -198,6 +198,19 @@ export function addRunCommands(program: Command, parts: CliParts): void {
         const artifact = await lab.runLogs.write(runIds, format, out === undefined ? null : resolve(out))
         terminal.json({ event: 'exported', artifact })
         terminal.out(artifact.path)
+      })
+    })
+  runs
+    .command('import <folder>')
+    .description('Take in runs that wandb logged offline (offline-run-…, or a folder of them), to be listed and drawn beside the lab’s own')
+    .action(async (folder: string, _: unknown, command: Command) => {
+      await withLab(parts, command.optsWithGlobals(), 'write', async ({ lab, terminal }) => {
+        const { added, renewed, faults } = await lab.runImports.import(resolve(folder))
+        terminal.json({ event: 'imported', added, renewed, faults })
+        for (const id of added) terminal.out(`${id}  ${lab.runs.get(id).row.name}`)
+        for (const id of renewed) terminal.out(`${id}  ${lab.runs.get(id).row.name}, read anew`)
+        for (const { message } of faults) terminal.note(message)
+        if (added.length + renewed.length === 0) throw new LabError('corrupt-artifact', `none of ${faults.length} logs could be read`, { folder })
       })
     })
   runs

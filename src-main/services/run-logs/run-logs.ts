@@ -13,7 +13,7 @@ const ALL_POINTS = Number.MAX_SAFE_INTEGER
 
 export function createRunLogService({ store, project, now, newId }: Pick<Parts, 'store' | 'project' | 'now' | 'newId'>) {
   function logOf(runId: string) {
-    const run = store.runs.find(runId)
+    const run = store.runs.find(runId) ?? store.runs.findImported(runId)
     if (run === null) throw new LabError('not-found', `there is no run "${runId}"; lab runs lists them`, { runId })
     const { row } = run
     const startedAt = (row.startedAtMs ?? row.createdAtMs) / 1000

@@ -220,6 +220,7 @@ function fakeLab(scene: string): Handlers {
     'runs.resume': refuse,
     'runs.cancel': refuse,
     'runs.exportLogs': refuse,
+    'runs.importLogs': refuse,
     'runs.delete': refuse,
     'runs.log': () => [
       { id: 1, atMs: NOW - 60_000, level: 'info', message: 'native TensorFlow 2.21.0 on CPU, 2 cores' },
@@ -378,7 +379,7 @@ function fakePhases(isDone: boolean): PhaseRow[] {
 }
 
 function fakeRuns(phases: readonly PhaseRow[]): RunRow[] {
-  const base = { engine: 'native TensorFlow 2.21.0', device: 'CPU, 2 cores', finishedAtMs: null, failure: null, progress: null, note: '', tags: [] as string[] }
+  const base = { engine: 'native TensorFlow 2.21.0', device: 'CPU, 2 cores', finishedAtMs: null, failure: null, progress: null, note: '', tags: [] as string[], origin: null }
   const ofStudy = phases
     .filter((phase) => phase.runId !== null)
     .map(
@@ -492,6 +493,7 @@ function fakeSeries(run: RunRow, names: readonly string[], points: number) {
 function fakeRunView(row: RunRow): RunView {
   return {
     row,
+    imported: null,
     config: {
       training: config.stages.dpo,
       images: null,
