@@ -106,6 +106,8 @@ export const dataTaskResultSchema = z.discriminatedUnion('kind', [
     images: z.int(),
     /** Share of the variance that the first two principal components carry. */
     explained: z.number(),
+    /** Features of the images, relative to the project; null: a map that is older than this field. */
+    features: z.string().nullable().default(null),
   }),
   z.strictObject({
     kind: z.literal('benchmark'),

@@ -240,7 +240,8 @@ const imageFeaturesJob = z.strictObject({
   kind: z.literal('image-features'),
   project: z.string(),
   checkpoint: z.string(),
-  images: z.array(imageRefSchema),
+  /** A file with an ImageRef a line: a hundred thousand are too much for a message. */
+  images: z.string(),
 })
 
 /** Maps of one picture under several encoders; answers `Maps`. */

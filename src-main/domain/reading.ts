@@ -30,6 +30,8 @@ export const readingSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('pair-health'), datasetId: z.string() }),
   /** Writes { sample, tags } a line into `file`; answers how many. */
   z.strictObject({ kind: z.literal('list-samples'), filter: sampleFilterSchema, file: z.string() }),
+  /** Writes the images of the filter's samples into `file`, an ImageRef a line, each once in the order of its first sample; answers their hashes. */
+  z.strictObject({ kind: z.literal('list-images'), filter: sampleFilterSchema, file: z.string() }),
   /** Writes a snapshot of the dataset into `file`; answers a SnapshotReading. */
   z.strictObject({ kind: z.literal('snapshot'), datasetId: z.string(), file: z.string() }),
   /** Answers candidates for a queue of labelling, drawn by lot. */

@@ -2,9 +2,11 @@
 // kept, so a second look at a grown dataset costs only what is new.
 
 import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, ImageFeaturesJob, JobEvent } from '../domain/job.ts'
-import type { ImageRef } from '../domain/sample.ts'
+import { parse } from '../domain/parse.ts'
+import { imageRefSchema, type ImageRef } from '../domain/sample.ts'
 import type { Matrix } from '../engine/evaluate/measures/matrix.ts'
 import { meanOverPatches, openMeasuredModel, stackRows } from './evaluate/measured-model.ts'
 import { featureFilePath, readFeatures, writeFeatures, type FeatureFile } from './feature-file.ts'
@@ -22,7 +24,11 @@ export async function* runImageFeaturesJob(job: ImageFeaturesJob, signal: AbortS
       ? await readFeatures(file)
       : { images: [], features: { rows: 0, columns: model.featureWidth, values: new Float32Array() } }
     const has = new Set(known.images)
-    const missing = job.images.filter(({ sha256: image }) => !has.has(image))
+    const images = (await readFile(job.images, 'utf8'))
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => parse(imageRefSchema, JSON.parse(line), 'internal', job.images))
+    const missing = images.filter(({ sha256: image }) => !has.has(image))
     yield { kind: 'part', name: 'features of images', of: missing.length }
     const parts: Matrix[] = []
     const fresh: string[] = []

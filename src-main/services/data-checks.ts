@@ -1,8 +1,10 @@
 // Checks of data: each looks for one kind of fault among the samples of a filter and stores what it finds, so that a
 // finding is a filter that can be looked at, tagged, excluded and undone.
 
-import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { mkdir, rm } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { z } from 'zod'
 import type { Selection } from '../domain/curation.ts'
 import { CHECK_LABELS, type DataCheck, type FindingRow, type FindingSummary } from '../domain/data-check.ts'
@@ -11,7 +13,6 @@ import { LabError } from '../domain/errors.ts'
 import type { MapColour, MapPoints, MapValues, SimilarImage } from '../domain/feature-map.ts'
 import type { Job } from '../domain/job.ts'
 import type { SampleFilter } from '../domain/sample-query.ts'
-import type { ImageRef } from '../domain/sample.ts'
 import { tokenReadingSchema } from '../domain/token-count.ts'
 import { answerOf } from './answer-of.ts'
 import type { DataTaskService, TaskWork } from './data-tasks.ts'
@@ -30,6 +31,9 @@ const placesSchema = z.strictObject({ x: z.array(z.number()), y: z.array(z.numbe
 /** Checks that compare images as files and pixels. */
 const OF_IMAGES: readonly DataCheck[] = ['exact-duplicates', 'near-duplicates', 'leakage', 'images']
 const OF_FEATURES: readonly DataCheck[] = ['feature-duplicates', 'label-outliers']
+
+/** Points of a map in one transaction: main must answer in between. */
+const POINTS_AT_ONCE = 2000
 
 export type DataCheckService = ReturnType<typeof createDataCheckService>
 
@@ -72,42 +76,51 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
     return tokenizer
   }
 
-  /** Features of the filter's images in a file, computed where they are missing. It waits its turn for the engine. */
-  async function featuresOf(images: readonly ImageRef[], checkpoint: string, work: TaskWork): Promise<string> {
-    let file: string | null = null
-    await queue.add(async () => {
-      const job: Job = { kind: 'image-features', project, checkpoint, images: [...images] }
-      for await (const event of runner(job, work.signal, { backend: store.settings.get().backend })) {
-        if (event.kind === 'progress') work.progress('features of images', event.done, event.of)
-        if (event.kind === 'artifact') file = event.path
-      }
-    })
-    if (file === null) throw new LabError('internal', 'features of images: the job ended without a file')
-    return file
+  /** Features of the filter's images in a file, computed where they are missing; of at least `least`. It waits its turn for the engine. */
+  async function featuresOf(filter: SampleFilter, checkpoint: string, work: TaskWork, least: number): Promise<{ readonly features: string; readonly images: readonly string[] }> {
+    await mkdir(join(project, 'cache'), { recursive: true })
+    const list = join(project, 'cache', `images-${work.taskId}.jsonl`)
+    let features: string | null = null
+    try {
+      const images = await read({ kind: 'list-images', filter, file: list }, z.array(z.string()), work.signal)
+      if (images.length < least)
+        throw new LabError('invalid-input', `features are compared between at least ${least} images, found ${images.length}; choose more samples`)
+      await queue.add(async () => {
+        const job: Job = { kind: 'image-features', project, checkpoint, images: list }
+        for await (const event of runner(job, work.signal, { backend: store.settings.get().backend })) {
+          if (event.kind === 'progress') work.progress('features of images', event.done, event.of)
+          if (event.kind === 'artifact') features = event.path
+        }
+      })
+      if (features === null) throw new LabError('internal', 'features of images: the job ended without a file')
+      return { features, images }
+    } finally {
+      await rm(list, { force: true })
+    }
   }
 
   /** A file with the nearest of each of the filter's images. */
   async function neighbourhood(filter: SampleFilter, checkpoint: string, neighbours: number, work: TaskWork): Promise<string> {
-    const images = store.samples.images(filter)
-    if (images.length < 2) throw new LabError('invalid-input', `this check needs at least 2 images, found ${images.length}; choose more samples`)
-    const features = await featuresOf(images, checkpoint, work)
+    const { features, images } = await featuresOf(filter, checkpoint, work, 2)
     const file = join(project, 'cache', `neighbours-${work.taskId}.json`)
-    const job = { kind: 'feature-neighbours', features, images: images.map(({ sha256 }) => sha256), of: null, neighbours, file } as const
+    const job: Job = { kind: 'feature-neighbours', features, images: [...images], of: null, neighbours, file }
     for await (const event of dataRunner(job, work.signal)) if (event.kind === 'progress') work.progress('comparing features', event.done, event.of)
     return file
   }
 
   async function map(request: MapRequest, work: TaskWork): Promise<DataTaskResult> {
-    const images = store.samples.images(request.filter)
-    const features = await featuresOf(images, request.checkpoint, work)
+    const { features, images } = await featuresOf(request.filter, request.checkpoint, work, 3)
     const { method, seed, neighbours } = request
-    const hashes = images.map(({ sha256 }) => sha256)
-    const job = { kind: 'map-features', features, images: hashes, method, seed, neighbours } as const
+    const job: Job = { kind: 'map-features', features, images: [...images], method, seed, neighbours }
     const places = await answerOf(dataRunner(job, work.signal), placesSchema, 'map of images', (event) => {
       if (event.kind === 'progress') work.progress('laying out', event.done, event.of)
     })
-    store.mapPoints.insert(work.taskId, hashes, places.x, places.y)
-    return { kind: 'map', images: images.length, explained: places.explained }
+    for (let from = 0; from < images.length; from += POINTS_AT_ONCE) {
+      const to = from + POINTS_AT_ONCE
+      store.mapPoints.insert(work.taskId, images.slice(from, to), places.x.slice(from, to), places.y.slice(from, to))
+      await nextTurn()
+    }
+    return { kind: 'map', images: images.length, explained: places.explained, features: relative(project, features) }
   }
 
   return {
@@ -139,20 +152,20 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
     },
     /** The images most like one, under the encoder of a map that holds it. */
     async similar(taskId: string, sha256: string, limit: number): Promise<readonly SimilarImage[]> {
-      const { request } = tasks.get(taskId)
+      const { request, result } = tasks.get(taskId)
       if (request.kind !== 'map') throw new LabError('invalid-input', `"${taskId}" is no map; choose one of lab tasks`, { taskId })
-      const { images, rows } = store.mapPoints.points(taskId)
+      const images = store.mapPoints.images(taskId)
       const work: TaskWork = { taskId, signal: new AbortController().signal, progress: () => {} }
-      const refs = images.map((image) => store.datasets.findImage(image)!)
-      const features = await featuresOf(refs, request.checkpoint, work)
+      // The map's own features, so that nobody waits for the engine behind a training.
+      const kept = result?.kind === 'map' && result.features !== null ? join(project, result.features) : null
+      const features = kept !== null && existsSync(kept) ? kept : (await featuresOf(request.filter, request.checkpoint, work, 2)).features
       const job: Job = { kind: 'feature-neighbours', features, images: [...images], of: [sha256], neighbours: limit, file: null }
       const near = await answerOf(dataRunner(job, work.signal), similarSchema, 'similar images')
-      const rowOf = new Map(images.map((image, i) => [image, rows[i]!]))
-      return near.neighbours[0]!.map((image, rank) => ({
-        sha256: image,
-        similarity: near.similarities[0]![rank]!,
-        row: rowOf.get(image)!,
-      }))
+      const rowOf = store.mapPoints.rowsOf(taskId, near.neighbours[0]!)
+      return near.neighbours[0]!.flatMap((image, rank) => {
+        const row = rowOf.get(image)
+        return row === undefined ? [] : [{ sha256: image, similarity: near.similarities[0]![rank]!, row }]
+      })
     },
     hasThumbnail: (sha256: string): boolean => store.findings.hasThumbnail(sha256),
   }

@@ -36,6 +36,10 @@ export function createMapPointStore(db: Db) {
   const points = db.prepare(`
     SELECT p.sha256, p.x, p.y, s.row, s.split, ${CLASSES.category} AS category
     FROM map_points p JOIN samples s ON s.row = ${FIRST_ROW} WHERE p.task_id = @taskId ORDER BY s.row`)
+  const images = db.prepare('SELECT json_group_array(sha256) FROM map_points WHERE task_id = ?').pluck()
+  const rowsOf = db.prepare(`
+    SELECT p.sha256, s.row FROM map_points p JOIN samples s ON s.row = ${FIRST_ROW}
+    WHERE p.task_id = @taskId AND p.sha256 IN (SELECT value FROM json_each(@of))`)
   const named = (taskId: string) => ({ taskId, dataset: (mapped.get(taskId) as string | null | undefined) ?? null })
 
   function valuesOf(taskId: string, expression: string, more: object = {}): readonly { readonly row: number; readonly value: unknown }[] {
@@ -51,6 +55,10 @@ export function createMapPointStore(db: Db) {
     insert(taskId: string, images: readonly string[], x: readonly number[], y: readonly number[]): void {
       db.transaction(() => images.forEach((sha256, i) => insert.run(taskId, sha256, x[i], y[i])))()
     },
+    images: (taskId: string): readonly string[] => JSON.parse(images.get(taskId) as string) as string[],
+    /** The first sample about each of these images; those that no sample is about any more are left out. */
+    rowsOf: (taskId: string, of: readonly string[]): ReadonlyMap<string, number> =>
+      new Map((rowsOf.all({ of: JSON.stringify(of), ...named(taskId) }) as { sha256: string; row: number }[]).map(({ sha256, row }) => [sha256, row])),
     points(taskId: string): MapPoints {
       const rows = points.all(named(taskId)) as { sha256: string; x: number; y: number; row: number; split: Split; category: string | null }[]
       return {

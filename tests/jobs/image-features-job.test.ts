@@ -1,5 +1,7 @@
 // Features of images under an encoder: kept on disk, computed once, and nothing of the engine is left behind.
 
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, expect, it } from 'vitest'
 import type { JobEvent } from '../../src-main/domain/job.ts'
@@ -23,7 +25,9 @@ it('are computed once an image and encoder, in the order in which images were fi
   const tensors = tf.memory().numTensors
   async function features(of: readonly ImageRef[]) {
     const events: JobEvent[] = []
-    for await (const event of runImageFeaturesJob({ kind: 'image-features', project, checkpoint, images: [...of] }, { aborted: false })) events.push(event)
+    const list = join(project, 'images.jsonl')
+    writeFileSync(list, of.map((image) => `${JSON.stringify(image)}\n`).join(''))
+    for await (const event of runImageFeaturesJob({ kind: 'image-features', project, checkpoint, images: list }, { aborted: false })) events.push(event)
     const missing = events.find((event) => event.kind === 'part')!.of
     const file = events.find((event) => event.kind === 'artifact')!.path
     return { missing, ...(await readFeatures(file)) }

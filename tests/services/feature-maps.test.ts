@@ -1,11 +1,14 @@
 // A map and the samples are two views of the same: what lies inside a line is what the filter finds, and what is selected in a
 // list is what is marked on the map.
 
+import { rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { Lab } from '../../src-main/compose.ts'
+import type { Runner } from '../../src-main/domain/job.ts'
 import { dataCheckSettingsSchema } from '../../src-main/domain/data-check.ts'
 import { sampleFilterSchema } from '../../src-main/domain/sample-query.ts'
-import { aLab } from '../support/a-lab.ts'
+import { aFakeRunner, aLab } from '../support/a-lab.ts'
 import { anImportedPair, anImportedScene } from '../support/builders.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
 
@@ -85,6 +88,36 @@ describe('colours', () => {
     const found = lab.checks.colours(taskId, { by: 'finding', taskId: check.taskId })
     expect(found).toMatchObject({ names: ['not found'], of: [0, 0, 0, 0, 0, 0] })
   })
+})
+
+it('similar images are told from what the map has kept: the engine, which may be training, is not asked again', async () => {
+  const project = temporaryFolder()
+  const file = join(project, 'features')
+  writeFileSync(file, 'kept')
+  const runner = aFakeRunner(async function* () {
+    for (let i = 0; i < IMAGES; i++) yield { ...anImportedScene(i % 2), image: imageOf(i) }
+  })
+  const asked: string[] = []
+  const answering: Runner = async function* (job, signal) {
+    asked.push(job.kind)
+    if (job.kind === 'image-features') yield { kind: 'artifact', name: 'features', path: file }
+    else if (job.kind === 'feature-neighbours') yield { kind: 'answer', value: { of: job.of, neighbours: [[imageOf(4).sha256, imageOf(1).sha256]], similarities: [[0.9, 0.5]] } }
+    else yield* runner.run(job, signal)
+  }
+  const { lab: own } = aLab(project, { runner: { ...runner, run: answering } })
+  onTestFinished(() => own.close())
+  await own.datasets.import({ path: '/data/scenes', name: 'scenes' })
+  const map = own.checks.startMap({ filter: filter(), checkpoint: '/model', method: 'pca', seed: 0, neighbours: 5 }).taskId
+  await own.tasks.ended(map)
+  const { rows, images } = own.checks.points(map)
+  asked.length = 0
+  const near = await own.checks.similar(map, images[0]!, 2)
+  expect(near.map(({ sha256, similarity, row }) => [sha256, similarity, row])).toEqual([4, 1].map((i, rank) => [imageOf(i).sha256, [0.9, 0.5][rank], rows[images.indexOf(imageOf(i).sha256)]]))
+  expect(asked).toEqual(['feature-neighbours'])
+  // Without them they are computed anew.
+  rmSync(file)
+  await own.checks.similar(map, images[0]!, 2)
+  expect(asked).toEqual(['feature-neighbours', 'image-features', 'feature-neighbours'])
 })
 
 describe('what a filter offers', () => {

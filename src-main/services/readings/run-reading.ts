@@ -12,7 +12,7 @@ import { createStore, type Store } from '../../store/store.ts'
 import { candidates } from './candidates.ts'
 import { find } from './find.ts'
 import { pairHealth } from './pair-health.ts'
-import { listSamples, writeSnapshot } from './sample-files.ts'
+import { listImages, listSamples, writeSnapshot } from './sample-files.ts'
 import { divide } from './divide.ts'
 import { statistics } from './statistics.ts'
 import { tokens } from './tokens.ts'
@@ -53,6 +53,8 @@ function answering(store: Store, reading: Exclude<Reading, { kind: 'tokens' }>):
       return pairHealth(store, reading)
     case 'list-samples':
       return listSamples(store, reading)
+    case 'list-images':
+      return listImages(store, reading)
     case 'snapshot':
       return writeSnapshot(store, reading)
     case 'candidates':

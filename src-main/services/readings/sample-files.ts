@@ -39,6 +39,12 @@ export function listSamples(store: Store, { filter, file }: ReadingOf<'list-samp
   return writeLines(file, store.sampleCounts.count(filter), store.samples.forExport(filter))
 }
 
+export function* listImages(store: Store, { filter, file }: ReadingOf<'list-images'>): Generator<ReadingProgress, readonly string[]> {
+  const images = store.samples.images(filter)
+  yield* writeLines(file, images.length, images)
+  return images.map(({ sha256 }) => sha256)
+}
+
 export function* writeSnapshot(store: Store, { datasetId, file }: ReadingOf<'snapshot'>) {
   const hash = createHash('sha256')
   const { samples } = store.datasets.find(datasetId)!
