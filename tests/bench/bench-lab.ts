@@ -1,8 +1,7 @@
-// The lab as a bench opens it: over a project of its own, with a runner in place of processes. Readings are the lab's own.
+// The lab as a bench opens it: over a project of its own, with a runner in place of processes.
 
 import { composeLab, type Lab } from '../../src-main/compose.ts'
 import type { Runner } from '../../src-main/domain/job.ts'
-import { readingToo } from '../support/a-lab.ts'
 
 /** Over all labs: one project may be opened several times. */
 let ids = 0
@@ -14,7 +13,7 @@ export function openLab(project: string, runner: Runner, access: 'read' | 'write
     program: 'the bench',
     presetFolder: project,
     runner,
-    dataRunner: readingToo(runner),
+    dataRunner: runner,
     diagnose: () => Promise.reject(new Error('the bench examines no machine')),
     now: Date.now,
     newId: (kind) => `${kind}-${++ids}`,

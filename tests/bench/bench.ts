@@ -10,7 +10,8 @@ import { parseArgs, promisify } from 'node:util'
 import { JOB_ENVIRONMENT } from '../../src-main/jobs/process-runner.ts'
 import { nameOf, type Case, type Ended, type FromCase, type Ready, type Taken, type ToCase } from './cases.ts'
 
-const { values: options } = parseArgs({
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
   options: {
     json: { type: 'boolean', default: false },
     steps: { type: 'string', default: '12' },
@@ -45,7 +46,8 @@ if (options.help) {
       '  --endurance 1000 that many steps of each case, and what its resident memory does meanwhile',
       '  --cache FOLDER   keep programs there: a second run shows a start that records nothing',
       '  --fuzz 100000    instead: reads that many hostile files',
-      '  --rooms          instead: how fast the rooms of the window answer, in the real Electron',
+      '  --rooms [import] [queries] [window] [labels]',
+      '                   instead: how fast the rooms are at 100,000 images and 200,000 pairs, those parts or all; --cache FOLDER keeps the project',
       '  --evaluate       instead: features, probes, maps, and the opening of a comparison of eight encoders',
       '  --full-size      instead: a model of published size loads, takes a DPO step and answers',
       '  --json           JSON lines',
@@ -56,16 +58,13 @@ if (options.help) {
 }
 
 if (options.fuzz !== undefined) {
-  const { fuzz } = await import('./bench-data.ts')
+  const { fuzz } = await import('./fuzz.ts')
   process.exit(await fuzz(Number(options.fuzz), options.json))
 }
 
 if (options.rooms) {
-  const { benchBrowsing } = await import('./bench-data.ts')
-  await benchBrowsing(options.json)
   const { benchRooms } = await import('./rooms.ts')
-  await benchRooms(options.json)
-  process.exit(0)
+  process.exit(await benchRooms(positionals, options.cache ?? null, options.json))
 }
 
 if (options.evaluate) {

@@ -4,15 +4,7 @@
 import type { Page } from 'playwright-core'
 import type { QueueRow } from '../../src-main/domain/labelling/queue.ts'
 import { ask, goTo, makeLabFolder } from '../app/open-lab.ts'
-
-export interface LabellingPace {
-  readonly items: number
-  readonly imageSide: number
-  readonly medianMs: number
-  readonly p95Ms: number
-  readonly p99Ms: number
-  readonly worstMs: number
-}
+import { measureOf, type RoomMeasure } from './room-measure.ts'
 
 declare global {
   interface Window {
@@ -21,7 +13,7 @@ declare global {
 }
 
 /** Needs a screen (DISPLAY) and the build. */
-export async function labellingPace(items: number, imageSide: number): Promise<LabellingPace> {
+export async function* labellingPace(items: number, imageSide: number): AsyncGenerator<RoomMeasure> {
   const folder = await makeLabFolder()
   try {
     const { page } = await folder.open()
@@ -44,9 +36,8 @@ export async function labellingPace(items: number, imageSide: number): Promise<L
       await page.keyboard.press(['1', '2', 'ArrowLeft', 'ArrowDown', 'ArrowRight'][i % 5]!)
       await page.waitForFunction((done) => window.labellingPace.length > done, i, { polling: 4 })
     }
-    const times = (await page.evaluate(() => window.labellingPace)).toSorted((a, b) => a - b)
-    const at = (share: number) => times[Math.min(times.length - 1, Math.floor(share * times.length))]!
-    return { items: times.length, imageSide, medianMs: at(0.5), p95Ms: at(0.95), p99Ms: at(0.99), worstMs: times.at(-1)! }
+    const times = await page.evaluate(() => window.labellingPace)
+    yield measureOf(`${items} items of ${imageSide} × ${imageSide} pixels: from the key to the next item`, 'ms', times, { goal: 50 })
   } finally {
     await folder.remove()
   }

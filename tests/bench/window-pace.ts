@@ -1,31 +1,12 @@
 // The Data room at the size of a real project, in the real Electron: how long until the first picture, how much of a frame the
-// window works while one scrolls or moves the map, and how long a filter takes from the click to the drawn answer.
+// window works while one scrolls or moves the map, and how long a filter takes from the click to the drawn answer. A page of plain
+// boxes is scrolled on the same screen: what it takes is the machine's share.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import type { PlacedEvent } from '../../src-main/domain/data-job.ts'
 import type { DatasetRow } from '../../src-main/domain/dataset-view.ts'
-import type { JobEvent, Runner } from '../../src-main/domain/job.ts'
-import { createRandom } from '../../src-main/domain/random.ts'
-import { sampleFilterSchema } from '../../src-main/domain/sample-query.ts'
-import { sha256 } from '../../src-main/jobs/files.ts'
-import { encodePng } from '../../src-main/jobs/images/codec.ts'
-import { goTo, makeLabFolder } from '../app/open-lab.ts'
-import { openLab } from './bench-lab.ts'
-
-export interface WindowMeasure {
-  readonly what: string
-  readonly n: number
-  readonly medianMs: number
-  readonly p95Ms: number
-  readonly worstMs: number
-  /** Of the page's own thread per frame, mean processor time: what other work on the machine does not change. null: not of frames. */
-  readonly threadMs: number | null
-  /** Milliseconds; null: none was set. */
-  readonly goalMs: number | null
-}
+import { ask, goTo, makeLabFolder } from '../app/open-lab.ts'
+import type { LargeProjects } from './large-project.ts'
+import { measureOf, type RoomMeasure } from './room-measure.ts'
 
 declare global {
   interface Window {
@@ -33,21 +14,27 @@ declare global {
   }
 }
 
-const PICTURES = 400
-const SIDE = 160
+const FRAME_MS = 16
+const ANSWER_MS = 50
+/** Of a step a frame, down a list. */
+const SCROLLS = {
+  'a screen in half a second': { steps: 300, pixels: 30 },
+  'ten screens in half a second': { steps: 120, pixels: 240 },
+} as const
+type Floors = Readonly<Record<keyof typeof SCROLLS, Frames>>
 
 /** Needs a screen (DISPLAY) and the build. */
-export async function* windowPace(images: number, pairs: number): AsyncGenerator<WindowMeasure> {
-  const project = mkdtempSync(join(tmpdir(), 'pivot-lab-window-'))
+export async function* windowPace(projects: LargeProjects): AsyncGenerator<RoomMeasure> {
+  const { project } = await projects.copy('window')
   const folder = await makeLabFolder(project)
   try {
-    await writeProject(project, images, pairs)
     const began = performance.now()
     const { page } = await folder.open({ width: 1440, height: 900 })
     yield once('open the project: first page of the window', performance.now() - began)
-    const datasets = await page.evaluate(() => (window as any).lab.ask('datasets.list')).then((reply: any) => reply.value as DatasetRow[])
+    const datasets = await ask<readonly DatasetRow[]>(page, 'datasets.list')
     const [ofImages, ofPairs] = ['images', 'pairs'].map((name) => datasets.find((each) => each.name === name)!.id) as [string, string]
     await installFrames(page)
+    const floors = await plainFloors(page)
 
     for (const [name, id] of [['images', ofImages], ['pairs', ofPairs]] as const) {
       await goTo(page, '#/data')
@@ -56,66 +43,35 @@ export async function* windowPace(images: number, pairs: number): AsyncGenerator
       await goTo(page, `#/data/${id}`)
       await page.waitForFunction(() => [...document.querySelectorAll<HTMLImageElement>('[role="option"] img')].some((image) => image.complete && image.naturalWidth > 0), undefined, { polling: 'raf' })
       yield once(`${name}: from the list to the first picture`, performance.now() - asked)
-      await page.waitForFunction(() => document.querySelectorAll('.facet, .group').length > 4)
+      await page.waitForFunction(() => document.querySelectorAll('aside .group').length > 4)
       await page.waitForTimeout(500)
-      yield* frames(page, `${name}: scrolling, a screen in half a second`, () => scroll(page, 300, 30))
-      yield* frames(page, `${name}: scrolling, ten screens in half a second`, () => scroll(page, 120, 240))
+      for (const [how, { steps, pixels }] of entries(SCROLLS))
+        yield* framesOf(`${name}: scrolling, ${how}`, await measureFrames(page, () => scroll(page, '[role="listbox"]', steps, pixels)), floors[how])
       yield* filters(page, name)
     }
-
-    await goTo(page, `#/data/${ofImages}/map`)
-    await page.locator('.map canvas').waitFor()
-    await page.getByText(/images;/).waitFor({ timeout: 60_000 })
-    await page.waitForTimeout(1500)
-    yield* frames(page, `map of ${images} images: moving`, () => dragMap(page))
-    yield* frames(page, `map of ${images} images: zooming`, () => zoomMap(page))
-    yield* frames(page, `map of ${images} images: meeting points`, () => hoverMap(page))
+    yield* mapPace(page, ofImages, projects.images)
   } finally {
     await folder.remove()
-    rmSync(project, { recursive: true, force: true })
   }
 }
 
-/** Rows as an import would tell them; many images share the bytes of a few hundred files, each under a hash of its own. */
-async function writeProject(project: string, images: number, pairs: number): Promise<void> {
-  mkdirSync(join(project, 'images', 'pool'), { recursive: true })
-  const random = createRandom(2, 'window')
-  for (let i = 0; i < PICTURES; i++) {
-    const hue = [random.integer(256), random.integer(256), random.integer(256)]
-    const data = Uint8Array.from({ length: SIDE * SIDE * 3 }, (_, at) => (hue[at % 3]! + Math.floor(at / (3 * SIDE)) + random.integer(12)) % 256)
-    writeFileSync(join(project, 'images', 'pool', `${i}.png`), encodePng({ width: SIDE, height: SIDE, data }))
-  }
-  const hashes = Array.from({ length: images }, (_, i) => sha256(`image ${i}`))
-  const sampleOf = (i: number, isPair: boolean): PlacedEvent => ({
-    kind: 'sample',
-    split: i % 10 === 0 ? 'test' : i % 10 === 1 ? 'validation' : 'train',
-    source: `scene ${i % 5000}`,
-    image: { sha256: hashes[i % images]!, path: `images/pool/${i % PICTURES}.png`, width: 64 + ((i * 37) % 900), height: 64 + ((i * 53) % 700), bytes: 9000 + (i % 999), format: i % 3 === 0 ? 'png' : 'jpeg' },
-    content: isPair
-      ? { kind: 'preferences', prompt: `<image>\nWhat is left of thing ${i % 977} in scene ${i}?`, chosen: `A thing of kind ${i % 83}, near the window.`, rejected: 'Nothing at all.', group: ['general', 'text'][i % 2]!, category: `kind ${i % 40}`, region: [] }
-      : { kind: 'objects', objects: [{ category: `class ${i % 60}`, box: [0, 0, 10, 10], mask: null }] },
-  })
-  const invented: Runner = async function* (job): AsyncGenerator<JobEvent> {
-    if (job.kind === 'import') {
-      const isPairs = job.path.endsWith('pairs')
-      const n = isPairs ? pairs : images
-      for (let from = 0; from < n; from += 1000) yield { kind: 'imported', rows: Array.from({ length: Math.min(1000, n - from) }, (_, k) => sampleOf(from + k, isPairs)) }
-    }
-    if (job.kind === 'image-features') yield { kind: 'artifact', name: 'features', path: '/none' }
-    if (job.kind === 'map-features') {
-      // Sixty clouds, one a class.
-      const centre = Array.from({ length: 60 }, () => [12 * random.normal(), 12 * random.normal()] as const)
-      const at = (axis: 0 | 1) => job.images.map((_, i) => centre[i % 60]![axis] + random.normal())
-      yield { kind: 'answer', value: { x: at(0), y: at(1), explained: 0.4 } }
-    }
-  }
-  const lab = openLab(project, invented)
-  await lab.datasets.import({ path: '/data/images', name: 'images' })
-  await lab.datasets.import({ path: '/data/pairs', name: 'pairs' })
-  const filter = sampleFilterSchema.parse({ datasetId: lab.datasets.named('images').id })
-  const { taskId } = lab.checks.startMap({ filter, checkpoint: '/model', method: 'pca', seed: 0, neighbours: 15 })
-  await lab.tasks.ended(taskId)
-  await lab.close()
+async function* mapPace(page: Page, datasetId: string, images: number): AsyncGenerator<RoomMeasure> {
+  const asked = performance.now()
+  await goTo(page, `#/data/${datasetId}/map`)
+  await page.getByText(/images;/).waitFor({ timeout: 60_000 })
+  await page.evaluate(() => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))))
+  const map = `map of ${images} images`
+  yield once(`${map}: opening`, performance.now() - asked)
+  await page.waitForTimeout(1500)
+  yield* framesOf(`${map}: moving`, await measureFrames(page, () => dragMap(page)))
+  yield* framesOf(`${map}: zooming`, await measureFrames(page, () => zoomMap(page)))
+  yield* framesOf(`${map}: meeting points`, await measureFrames(page, () => hoverMap(page)))
+  const total = () => page.locator('.right .tools strong').innerText()
+  const before = await total()
+  yield* framesOf(`${map}: drawing a line`, await measureFrames(page, () => surround(page)))
+  const drawn = performance.now()
+  await page.waitForFunction((was) => document.querySelector('.right .tools strong')?.textContent !== was, before, { polling: 'raf', timeout: 20_000 })
+  yield once(`${map}: from the line to the samples inside it`, performance.now() - drawn)
 }
 
 /** Notes for each frame how long the window worked on it (script, style, layout, painting) and how long after the last it came. */
@@ -136,72 +92,112 @@ async function installFrames(page: Page): Promise<void> {
   })
 }
 
-async function* frames(page: Page, what: string, move: () => Promise<void>): AsyncGenerator<WindowMeasure> {
+interface Frames {
+  readonly work: readonly number[]
+  readonly interval: readonly number[]
+  readonly note: string
+}
+
+const COUNTED = { TaskDuration: 'ms of the thread', ScriptDuration: 'script', RecalcStyleDuration: 'style', LayoutDuration: 'layout' } as const
+
+/** Processor time of the page's own thread is told beside: other work on the machine changes it least. */
+async function measureFrames(page: Page, move: () => Promise<void>): Promise<Frames> {
   const session = await page.context().newCDPSession(page)
   await session.send('Performance.enable', { timeDomain: 'threadTicks' })
-  const busy = async () => (await session.send('Performance.getMetrics')).metrics.find(({ name }) => name === 'TaskDuration')!.value
-  const before = await busy()
+  const counters = async () => {
+    const { metrics } = await session.send('Performance.getMetrics')
+    return new Map(metrics.map(({ name, value }) => [name, value]))
+  }
+  const before = await counters()
   await page.evaluate(() => Object.assign(window.framePace, { work: [], interval: [], isOn: true }))
   await move()
   const { work, interval } = await page.evaluate(() => {
     window.framePace.isOn = false
     return { work: window.framePace.work, interval: window.framePace.interval }
   })
-  const threadMs = (1000 * ((await busy()) - before)) / Math.max(1, work.length)
+  const after = await counters()
   await session.detach()
-  yield { ...summary(`${what}: work in a frame`, work, 16), threadMs }
-  yield summary(`${what}: from frame to frame`, interval, null)
+  const each = Object.entries(COUNTED).map(([name, what]) => `${((1000 * (after.get(name)! - before.get(name)!)) / Math.max(1, work.length)).toFixed(1)} ${what}`)
+  return { work, interval, note: `a frame: ${each.join(', ')}` }
+}
+
+function* framesOf(what: string, { work, interval, note }: Frames, floor: Frames | null = null): Generator<RoomMeasure> {
+  const least = (times: readonly number[] | undefined) => (times === undefined ? null : measureOf('', 'ms', times).p95)
+  yield measureOf(`${what}: work in a frame`, 'ms', work, { goal: FRAME_MS, floor: least(floor?.work), note })
+  yield measureOf(`${what}: from frame to frame`, 'ms', interval, { floor: least(floor?.interval) })
+}
+
+/** A list of as many coloured boxes as the grid has pictures, in its place, scrolled as it is. */
+async function plainFloors(page: Page): Promise<Floors> {
+  await page.evaluate(() => {
+    const plain = document.createElement('div')
+    plain.id = 'plain'
+    plain.style.cssText = 'position: fixed; inset: 100px 0 0 270px; z-index: 99; overflow-y: auto; background: white'
+    const [side, line, columns] = [148, 190, 7]
+    plain.innerHTML = Array.from({ length: 170 * columns }, (_, i) => `<div style="position: absolute; left: ${(i % columns) * (side + 8)}px; top: ${Math.floor(i / columns) * line}px; width: ${side}px; height: ${side}px; background: hsl(${(i * 37) % 360} 50% 60%)"></div>`).join('')
+    document.body.append(plain)
+  })
+  await page.waitForTimeout(300)
+  const floors: Partial<Record<keyof Floors, Frames>> = {}
+  for (const [how, { steps, pixels }] of entries(SCROLLS)) {
+    await page.evaluate(() => (document.querySelector('#plain')!.scrollTop = 0))
+    floors[how] = await measureFrames(page, () => scroll(page, '#plain', steps, pixels))
+  }
+  await page.evaluate(() => document.querySelector('#plain')!.remove())
+  return floors as Floors
 }
 
 /** Scrolls within the page, a step a frame: what is measured is the window and not the driver. */
-const scroll = (page: Page, steps: number, pixels: number) =>
+const scroll = (page: Page, selector: string, steps: number, pixels: number) =>
   page.evaluate(
-    ([steps, pixels]) =>
+    ([selector, steps, pixels]) =>
       new Promise<void>((resolve) => {
-        const scroller = document.querySelector('[role="listbox"]')!
-        let left = steps!
+        const scroller = document.querySelector(selector)!
+        let left = steps
         const step = () => {
-          scroller.scrollTop += pixels!
+          scroller.scrollTop += pixels
           if (--left > 0) requestAnimationFrame(step)
           else resolve()
         }
         requestAnimationFrame(step)
       }),
-    [steps, pixels],
+    [selector, steps, pixels] as const,
   )
 
-async function* filters(page: Page, name: string): AsyncGenerator<WindowMeasure> {
+/** Ticks boxes and unticks them. Drawn: the new number stands there and every cell in sight says which sample it is. */
+async function* filters(page: Page, name: string): AsyncGenerator<RoomMeasure> {
   const boxes = page.locator('aside input[type="checkbox"]')
-  const times: number[] = []
+  const times: { answered: number; drawn: number }[] = []
   for (let i = 0; i < 24; i++) {
     const box = boxes.nth([0, 0, 1, 1, 4, 4][i % 6]!)
     times.push(
       await box.evaluate(
         (input: HTMLInputElement) =>
-          new Promise<number>((resolve) => {
-            const listbox = document.querySelector('.middle')!
+          new Promise<{ answered: number; drawn: number }>((resolve) => {
             const total = () => document.querySelector('.middle .tools strong')?.textContent
+            const isDrawn = () => [...document.querySelectorAll('.middle [role="option"] .caption:first-of-type')].every((caption) => caption.textContent !== '')
             const before = total()
             const began = performance.now()
-            const look = new MutationObserver(() => {
-              if (total() === before) return
-              look.disconnect()
-              requestAnimationFrame(() => {
-                const channel = new MessageChannel()
-                channel.port1.onmessage = () => resolve(performance.now() - began)
-                channel.port2.postMessage(null)
-              })
-            })
-            look.observe(listbox, { childList: true, characterData: true, subtree: true })
+            let answered = Number.NaN
+            const look = () => {
+              if (Number.isNaN(answered) && total() !== before) answered = performance.now() - began
+              // A box that changes nothing (all samples have it) ends by itself and is not counted.
+              if (performance.now() - began > 1500) return resolve({ answered, drawn: Number.NaN })
+              if (Number.isNaN(answered) || !isDrawn()) return void requestAnimationFrame(look)
+              const channel = new MessageChannel()
+              channel.port1.onmessage = () => resolve({ answered, drawn: performance.now() - began })
+              channel.port2.postMessage(null)
+            }
             input.click()
-            // A box that changes nothing (all samples have it) ends by itself and is not counted.
-            setTimeout(() => (look.disconnect(), resolve(Number.NaN)), 1500)
+            requestAnimationFrame(look)
           }),
       ),
     )
     await page.waitForTimeout(250)
   }
-  yield summary(`${name}: a filter, from the click to the drawn answer`, times.filter((time) => !Number.isNaN(time)), 50)
+  const counted = times.filter(({ drawn }) => !Number.isNaN(drawn))
+  yield measureOf(`${name}: a filter, from the click to the number of samples`, 'ms', counted.map(({ answered }) => answered))
+  yield measureOf(`${name}: a filter, from the click to the drawn answer`, 'ms', counted.map(({ drawn }) => drawn), { goal: ANSWER_MS })
 }
 
 async function centre(page: Page): Promise<readonly [number, number]> {
@@ -224,10 +220,15 @@ async function hoverMap(page: Page): Promise<void> {
   for (let i = 0; i < 80; i++) await page.mouse.move(x + 2 * i - 80, y + 60 * Math.sin(i / 7))
 }
 
-const once = (what: string, ms: number): WindowMeasure => ({ what, n: 1, medianMs: ms, p95Ms: ms, worstMs: ms, threadMs: null, goalMs: null })
-
-function summary(what: string, times: readonly number[], goalMs: number | null): WindowMeasure {
-  const sorted = times.toSorted((a, b) => a - b)
-  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
-  return { what, n: sorted.length, medianMs: at(0.5), p95Ms: at(0.95), worstMs: sorted.at(-1) ?? Number.NaN, threadMs: null, goalMs }
+async function surround(page: Page): Promise<void> {
+  const [x, y] = await centre(page)
+  await page.keyboard.down('Shift')
+  await page.mouse.move(x + 150, y)
+  await page.mouse.down()
+  for (let i = 1; i <= 60; i++) await page.mouse.move(x + 150 * Math.cos(i / 9.5), y + 150 * Math.sin(i / 9.5))
+  await page.mouse.up()
+  await page.keyboard.up('Shift')
 }
+
+const once = (what: string, ms: number): RoomMeasure => measureOf(what, 'ms', [ms])
+const entries = <Key extends string, Value>(of: Readonly<Record<Key, Value>>) => Object.entries(of) as [Key, Value][]
