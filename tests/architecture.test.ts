@@ -67,7 +67,7 @@ const ROOMS: readonly Room[] = [
   { prefix: 'src-preload/contract/', may: ['src-main/domain/', 'zod'] },
   { prefix: 'src-preload/', may: ['src-preload/contract/', 'electron', 'zod'] },
   { prefix: 'src-renderer/', may: ['src-main/domain/', 'src-preload/contract/', 'vue', 'reka-ui', '@lucide/vue'] },
-  { prefix: 'src-renderer/rooms/data/', may: ['src-renderer/', 'src-main/domain/', 'src-preload/contract/', 'vue', 'reka-ui', '@lucide/vue', '@tanstack/vue-virtual'] },
+  { prefix: 'src-renderer/rooms/data/', may: ['src-renderer/', 'src-main/domain/', 'src-preload/contract/', 'vue', 'reka-ui', '@lucide/vue'] },
   { prefix: 'src-renderer/charts/', may: ['src-renderer/', 'src-main/domain/', 'vue', 'echarts', 'reka-ui', '@lucide/vue'] },
   { prefix: 'src-renderer/lab/jitless.ts', may: ['zod'] },
   { prefix: 'src-renderer/lab/', may: ['src-renderer/', 'src-main/domain/', 'src-preload/contract/', 'vue', 'type zod'] },

@@ -77,6 +77,7 @@ const questions: { readonly [Name in OperationName]: (of: typeof ids) => unknown
   'datasets.versions': ({ datasetId }) => ({ datasetId }),
   'datasets.compareVersions': () => ({ from: 'a', to: 'b' }),
   'samples.page': () => ({ limit: 3, sort: 'textLength', direction: 'descending' }),
+  'samples.first': () => ({ limit: 2, sort: 'pixels' }),
   'samples.order': () => ({ sort: 'textLength', direction: 'descending' }),
   'samples.list': () => ({ rows: [2, 1, 2_000_000] }),
   'samples.count': () => ({ filter: { text: 'number' } }),

@@ -110,6 +110,10 @@ export type SampleRow = z.output<typeof sampleRowSchema>
 export const samplePageSchema = z.strictObject({ rows: z.array(sampleRowSchema), next: cursorSchema.nullable() })
 export type SamplePage = z.output<typeof samplePageSchema>
 
+/** The beginning of an order, with the number of all that are in it. */
+export const firstSamplesSchema = z.strictObject({ total: z.int(), rows: z.array(sampleRowSchema) })
+export type FirstSamples = z.output<typeof firstSamplesSchema>
+
 export const sampleDetailSchema = z.strictObject({
   row: sampleRowSchema,
   dataset: z.string(),

@@ -89,7 +89,8 @@ export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: a
     'datasets.compareVersions': ({ from, to }) => lab.datasets.compareVersions(from, to),
 
     'samples.page': (request) => lab.curation.page(request),
-    'samples.order': (request) => [...lab.curation.order(request)],
+    'samples.first': (request) => lab.curation.first(request),
+    'samples.order': (request) => Uint32Array.from(lab.curation.order(request)),
     'samples.list': ({ rows }) => [...lab.curation.list(rows)],
     'samples.count': ({ filter }) => lab.curation.count(filter),
     'samples.facets': ({ filter }) => lab.curation.facets(filter),

@@ -9,6 +9,7 @@ import type { AbortSignalLike } from '../domain/job.ts'
 import {
   sampleFilterSchema,
   type Facets,
+  type FirstSamples,
   type OrderRequest,
   type PageRequest,
   type SampleDetail,
@@ -115,6 +116,10 @@ export function createCurationService(parts: Parts) {
       const { rows, next } = store.samples.page(request)
       return { rows: [...rows], next }
     },
+    first: (request: Omit<PageRequest, 'after'>): FirstSamples => ({
+      total: store.sampleCounts.count(request.filter),
+      rows: [...store.samples.page({ ...request, after: null }).rows],
+    }),
     order: (request: OrderRequest): readonly number[] => store.samples.order(request),
     list: (rows: readonly number[]): readonly SampleRow[] => store.samples.list(rows),
     sources: (filter: SampleFilter, search: string, limit: number) => store.sampleCounts.sources(filter, search, limit),

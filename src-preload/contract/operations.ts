@@ -66,6 +66,7 @@ import {
 import {
   countedSchema,
   facetsSchema,
+  firstSamplesSchema,
   orderRequestSchema,
   pageRequestSchema,
   sampleDetailSchema,
@@ -143,8 +144,13 @@ export const operations = {
   'datasets.compareVersions': { input: z.strictObject({ from: z.string(), to: z.string() }), output: snapshotDifferenceSchema },
 
   'samples.page': { input: pageRequestSchema, output: samplePageSchema },
-  /** Every row that the filter finds, in order: a list of any length is scrolled and selected by its places. */
-  'samples.order': { input: orderRequestSchema, output: z.array(z.int()) },
+  /** How many samples the filter finds and the first of them: drawn before the order of all is known. */
+  'samples.first': { input: orderRequestSchema.extend({ limit: z.int().min(1).max(1000).default(60) }), output: firstSamplesSchema },
+  /**
+   * Every row that the filter finds, in order: a list of any length is scrolled and selected by its places. As one buffer, because
+   * the bridge copies a list value by value.
+   */
+  'samples.order': { input: orderRequestSchema, output: z.instanceof(Uint32Array) },
   /** In the order asked for; rows that are gone are left out. */
   'samples.list': { input: z.strictObject({ rows: z.array(z.int()).max(1000) }), output: z.array(sampleRowSchema) },
   'samples.count': { input: ofFilter, output: z.int() },

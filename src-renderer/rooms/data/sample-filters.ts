@@ -60,12 +60,12 @@ export function facetQuestions(filter: SampleFilter): Readonly<Record<Facet, Sam
   return Object.fromEntries(FACETS.map((facet) => [facet, without(facet)])) as Record<Facet, SampleFilter>
 }
 
+export type Counted = Facets[Facet]
+
 /** Values of a facet with their counts; ticked ones that find nothing are listed with 0, so that they can be unticked. */
-export function facetValues(filter: SampleFilter, facet: Facet, counted: Facets | undefined): readonly { value: string; count: number }[] {
-  const values = counted?.[facet] ?? []
-  const known = new Set(values.map(({ value }) => value))
-  const ticked = (filter[facet] as readonly string[]).filter((value) => !known.has(value))
-  return [...values, ...ticked.map((value) => ({ value, count: 0 }))]
+export function facetValues(ticked: readonly string[], counted: Counted | undefined): Counted {
+  const known = new Set(counted?.map(({ value }) => value))
+  return [...(counted ?? []), ...ticked.filter((value) => !known.has(value)).map((value) => ({ value, count: 0 }))]
 }
 
 /** Whether anything but dataset and kept samples is asked for. */

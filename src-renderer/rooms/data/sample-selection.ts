@@ -1,8 +1,14 @@
 // Which samples of a list are selected: some, or all but some, so that selecting a hundred thousand costs nothing. It is
-// walked as a file manager's list: a place one stands on, and an anchor from which Shift extends.
+// walked as a file manager's list: a place one stands on, and an anchor from which Shift extends. A place whose row is not known
+// yet holds UNKNOWN, and is not selected.
 
 import type { Selection } from '../../../src-main/domain/curation.ts'
 import type { SampleFilter } from '../../../src-main/domain/sample-query.ts'
+
+/** Rows in order. */
+export type SampleOrder = ArrayLike<number>
+/** No sample has this row. */
+export const UNKNOWN = 0
 
 export interface SampleSelection {
   /** True: all but the marked ones are selected. */
@@ -20,21 +26,29 @@ export const isSelected = ({ all, marked }: SampleSelection, row: number): boole
 export const countSelected = ({ all, marked }: SampleSelection, total: number): number => (all ? total - marked.size : marked.size)
 
 /** Selects this place alone. */
-export function pick(order: readonly number[], place: number): SampleSelection {
-  return { all: false, marked: new Set([order[place]!]), current: place, anchor: place }
+export function pick(order: SampleOrder, place: number): SampleSelection {
+  return { all: false, marked: rowsBetween(order, place, place), current: place, anchor: place }
 }
 
 /** Adds or takes away this place. */
-export function toggle(selection: SampleSelection, order: readonly number[], place: number): SampleSelection {
+export function toggle(selection: SampleSelection, order: SampleOrder, place: number): SampleSelection {
+  if (order[place] === UNKNOWN) return selection
   const marked = new Set(selection.marked)
   if (!marked.delete(order[place]!)) marked.add(order[place]!)
   return { ...selection, marked, current: place, anchor: place }
 }
 
 /** Selects from the anchor to this place, and nothing else. */
-export function extend({ anchor }: SampleSelection, order: readonly number[], place: number): SampleSelection {
+export function extend({ anchor }: SampleSelection, order: SampleOrder, place: number): SampleSelection {
   const from = Math.max(0, anchor)
-  return { all: false, marked: new Set(order.slice(Math.min(from, place), Math.max(from, place) + 1)), current: place, anchor: from }
+  return { all: false, marked: rowsBetween(order, Math.min(from, place), Math.max(from, place)), current: place, anchor: from }
+}
+
+/** Both ends belong to it. */
+function rowsBetween(order: SampleOrder, from: number, to: number): ReadonlySet<number> {
+  const rows = new Set<number>()
+  for (let place = from; place <= to; place++) if (order[place] !== UNKNOWN) rows.add(order[place]!)
+  return rows
 }
 
 export function selectAll(selection: SampleSelection): SampleSelection {
@@ -42,15 +56,20 @@ export function selectAll(selection: SampleSelection): SampleSelection {
 }
 
 /** Stands on the same samples in a list that changed; what is no longer in it is no longer selected. */
-export function follow(selection: SampleSelection, before: readonly number[], after: readonly number[]): SampleSelection {
-  const places = new Map(after.map((row, place) => [row, place]))
-  const moved = (place: number) => (place < 0 ? -1 : (places.get(before[place]!) ?? Math.min(place, after.length - 1)))
-  return {
-    all: selection.all,
-    marked: new Set([...selection.marked].filter((row) => places.has(row))),
-    current: moved(selection.current),
-    anchor: moved(selection.anchor),
+export function follow(selection: SampleSelection, before: SampleOrder, after: SampleOrder): SampleSelection {
+  const { all, marked, current, anchor } = selection
+  if (marked.size === 0 && current < 0 && anchor < 0) return selection
+  const [currentRow, anchorRow] = [before[current], before[anchor]]
+  const moved = { current: -1, anchor: -1 }
+  const left = new Set<number>()
+  for (let place = 0; place < after.length; place++) {
+    const row = after[place]!
+    if (marked.has(row)) left.add(row)
+    if (row === currentRow) moved.current = place
+    if (row === anchorRow) moved.anchor = place
   }
+  const nearest = (place: number, found: number) => (place < 0 ? -1 : found >= 0 ? found : Math.min(place, after.length - 1))
+  return { all, marked: left, current: nearest(current, moved.current), anchor: nearest(anchor, moved.anchor) }
 }
 
 /** The place that a key leads to in a grid of so many columns, `page` lines of it in sight; null: not a key that moves. */
@@ -70,6 +89,12 @@ export function moveBy(key: string, place: number, total: number, columns: numbe
   // Up from the first line and down from the last stay where they are instead of running along the line.
   if ((key === 'ArrowUp' && next < 0) || (key === 'ArrowDown' && next >= total)) return Math.max(0, place)
   return Math.min(total - 1, Math.max(0, next))
+}
+
+/** −1: not in it. */
+export function placeOf(order: SampleOrder, row: number): number {
+  for (let place = 0; place < order.length; place++) if (order[place] === row) return place
+  return -1
 }
 
 /** What main is asked to change. */

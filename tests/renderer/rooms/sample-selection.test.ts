@@ -69,3 +69,9 @@ it('keys stay within the grid, and lines are kept at its edges', () => {
   expect(moveBy('x', 0, 5, 2, 1)).toBeNull()
   expect(moveBy('End', -1, 0, 2, 1)).toBeNull()
 })
+
+it('a place whose row is not known yet is not selected', () => {
+  const beginning = Uint32Array.of(40, 10, 0, 0)
+  expect([...extend(pick(beginning, 1), beginning, 3).marked]).toEqual([10])
+  expect(toggle(pick(beginning, 0), beginning, 2)).toEqual(pick(beginning, 0))
+})
