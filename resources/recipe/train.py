@@ -77,6 +77,9 @@ def build(arm, seed, output, per_device=None):
     pictures = Pictures(AutoImageProcessor.from_pretrained(base, backend="pil"), recipe["images"])
     model = AutoModelForImageTextToText.from_pretrained(base, dtype=torch.float32)
     disable_dropout_in_model(model)
+    # FSDP asks for every one of them, also for parts that this model was cut off from.
+    there = {type(part).__name__ for part in model.modules()}
+    model._no_split_modules = [name for name in model._no_split_modules if name in there]
     adapter = HERE / "adapter" / f"{arm}-seed-{seed}"
     scales = add_adapters(model, adapter) if adapter.exists() else {}
     for name, parameter in model.named_parameters():
@@ -94,6 +97,12 @@ def build(arm, seed, output, per_device=None):
         trainer.pictures = pictures
     else:
         trainer = trainer_class(data_collator=Collator(tokenizer.pad_token_id, pictures, objective["kind"]), **shared)
+    devices = int(os.environ.get("WORLD_SIZE", "1"))
+    if trainer.accelerator.num_processes != devices:
+        raise SystemExit(
+            f"{devices} processes were started and each would train alone, on a share of the batch: Accelerate joined {trainer.accelerator.num_processes}. "
+            "Its configuration does not fit this machine (without cards, take accelerate/ddp-cpu.yaml)"
+        )
     trainer.follow(training, order, scales)
     return recipe, trainer
 

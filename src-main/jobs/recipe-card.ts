@@ -24,7 +24,7 @@ export function recipeCard({ study, snapshot, seeds, arms, pairs, tooLong }: Rec
     'Back in the lab, with a folder that came out:',
     `\`\`\`sh\nlab import-run ${outputOf('dpo', first)}\n\`\`\``,
     '## On more devices',
-    '`accelerate/ddp.yaml`, `fsdp.yaml` and `deepspeed.yaml` are to be adapted to the machines (`num_processes`); `ddp-cpu.yaml` and `fsdp-cpu.yaml` rehearse two processes without a card. ' +
+    '`accelerate/ddp.yaml`, `fsdp.yaml` and `deepspeed.yaml` are to be adapted to the machines (`num_processes`); `ddp-cpu.yaml` rehearses with two processes and no card. ' +
       'The effective batch stays the study’s: `--per-device` pairs at a time on each device, accumulation makes up the rest. Where the loss takes something over a whole forward pass ' +
       `(a mean over tokens, an order, KTO’s drift), a device takes a whole one of ${batchSize} pairs; \`train.py\` says so, and which numbers of processes are possible.`,
     'In float32 every loss is the lab’s to about 10⁻⁵ on one process and on several. Not the same numbers: `precision: bfloat16`, whose products the lab sums in float32 and autocast rounds once more; ' +

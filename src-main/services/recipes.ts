@@ -80,7 +80,7 @@ export function createRecipeService(parts: Parts, studies: StudyService) {
      */
     async import(folder: string): Promise<RunRow> {
       const path = join(folder, 'run.json')
-      const about = parse(recipeRunSchema, JSON.parse(await textOf(path)), 'invalid-input', path)
+      const about = parse(recipeRunSchema, await readRun(path), 'invalid-input', path)
       const { study, places } = studies.placesOf(about.study)
       if (study.status === 'running' || study.status === 'queued')
         throw new LabError('conflict', `study "${study.name}" is ${study.status}: pause it, then import the run`, { studyId: study.id })
@@ -120,8 +120,13 @@ export function createRecipeService(parts: Parts, studies: StudyService) {
   }
 }
 
-async function textOf(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch((thrown: unknown) => {
-    throw new LabError('not-found', `${path} does not exist: choose the folder that train.py of a recipe wrote`, { path }, thrown)
+async function readRun(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8').catch((thrown: unknown) => {
+    throw new LabError('not-found', `${path} does not exist: choose the folder that train.py of a recipe wrote, once it has ended`, { path }, thrown)
   })
+  try {
+    return JSON.parse(text)
+  } catch (thrown) {
+    throw new LabError('corrupt-artifact', `${path} is not JSON: ${(thrown as Error).message}; copy the folder again`, { path }, thrown)
+  }
 }

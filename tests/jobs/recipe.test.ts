@@ -55,7 +55,7 @@ it('holds every setting of both arms, the start of each seed, and a card that sa
   const card = readFileSync(join(folder, 'README.md'), 'utf8')
   for (const text of ['--arm sft --seed 5', '--arm dpo --seed 5', '0.0007', 'lab import-run']) expect(card).toContain(text)
   expect(card).not.toContain(folder)
-  expect(readdirSync(join(folder, 'accelerate')).sort()).toEqual(['ddp.yaml', 'deepspeed.yaml', 'fsdp.yaml'])
+  expect(readdirSync(join(folder, 'accelerate')).sort()).toEqual(['ddp-cpu.yaml', 'ddp.yaml', 'deepspeed.yaml', 'fsdp.yaml'])
   // Written again it replaces itself.
   await run(job)
 })
@@ -260,4 +260,67 @@ it('is refused when it ended early, diverged, or holds another model', async () 
   expect(fault.message).toContain('projector/linear_1.weight is missing')
   expect(fault.message).toContain('projector/linear_9.weight is not a tensor')
   expect(existsSync(job.folder)).toBe(false)
+})
+
+it('comes back in shards, or as an adapter on its start', async () => {
+  const { job, source, checkpoint } = await anOutput()
+  const tensors = readSafetensors(readFileSync(join(source, 'model.safetensors')))
+  const names = Object.keys(tensors)
+  const shards = [names.slice(0, 5), names.slice(5)].map((own, i) => [`model-0000${i + 1}-of-00002.safetensors`, own] as const)
+  for (const [file, own] of shards) writeFileSync(join(source, file), writeSafetensors(Object.fromEntries(own.map((name) => [name, tensors[name]!]))))
+  const map = Object.fromEntries(shards.flatMap(([file, own]) => own.map((name) => [name, file])))
+  writeFileSync(join(source, 'model.safetensors.index.json'), JSON.stringify({ metadata: {}, weight_map: map }))
+  rmSync(join(source, 'model.safetensors'))
+  const start = await readCheckpoint(checkpoint)
+  const takenIn = async () => {
+    rmSync(job.folder, { recursive: true, force: true })
+    await run(job)
+    return (await readCheckpoint((await newestCheckpoint(job.folder))!)).weights
+  }
+  expect((await takenIn()).languageModel['model.norm.weight']!.values).toEqual(start.weights.languageModel['model.norm.weight']!.values)
+
+  for (const [file] of shards) rmSync(join(source, file))
+  rmSync(join(source, 'model.safetensors.index.json'))
+  const layer = 'model.layers.0.self_attn.q_proj.weight'
+  const [rows, columns] = start.weights.languageModel[layer]!.shape as [number, number]
+  const ones = (shape: readonly number[]) => ({ shape, values: new Float32Array(shape[0]! * shape[1]!).fill(0.5) })
+  const path = 'base_model.model.model.language_model.layers.0.self_attn.q_proj'
+  writeFileSync(join(source, 'adapter_config.json'), JSON.stringify({ peft_type: 'LORA', r: 2, lora_alpha: 6, target_modules: ['q_proj'] }))
+  writeFileSync(join(source, 'adapter_model.safetensors'), writeSafetensors({ [`${path}.lora_A.weight`]: ones([2, columns]), [`${path}.lora_B.weight`]: ones([rows, 2]) }))
+  const { languageModel } = await takenIn()
+  // s·B·A = 6/2 · (0.5·0.5 + 0.5·0.5)
+  languageModel[layer]!.values.forEach((value, i) => expect(value).toBeCloseTo(start.weights.languageModel[layer]!.values[i]! + 1.5, 5))
+  expect(languageModel['model.norm.weight']!.values).toEqual(start.weights.languageModel['model.norm.weight']!.values)
+})
+
+it('what cannot be taken in is named: shards of other tools, no log, a log that is not JSON, a loss that is not a number', async () => {
+  const { job, source, log } = await anOutput()
+  const state = (text: string) => writeFileSync(join(source, 'trainer_state.json'), text)
+  state(JSON.stringify({ global_step: 7, log_history: log }).replace('"loss":0.25', '"loss": NaN'))
+  const diverged = await faultOfPromise(run(job))
+  expect(diverged.code).toBe('loss-not-finite')
+  expect(diverged.message).toContain('the loss of step 4 is NaN')
+  // What only describes may well be no number.
+  state(JSON.stringify({ global_step: 7, log_history: log }).replace('"grad_norm":2', '"grad_norm": Infinity'))
+  expect((await run(job)).find((event) => event.kind === 'step')!.metrics).not.toHaveProperty('grad_norm')
+  state('{')
+  expect((await faultOfPromise(run(job))).message).toContain('trainer_state.json is not JSON')
+  rmSync(join(source, 'trainer_state.json'))
+  expect((await faultOfPromise(run(job))).message).toContain('choose the folder that train.py of a recipe wrote')
+  state(JSON.stringify({ global_step: 7, log_history: log }))
+  rmSync(join(source, 'model.safetensors'))
+  for (const [name, words] of [['checkpoint-7', 'train.py'], ['global_step7', 'zero_to_fp32'], ['pytorch_model_fsdp_0', 'merge-weights']] as const) {
+    mkdirSync(join(source, name))
+    const fault = await faultOfPromise(run(job))
+    expect(fault.code).toBe('not-found')
+    expect(fault.message).toContain(`found ${name}`)
+    expect(fault.message).toContain(words)
+    rmSync(join(source, name), { recursive: true })
+  }
+})
+
+it('a checkpoint that comes back reads files as its study does', async () => {
+  const { job } = await anOutput()
+  await run({ ...job, config: { ...job.config, images: { orientation: 'apply', alpha: 'white' } } })
+  expect((await readCheckpoint((await newestCheckpoint(job.folder))!)).preprocess[0]).toEqual({ op: 'decode', orientation: 'apply', alpha: 'white' })
 })

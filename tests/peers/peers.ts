@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { readAdapters, writeAdapters } from './adapters.ts'
+import { distributed } from './distributed.ts'
 import { writeExports } from './exports.ts'
 import { everyObjective } from './objectives.ts'
 import { adaptedRecipe, wholeRecipe } from './recipe.ts'
@@ -48,6 +49,7 @@ const PEERS: readonly Peer[] = [
   { name: 'adapters', packages: ['torch', 'transformers', 'peft', 'safetensors'], script: 'load_adapters.py', prepare: writeAdapters, conclude: readAdapters },
   { name: 'recipe', packages: RECIPE_PACKAGES, script: 'run_recipe.py', ...wholeRecipe },
   { name: 'recipe-objectives', packages: [...RECIPE_PACKAGES, 'pandas'], script: 'run_objectives.py', ...everyObjective },
+  { name: 'recipe-distributed', packages: [...RECIPE_PACKAGES, 'pandas'], script: 'run_distributed.py', ...distributed },
   { name: 'recipe-lora', packages: RECIPE_PACKAGES, script: 'run_recipe.py', ...adaptedRecipe },
 ]
 
@@ -73,10 +75,11 @@ for (const peer of PEERS) {
   const folder = mkdtempSync(join(tmpdir(), `pivot-lab-peers-${peer.name}-`))
   try {
     await peer.prepare(folder)
-    const { stdout } = await promisify(execFile)(options.python, [join(import.meta.dirname, peer.script), folder], {
+    const { stdout, stderr } = await promisify(execFile)(options.python, [join(import.meta.dirname, peer.script), folder], {
       maxBuffer: 1 << 26,
       env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1', HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1', CUDA_VISIBLE_DEVICES: '', TOKENIZERS_PARALLELISM: 'false' },
     })
+    for (const line of stderr.split('\n').filter((each) => each.includes(': not run, '))) process.stdout.write(`${peer.name}: ${line}\n`)
     const checks = stdout
       .split('\n')
       .filter((each) => each.startsWith('{"name"'))

@@ -91,6 +91,8 @@ describe('a recipe', () => {
     expect((await faultOfPromise(lab.recipes.import(anOutput(project, { study: 'another', arm: 'dpo', seed: 0 })))).code).toBe('not-found')
     expect((await faultOfPromise(lab.recipes.import(anOutput(project, { study: studyId, arm: 'dpo', seed: 8 })))).message).toContain('no dpo of seed 8')
     expect((await faultOfPromise(lab.recipes.import(project))).message).toContain('run.json does not exist')
+    writeFileSync(join(project, 'out', 'run.json'), '{')
+    expect((await faultOfPromise(lab.recipes.import(join(project, 'out')))).message).toContain('run.json is not JSON')
     await lab.close()
   })
 })
