@@ -3,13 +3,14 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { numImageTokens } from '../../src-main/domain/model-spec.ts'
+import { multimodalLmSpecSchema, numImageTokens } from '../../src-main/domain/model-spec.ts'
 import type { Training } from '../../src-main/domain/run-config.ts'
 import { numPatches, patchWidth } from '../../src-main/domain/vision-encoder-spec.ts'
 import { onShapes } from '../../src-main/engine/memory/shape-backend.ts'
 import { stepMemory } from '../../src-main/engine/memory/step-memory.ts'
 import { createObjective } from '../../src-main/engine/objectives/objective.ts'
 import { createTrainStep, stepNumbers, trainableModel } from '../../src-main/engine/train-step.ts'
+import { initialWeights } from '../../src-main/engine/weights/initial.ts'
 import { expectNoLeak } from '../support/no-leak.ts'
 import { named } from '../support/step-runner.ts'
 import { aBatch, aRow, aTraining, livelyWeights, TINY } from '../support/tiny-model.ts'
@@ -92,6 +93,31 @@ describe('a step on shapes alone', () => {
       expect(found.working / real.working).toBeGreaterThan(0.6)
       expect(found.working / real.working).toBeLessThan(1.02)
     })
+
+  const sizes = { imageSize: 16, patchSize: 4, hiddenSize: 8, numHiddenLayers: 2, numAttentionHeads: 2 }
+  const encoders = [
+    { family: 'siglip' },
+    { family: 'siglip2' },
+    { family: 'clip', intermediateSize: 16 },
+    { family: 'dinov2' },
+    { family: 'dinov2', useSwigluFfn: true },
+    { family: 'dinov2_with_registers', numRegisterTokens: 2 },
+    { family: 'vit', intermediateSize: 16 },
+    { family: 'vit_mae', intermediateSize: 16 },
+  ]
+  it.each(encoders)('is known of every encoder, and of its features where it is frozen: %o', (encoder) => {
+    const spec = multimodalLmSpecSchema.parse({ ...TINY, visionEncoder: { ...sizes, ...encoder } })
+    const I = numImageTokens(spec)
+    const rows = { P: numPatches(spec.visionEncoder), patchWidth: patchWidth(spec.visionEncoder), I, T: I + 12, A: 4 }
+    const memory = (settings: object) => {
+      const training = aTraining({ batchSize: 2, objective: { kind: 'dpo' }, ...settings })
+      return expectNoLeak(() => stepMemory(spec, initialWeights(spec, 0), training, createObjective(training.objective), rows))
+    }
+    const [whole, frozen] = [memory({}), memory({ modules: { visionEncoder: { train: false } } })]
+    expect(frozen.working).toBeLessThan(whole.working)
+    expect(frozen.moments).toBeLessThan(whole.moments)
+    expect(frozen.weights).toBe(whole.weights)
+  })
 
   it('takes less where less is trained, and more for more', () => {
     const working = (settings: object) => predicted(aTraining({ batchSize: 16, ...settings })).working

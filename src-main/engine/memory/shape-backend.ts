@@ -198,7 +198,8 @@ const KERNELS: Readonly<Record<string, Kernel>> = {
   UnsortedSegmentSum: ({ x, segmentIds }, { numSegments }, backend) => backend.make([numSegments as number, ...x!.shape.slice(segmentIds!.shape.length)]),
   Select: ({ t }, _, backend) => backend.make(t!.shape, t!.dtype),
   Slice: ({ x }, { begin, size }, backend) => {
-    const [from, given] = [begin, size] as [number | number[], number | number[]]
+    // Without sizes a slice goes to the end.
+    const [from, given] = [begin, size ?? []] as [number | number[], number | number[]]
     const begins = x!.shape.map((_, axis) => (typeof from === 'number' ? (axis === 0 ? from : 0) : (from[axis] ?? 0)))
     const sizes = x!.shape.map((all, axis) => {
       const wanted = typeof given === 'number' ? (axis === 0 ? given : -1) : (given[axis] ?? -1)
