@@ -41,7 +41,7 @@ def arguments(training, output, seed, per_device):
         gradient_accumulation_steps=accumulation,
         max_steps=training["steps"],
         learning_rate=training["learningRate"],
-        lr_scheduler_type={"cosine": "cosine", "constant": "constant_with_warmup"}[training["schedule"]],
+        lr_scheduler_type={"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}[training["schedule"]],
         warmup_steps=math.ceil(training["warmupRatio"] * training["steps"]),
         weight_decay=training["weightDecay"],
         adam_beta1=training["adamBeta1"],

@@ -2,9 +2,9 @@
 // that an exported config.json is a renaming and not a translation. Sizes only: weights are files.
 
 import { z } from 'zod'
-import { numPatches, numPrefixTokens, visionEncoderSpecSchema } from './vision-encoder-spec.ts'
+import { ACTIVATIONS, LARGEST_SIZE, MOST_LAYERS, numPatches, numPrefixTokens, visionEncoderSpecSchema } from './vision-encoder-spec.ts'
 
-const size = (help: string, min = 1) => z.int().min(min).meta({ help })
+const size = (help: string, min = 1) => z.int().min(min).max(LARGEST_SIZE).meta({ help })
 
 /** LLaVA's mlp2x_gelu: Linear(vision width → language width), exact GELU, Linear(language width → language width). */
 export const projectorSpecSchema = z.strictObject({
@@ -58,12 +58,15 @@ export const languageModelSpecSchema = z
     vocabSize: size('tokens, the image placeholder included').default(512),
     hiddenSize: size('width of the language model').default(192),
     intermediateSize: size('width inside each MLP').default(512),
-    numHiddenLayers: size('transformer blocks').max(1024).default(4),
+    numHiddenLayers: size('transformer blocks').max(MOST_LAYERS).default(4),
     numAttentionHeads: size('query heads; must divide hiddenSize').default(6),
     numKeyValueHeads: size('key/value heads; must divide numAttentionHeads').default(2),
-    headDim: z.int().min(2).nullable().default(null).meta({ help: 'width of a head; empty: hiddenSize / numAttentionHeads' }),
+    headDim: z.int().min(2).max(LARGEST_SIZE).nullable().default(null).meta({ help: 'width of a head; empty: hiddenSize / numAttentionHeads' }),
     attentionBias: z.boolean().default(false).meta({ help: 'biases on all four attention layers (llama, qwen3; qwen2 has its own)' }),
     mlpBias: z.boolean().default(false).meta({ help: 'biases inside each MLP (llama)' }),
+    hiddenAct: z.enum(ACTIVATIONS).default('silu').meta({ help: 'activation of the gate inside each MLP' }),
+    slidingWindow: z.int().min(1).max(LARGEST_SIZE).nullable().default(null).meta({ help: 'how many positions a token attends to, its own included; empty: all before it' }),
+    maxWindowLayers: z.int().min(0).max(MOST_LAYERS).default(0).meta({ help: 'blocks from the bottom that attend to everything all the same' }),
     rmsNormEps: z.number().positive().default(1e-6),
     ropeTheta: z.number().positive().default(10000),
     ropeScaling: ropeScalingSchema.prefault({ kind: 'default' }),

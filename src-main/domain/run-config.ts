@@ -66,7 +66,7 @@ export const trainingSchema = z.strictObject({
     label: 'Gradient accumulation',
     help: 'forward passes per optimiser update; the effective batch is batchSize × this',
   }),
-  schedule: z.enum(['cosine', 'constant']).default('cosine').meta({ label: 'Schedule', help: 'cosine falls to zero at the last step' }),
+  schedule: z.enum(['cosine', 'linear', 'constant']).default('cosine').meta({ label: 'Schedule', help: 'cosine and linear fall to zero at the last step' }),
   warmupRatio: z.number().min(0).max(1).default(0.03).meta({ label: 'Warm-up', help: 'share of the steps; the paper uses 0.03' }),
   weightDecay: z.number().min(0).max(1).default(0).meta({ label: 'Weight decay', help: 'AdamW; not applied to biases and norms' }),
   adamBeta1: z.number().min(0).max(0.9999).default(0.9).meta({ label: 'Adam β₁', help: 'decay of the first moment' }),

@@ -3,21 +3,25 @@
 
 import { z } from 'zod'
 
-const size = (help: string, min = 1) => z.int().min(min).meta({ help })
+/** No model is larger in any direction; a slip in a config must not become an allocation. */
+export const LARGEST_SIZE = 2 ** 24
+export const MOST_LAYERS = 1024
+
+const size = (help: string, min = 1) => z.int().min(min).max(LARGEST_SIZE).meta({ help })
 const heads = size('heads per block; must divide hiddenSize').default(4)
 
 /** Activations inside an MLP, by the names of Hugging Face. */
-export const ACTIVATIONS = ['gelu', 'gelu_pytorch_tanh', 'quick_gelu'] as const
+export const ACTIVATIONS = ['gelu', 'gelu_pytorch_tanh', 'quick_gelu', 'silu', 'relu'] as const
 export type Activation = (typeof ACTIVATIONS)[number]
 const activation = (usual: Activation) => z.enum(ACTIVATIONS).default(usual).meta({ help: 'activation inside each MLP' })
 
 /** What every encoder has. */
 const common = {
   imageSize: size('side of the square input, pixels; the table of positions is this large').default(64),
-  patchSize: size('side of a patch, pixels; must divide imageSize').default(8),
+  patchSize: size('side of a patch, pixels; what is left of imageSize beyond whole patches is not seen').default(8),
   numChannels: z.literal(3).default(3),
   hiddenSize: size('width of the encoder').default(128),
-  numHiddenLayers: size('transformer blocks').default(4),
+  numHiddenLayers: size('transformer blocks').max(MOST_LAYERS).default(4),
   numAttentionHeads: heads,
 }
 const intermediateSize = size('width inside each MLP').default(512)
@@ -51,7 +55,7 @@ const clip = z.strictObject({
 const dinov2 = z.strictObject({
   family: z.literal('dinov2'),
   ...common,
-  mlpRatio: z.number().positive().default(4).meta({ help: 'width inside each MLP, in widths of the encoder' }),
+  mlpRatio: z.number().positive().max(64).default(4).meta({ help: 'width inside each MLP, in widths of the encoder' }),
   layerNormEps: layerNormEps(1e-6),
   hiddenAct: activation('gelu'),
   qkvBias,
@@ -86,7 +90,7 @@ export const visionEncoderSpecSchema = z
   .discriminatedUnion('family', FAMILIES, {
     error: `expected one of ${FAMILIES.map((schema) => z.toJSONSchema(schema.shape.family, { io: 'output' })['const'] as string).join(', ')}`,
   })
-  .refine((spec) => spec.imageSize % spec.patchSize === 0, { path: ['patchSize'], message: 'must divide imageSize' })
+  .refine((spec) => spec.imageSize >= spec.patchSize, { path: ['patchSize'], message: 'must be no larger than imageSize' })
   .refine((spec) => spec.hiddenSize % spec.numAttentionHeads === 0, { path: ['numAttentionHeads'], message: 'must divide hiddenSize' })
 export type VisionEncoderSpec = z.output<typeof visionEncoderSpecSchema>
 export type VisionFamilyName = VisionEncoderSpec['family']
@@ -101,7 +105,20 @@ export interface Grid {
 
 /** The grid of the square input that the table of positions was made for. */
 export function patchGrid({ imageSize, patchSize }: Pick<VisionEncoderSpec, 'imageSize' | 'patchSize'>): Grid {
-  return { rows: imageSize / patchSize, columns: imageSize / patchSize }
+  return gridOf(imageSize, imageSize, patchSize)
+}
+
+/**
+ * Whole patches of an image. As in a convolution without padding, a rest at the right and at the bottom that fills no patch is
+ * not seen: SigLIP So400m/14 at 384 pixels sees 27 × 27 patches, 378 pixels.
+ */
+export function gridOf(height: number, width: number, patchSize: number): Grid {
+  return { rows: Math.floor(height / patchSize), columns: Math.floor(width / patchSize) }
+}
+
+/** Side of what the patches of the square input cover, pixels. */
+export function seenSide(spec: Pick<VisionEncoderSpec, 'imageSize' | 'patchSize'>): number {
+  return patchGrid(spec).rows * spec.patchSize
 }
 
 /** Patches of the square input. */

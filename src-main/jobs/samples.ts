@@ -6,6 +6,7 @@ import { LabError } from '../domain/errors.ts'
 import { parse } from '../domain/parse.ts'
 import { decodingOf, type PreprocessSpec } from '../domain/preprocess-spec.ts'
 import { sampleSchema, type DatasetKind, type ImageRef, type Sample, type SampleOf } from '../domain/sample.ts'
+import { gridOf } from '../domain/vision-encoder-spec.ts'
 import { preprocessImage } from '../engine/preprocess/pipeline.ts'
 import type { RawImage } from '../engine/preprocess/raw-image.ts'
 import { sha256 } from './files.ts'
@@ -65,18 +66,19 @@ export function createImageSource(project: string, preprocess: PreprocessSpec, p
   }
 }
 
-/** Cuts pixels (C, height, width) into patches (P, C·patch²), row by row. */
+/** Cuts pixels (C, height, width) into whole patches (P, C·patch²), row by row. @throws LabError 'invalid-input' when there is none */
 export function patchesOf(
   { data, width, height }: { readonly data: Float32Array; readonly width: number; readonly height: number },
   patchSize: number,
 ): Float32Array {
-  if (width % patchSize !== 0 || height % patchSize !== 0)
-    throw new LabError('invalid-input', `an image of ${width}×${height} pixels cannot be cut into patches of ${patchSize}; change the preprocessing's size`)
-  const patches = new Float32Array(data.length)
+  const { rows, columns } = gridOf(height, width, patchSize)
+  if (rows === 0 || columns === 0)
+    throw new LabError('invalid-input', `an image of ${width}×${height} pixels has no patch of ${patchSize}; change the preprocessing's size`)
   const channels = data.length / (width * height)
+  const patches = new Float32Array(rows * columns * channels * patchSize ** 2)
   let at = 0
-  for (let top = 0; top < height; top += patchSize)
-    for (let left = 0; left < width; left += patchSize)
+  for (let top = 0; top < rows * patchSize; top += patchSize)
+    for (let left = 0; left < columns * patchSize; left += patchSize)
       for (let c = 0; c < channels; c++)
         for (let y = 0; y < patchSize; y++) {
           const start = (c * height + top + y) * width + left

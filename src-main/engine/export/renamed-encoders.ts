@@ -29,7 +29,7 @@ interface TimmForm {
 
 const VIT_NAMES: BlockNames = { norm1: 'layernorm_before', ...VIT_ATTENTION, norm2: 'layernorm_after', mlpIn: 'intermediate.dense', mlpOut: 'output.dense' }
 const CONVOLUTION = { 'embeddings.patch_embeddings.projection.weight': 'patch_embed.proj.weight', 'embeddings.patch_embeddings.projection.bias': 'patch_embed.proj.bias' }
-const TIMM_ACTIVATIONS: Readonly<Record<string, string>> = { gelu: 'gelu', gelu_pytorch_tanh: 'gelu_tanh', quick_gelu: 'quick_gelu' }
+const TIMM_ACTIVATIONS: Readonly<Record<string, string>> = { gelu: 'gelu', gelu_pytorch_tanh: 'gelu_tanh', quick_gelu: 'quick_gelu', silu: 'silu', relu: 'relu' }
 
 function timmForm(spec: VisionEncoderSpec): TimmForm {
   const sizes = (inner: number) => ({
@@ -180,8 +180,8 @@ export function timmEncoder(spec: VisionEncoderSpec, weights: NamedArrays, prepr
 export function openClipEncoder(spec: VisionEncoderSpec, weights: NamedArrays, preprocess: PreprocessSpec): RenamedEncoder {
   if (spec.family !== 'clip')
     throw new LabError('invalid-input', `format: open_clip has CLIP's image tower of its own and takes ${spec.family} from timm; choose the format timm`, { family: spec.family })
-  if (spec.hiddenAct === 'gelu_pytorch_tanh')
-    throw new LabError('invalid-input', 'hiddenAct: open_clip has gelu and quick_gelu, found gelu_pytorch_tanh; choose the format hf or onnx')
+  if (spec.hiddenAct !== 'gelu' && spec.hiddenAct !== 'quick_gelu')
+    throw new LabError('invalid-input', `hiddenAct: open_clip has gelu and quick_gelu, found ${spec.hiddenAct}; choose the format hf or onnx`)
   const D = spec.hiddenSize
   const outside = {
     'embeddings.class_embedding': 'class_embedding',

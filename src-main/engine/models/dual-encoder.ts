@@ -6,7 +6,8 @@ import * as tf from '@tensorflow/tfjs'
 import { z } from 'zod'
 import { LabError } from '../../domain/errors.ts'
 import { parse } from '../../domain/parse.ts'
-import { ACTIVATIONS, visionEncoderSpecSchema } from '../../domain/vision-encoder-spec.ts'
+import { ACTIVATIONS, LARGEST_SIZE, MOST_LAYERS, visionEncoderSpecSchema } from '../../domain/vision-encoder-spec.ts'
+import { withKnownActivation } from './activation-names.ts'
 import { linear } from '../nn/linear.ts'
 import { layerNorm } from '../nn/norm.ts'
 import { assertShape, subset, weightOf, type Weights } from '../shapes.ts'
@@ -16,7 +17,7 @@ import { familyOf, familyOfConfig } from './vision/families.ts'
 import type { Json } from './vision/family.ts'
 import { visionHiddenStates, visionLastHiddenState, visionPooled, type VisionOptions } from './vision-encoder.ts'
 
-const size = z.int().min(1)
+const size = z.int().min(1).max(LARGEST_SIZE)
 const dualEncoderSpecSchema = z
   .strictObject({
     family: z.enum(['clip', 'siglip', 'siglip2']),
@@ -25,7 +26,7 @@ const dualEncoderSpecSchema = z
       vocabSize: size,
       hiddenSize: size,
       intermediateSize: size,
-      numHiddenLayers: size,
+      numHiddenLayers: size.max(MOST_LAYERS),
       numAttentionHeads: size,
       maxPositionEmbeddings: size,
       layerNormEps: z.number().positive(),
@@ -59,7 +60,7 @@ export function dualEncoderSpec(config: Json, where = 'config.json'): DualEncode
     )
   const family = config['model_type'] as DualEncoderSpec['family']
   // A nested config may leave its own type out: it is the outer one's.
-  const tower = (name: 'vision' | 'text'): Json => ({ model_type: `${family}_${name}_model`, ...(config[`${name}_config`] as Json | undefined) })
+  const tower = (name: 'vision' | 'text'): Json => withKnownActivation({ model_type: `${family}_${name}_model`, ...(config[`${name}_config`] as Json | undefined) })
   const [vision, text] = [tower('vision'), tower('text')]
   const visionFamily = familyOfConfig(vision, `${where}: vision_config`)
   const isClip = family === 'clip'

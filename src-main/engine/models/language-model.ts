@@ -6,7 +6,7 @@
 import * as tf from '@tensorflow/tfjs'
 import { headWidth, type LanguageModelSpec } from '../../domain/model-spec.ts'
 import { addResidual } from '../nn/add.ts'
-import { swiGlu } from '../nn/activations.ts'
+import { gated } from '../nn/activations.ts'
 import { attention, mergeHeads, splitHeads } from '../nn/attention.ts'
 import { checkpointed } from '../nn/checkpointing.ts'
 import { linear } from '../nn/linear.ts'
@@ -26,11 +26,29 @@ export function embedTokens(weights: Weights, ids: tf.Tensor): tf.Tensor {
   return tf.gather(weightOf(weights, 'model.embed_tokens.weight'), ids as tf.Tensor2D)
 }
 
-/** Causal mask of T positions: (T, T), 0 or −1e9. */
-export function causalMask(T: number): tf.Tensor2D {
+/** Causal mask of T positions: (T, T), 0 or −1e9; with a window nothing further back than its other positions is seen either. */
+export function causalMask(T: number, window: number | null = null): tf.Tensor2D {
   const values = new Float32Array(T * T)
-  for (let t = 0; t < T; t++) values.fill(MASKED, t * T + t + 1, (t + 1) * T)
+  for (let t = 0; t < T; t++) {
+    values.fill(MASKED, t * T + t + 1, (t + 1) * T)
+    if (window !== null) values.fill(MASKED, t * T, t * T + Math.max(0, t - window + 1))
+  }
   return tf.tensor2d(values, [T, T])
+}
+
+/** Of block i. */
+function windowOf({ slidingWindow, maxWindowLayers }: LanguageModelSpec, i: number): number | null {
+  return i < maxWindowLayers ? null : slidingWindow
+}
+
+/** What each block adds to its scores, made once for all blocks that see alike. */
+function masksOf<Mask>(spec: LanguageModelSpec, make: (window: number | null) => Mask): (i: number) => Mask {
+  const made = new Map<number | null, Mask>()
+  return (i) => {
+    const window = windowOf(spec, i)
+    if (!made.has(window)) made.set(window, make(window))
+    return made.get(window)!
+  }
 }
 
 /** Mask of padded positions: 0 where `attentionMask` is 1, −1e9 where it is 0. (R, S) → (R, 1, 1, S). */
@@ -59,9 +77,8 @@ export function decoderHiddenStates(
 ): tf.Tensor[] {
   const T = embeddings.shape[1]!
   const angles = anglesAt(spec, options.positions ?? positionsUpTo(T))
-  const causal = causalMask(T)
-  const mask = options.padding ? tf.add(causal, options.padding) : causal
-  const states = lowerStates(spec, weights, embeddings, { angles, mask, blocks: spec.numHiddenLayers, ...options })
+  const maskOf = masksOf(spec, (window) => (options.padding ? tf.add(causalMask(T, window), options.padding) : causalMask(T, window)))
+  const states = lowerStates(spec, weights, embeddings, { angles, maskOf, blocks: spec.numHiddenLayers, ...options })
   states.push(rmsNorm(weights, 'model.norm', states.pop()!, spec.rmsNormEps))
   return states
 }
@@ -78,8 +95,9 @@ export function lastStatesAt(spec: LanguageModelSpec, weights: Weights, embeddin
   const [R, T, D] = embeddings.shape as [number, number, number]
   const A = places.size / R
   const angles = anglesAt(spec, positionsUpTo(T))
-  const mask = causalMask(T)
-  const below = lowerStates(spec, weights, embeddings, { angles, mask, blocks: spec.numHiddenLayers - 1, gradientCheckpointing }).at(-1)!
+  const maskOf = masksOf<tf.Tensor>(spec, (window) => causalMask(T, window))
+  const mask = maskOf(spec.numHiddenLayers - 1)
+  const below = lowerStates(spec, weights, embeddings, { angles, maskOf, blocks: spec.numHiddenLayers - 1, gradientCheckpointing }).at(-1)!
   const inRow = tf.sub(places, tf.tensor1d(Int32Array.from({ length: R * A }, (_, i) => Math.floor(i / A) * T), 'int32')) as tf.Tensor1D // (R·A)
   const rowsOf = (table: tf.Tensor) => tf.reshape(tf.gather(tf.reshape(table, [T, -1]), inRow), [R, 1, A, -1]) // (R, 1, A, ·)
   const constants = [angles.cos, angles.signedSin, rowsOf(angles.cos), rowsOf(angles.signedSin), rowsOf(mask), places]
@@ -98,13 +116,13 @@ function lowerStates(
   spec: LanguageModelSpec,
   weights: Weights,
   embeddings: tf.Tensor,
-  { angles, mask, blocks, gradientCheckpointing }: { readonly angles: RotaryAngles; readonly mask: tf.Tensor; readonly blocks: number; readonly gradientCheckpointing?: boolean },
+  { angles, maskOf, blocks, gradientCheckpointing }: { readonly angles: RotaryAngles; readonly maskOf: (i: number) => tf.Tensor; readonly blocks: number; readonly gradientCheckpointing?: boolean },
 ): tf.Tensor[] {
   const states = [embeddings]
   const run = (held: Weights, input: tf.Tensor, [cos, signedSin, added]: readonly tf.Tensor[]) =>
     decoderBlock(spec, held, input, { cos: cos!, signedSin: signedSin! }, added!, (key, value) => ({ key, value })).x
-  const constants = [angles.cos, angles.signedSin, mask]
   for (let i = 0; i < blocks; i++) {
+    const constants = [angles.cos, angles.signedSin, maskOf(i)]
     const block = subset(weights, `model.layers.${i}.`)
     // A block's tidy frees at once what the backward pass does not keep.
     states.push(gradientCheckpointing === true ? checkpointed(run, block, states[i]!, constants) : tf.tidy(() => run(block, states[i]!, constants)))
@@ -135,7 +153,7 @@ export function readPrompts(
   const begin = tf.reshape(starts, [R, 1])
   const positions = tf.maximum(tf.sub(at, begin), 0) as tf.Tensor2D // (R, T)
   const padding = paddingMask(tf.greaterEqual(at, begin) as tf.Tensor2D) // (R, 1, 1, T)
-  const { x, cache } = runBlocks(spec, weights, embeddings, anglesAt(spec, positions), tf.add(causalMask(T), padding), (_, key, value) => ({ key, value }))
+  const { x, cache } = runBlocks(spec, weights, embeddings, anglesAt(spec, positions), masksOf(spec, (window) => tf.add(causalMask(T, window), padding)), (_, key, value) => ({ key, value }))
   const last = tf.slice(x, [0, T - 1, 0], [R, 1, D])
   const room = (each: tf.Tensor) => (slots === T ? each : tf.pad(each, [[0, 0], [0, 0], [0, slots - T], [0, 0]])) // (R, H_kv, S, d)
   return { hidden: tf.reshape(rmsNorm(weights, 'model.norm', last, spec.rmsNormEps), [R, D]), cache: cache.map(room) }
@@ -160,12 +178,13 @@ export function readToken(
   const S = past[0]!.shape[2]!
   const at = tf.range(0, S, 1, 'int32') // (S)
   const begin = tf.reshape(starts, [R, 1])
-  const seen = tf.logicalAnd(tf.greaterEqual(at, begin), tf.lessEqual(at, slot)) as tf.Tensor2D // (R, S)
+  const written = tf.logicalAnd(tf.greaterEqual(at, begin), tf.lessEqual(at, slot)) as tf.Tensor2D // (R, S)
+  const seen = (window: number | null) => (window === null ? written : tf.logicalAnd(written, tf.greater(at, tf.sub(slot, window)))) as tf.Tensor2D
   const here = tf.reshape(tf.cast(tf.equal(at, slot), 'float32'), [1, 1, S, 1])
   // An empty slot holds zeros, so that adding writes.
-  const write = (held: tf.Tensor, written: tf.Tensor) => tf.add(held, tf.mul(written, here)) // (R, H_kv, S, d)
+  const write = (held: tf.Tensor, fresh: tf.Tensor) => tf.add(held, tf.mul(fresh, here)) // (R, H_kv, S, d)
   const angles = anglesAt(spec, tf.sub(slot, begin) as tf.Tensor2D)
-  const { x, cache } = runBlocks(spec, weights, embeddings, angles, paddingMask(seen), (i, key, value) => ({
+  const { x, cache } = runBlocks(spec, weights, embeddings, angles, masksOf(spec, (window) => paddingMask(seen(window))), (i, key, value) => ({
     key: write(past[2 * i]!, key),
     value: write(past[2 * i + 1]!, value),
   }))
@@ -177,13 +196,15 @@ function runBlocks(
   weights: Weights,
   embeddings: tf.Tensor,
   angles: RotaryAngles,
-  mask: tf.Tensor,
+  maskOf: (i: number) => tf.Tensor,
   remember: (layer: number, key: tf.Tensor, value: tf.Tensor) => KeyValue,
 ): { readonly x: tf.Tensor; readonly cache: KeyValueCache } {
   let x = embeddings
   const cache: tf.Tensor[] = []
   for (let i = 0; i < spec.numHiddenLayers; i++) {
     const before = x
+    // Outside the tidy: other blocks use it too.
+    const mask = maskOf(i)
     const block = tf.tidy(
       () =>
         decoderBlock(spec, subset(weights, `model.layers.${i}.`), before, angles, mask, (key, value) => remember(i, key, value)) as unknown as tf.TensorContainerObject,
@@ -235,6 +256,6 @@ function decoderBlock(
   const { key, value } = seen(turned('k', normed, spec.numKeyValueHeads, angles), heads('v', normed, spec.numKeyValueHeads)) // (R, H_kv, S, d)
   const attended = addResidual(from, linear(weights, 'self_attn.o_proj', mergeHeads(attention(q, key, value, mask)))) // (R, A, D)
   const inner = rmsNorm(weights, 'post_attention_layernorm', attended, spec.rmsNormEps)
-  const gated = swiGlu(linear(weights, 'mlp.gate_proj', inner), linear(weights, 'mlp.up_proj', inner)) // (R, T, 4·D)
-  return { x: addResidual(attended, linear(weights, 'mlp.down_proj', gated)), key, value }
+  const product = gated(spec.hiddenAct, linear(weights, 'mlp.gate_proj', inner), linear(weights, 'mlp.up_proj', inner)) // (R, T, 4·D)
+  return { x: addResidual(attended, linear(weights, 'mlp.down_proj', product)), key, value }
 }

@@ -4,7 +4,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
-import { numPatches, numPrefixTokens, patchGrid, type Grid, type VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
+import { gridOf, numPatches, numPrefixTokens, patchGrid, type Grid, type VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import { checkpointed } from '../nn/checkpointing.ts'
 import { subset, type Weights } from '../shapes.ts'
 import { familyOf } from './vision/families.ts'
@@ -12,26 +12,19 @@ import type { VariableInput, VisionInput } from './vision/family.ts'
 import { resizeMatrix } from './vision/positions.ts'
 
 /**
- * Cuts pixels into patches, each flattened in the order of a convolution's weight (C, P, P).
+ * Cuts pixels into whole patches, each flattened in the order of a convolution's weight (C, P, P).
  * @param pixels (B, C, height, width)   @returns (B, P, C·patch²), patches row by row
- * @throws LabError 'invalid-input' when the patch does not divide height and width
+ * @throws LabError 'invalid-input' when the image is smaller than a patch
  */
 export function patchify(pixels: tf.Tensor4D, patchSize: number): tf.Tensor3D {
   const [B, C, height, width] = pixels.shape
   const { rows, columns } = gridOf(height, width, patchSize)
-  const cells = tf.reshape(pixels, [B, C, rows, patchSize, columns, patchSize])
+  if (rows === 0 || columns === 0)
+    throw new LabError('invalid-input', `image of ${width} × ${height} pixels: expected at least one patch of ${patchSize} × ${patchSize}; resize it`)
+  const [seenHeight, seenWidth] = [rows * patchSize, columns * patchSize]
+  const seen = seenHeight === height && seenWidth === width ? pixels : tf.slice(pixels, [0, 0, 0, 0], [B, C, seenHeight, seenWidth])
+  const cells = tf.reshape(seen, [B, C, rows, patchSize, columns, patchSize])
   return tf.reshape(tf.transpose(cells, [0, 2, 4, 1, 3, 5]), [B, rows * columns, C * patchSize * patchSize])
-}
-
-/** Rows and columns of patches in an image. @throws LabError 'invalid-input' when the patch does not divide both sides */
-export function gridOf(height: number, width: number, patchSize: number): Grid {
-  if (height % patchSize !== 0 || width % patchSize !== 0)
-    throw new LabError(
-      'invalid-input',
-      `image of ${width} × ${height} pixels: expected sides that the patch size ${patchSize} divides; resize it to ` +
-        `${Math.max(1, Math.round(width / patchSize)) * patchSize} × ${Math.max(1, Math.round(height / patchSize)) * patchSize}`,
-    )
-  return { rows: height / patchSize, columns: width / patchSize }
 }
 
 export interface VisionOptions {

@@ -1,6 +1,7 @@
 // Activations with their gradients written out, so that each keeps no more than it needs for the backward pass.
 
 import * as tf from '@tensorflow/tfjs'
+import type { Activation } from '../../domain/vision-encoder-spec.ts'
 import { withGradient } from './with-gradient.ts'
 
 /** 2·√(2/π), and the cubic coefficient of the tanh approximation (arXiv 1606.08415, section 2). */
@@ -59,6 +60,25 @@ export function quickGelu(x: tf.Tensor): tf.Tensor {
       },
     }
   })
+}
+
+/** z·σ(z) (arXiv 1606.08415, section 4). */
+export function silu(x: tf.Tensor): tf.Tensor {
+  return swiGlu(x, tf.onesLike(x))
+}
+
+/** By the names of Hugging Face. */
+export const ACTIVATION: Readonly<Record<Activation, (x: tf.Tensor) => tf.Tensor>> = {
+  gelu: geluErf,
+  gelu_pytorch_tanh: geluTanh,
+  quick_gelu: quickGelu,
+  silu,
+  relu: (x) => tf.relu(x),
+}
+
+/** An MLP's gated product act(gate)·up. Both (..., D). */
+export function gated(activation: Activation, gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
+  return activation === 'silu' ? swiGlu(gate, up) : tf.mul(ACTIVATION[activation](gate), up)
 }
 
 /** SwiGLU's product (arXiv 2002.05202): silu(gate)·up with silu(z) = z·σ(z). Both (..., D). */

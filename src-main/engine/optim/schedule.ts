@@ -3,7 +3,7 @@
 import type { Training } from '../../domain/run-config.ts'
 
 /**
- * Linear warm-up, then constant or half a cosine to zero, as Hugging Face's schedulers compute it: the first step uses
+ * Linear warm-up, then constant, a line or half a cosine to zero, as Hugging Face's schedulers compute it: the first step uses
  * the factor of step 0, so with warm-up its learning rate is zero.
  * @param step  optimiser steps already taken, from 0
  * @returns in [0, 1]
@@ -13,5 +13,5 @@ export function scheduleFactor({ schedule, warmupRatio, steps }: Pick<Training, 
   if (step < warmup) return step / Math.max(1, warmup)
   if (schedule === 'constant') return 1
   const progress = (step - warmup) / Math.max(1, steps - warmup)
-  return Math.max(0, 0.5 * (1 + Math.cos(Math.PI * progress)))
+  return Math.max(0, schedule === 'linear' ? 1 - progress : 0.5 * (1 + Math.cos(Math.PI * progress)))
 }

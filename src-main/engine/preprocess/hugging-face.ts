@@ -44,11 +44,9 @@ const DEFAULTS: Readonly<Record<string, Defaults>> = {
 /** Where a switch of the same name means something else, and changes no pixel of the single-image form. */
 const HARMLESS: Readonly<Record<string, readonly string[]>> = { LlavaOnevision: ['do_pad'] }
 
-const size = z.union([
-  z.int().min(1),
-  z.object({ height: z.int().min(1), width: z.int().min(1) }),
-  z.object({ shortest_edge: z.int().min(1) }),
-])
+const side = z.int().min(1)
+/** Strict: another key beside these (longest_edge) would change the size. */
+const size = z.union([side, z.strictObject({ height: side, width: side }), z.strictObject({ shortest_edge: side })])
 const triple = z.union([z.tuple([z.number(), z.number(), z.number()]), z.number().transform((each): Triple => [each, each, each])])
 const configSchema = z.looseObject({
   image_processor_type: z.string().optional(),

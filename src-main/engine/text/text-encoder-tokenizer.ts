@@ -1,8 +1,8 @@
 // The tokenizer of a dual encoder's text tower: a short text as exactly as many tokens as there are positions, the way the
 // family was trained. CLIP ends with its end token, SigLIP reads its padding, and neither has a chat template.
 
-import { Tokenizer } from '@huggingface/tokenizers'
 import { LabError } from '../../domain/errors.ts'
+import { openTokenizer } from './open-tokenizer.ts'
 import type { TokenizerFiles } from './tokenizer.ts'
 
 export interface TextEncoderTokenizer {
@@ -15,7 +15,7 @@ export interface TextEncoderTokenizer {
  * @throws LabError 'corrupt-artifact' when the files have no padding token
  */
 export function createTextEncoderTokenizer({ tokenizer: json, config }: TokenizerFiles, family: 'clip' | 'siglip' | 'siglip2', positions: number): TextEncoderTokenizer {
-  const tokenizer = new Tokenizer(json, config)
+  const tokenizer = openTokenizer(json, config)
   const pad = config['pad_token'] ?? config['eos_token']
   const padText = typeof pad === 'object' && pad !== null ? (pad as { content?: unknown }).content : pad
   const padId = typeof padText === 'string' ? tokenizer.token_to_id(padText) : undefined

@@ -1,9 +1,10 @@
 // Text to token ids and back, and the chat template around it: both exactly as the checkpoint's own files say.
 
-import { Tokenizer } from '@huggingface/tokenizers'
+import type { Tokenizer } from '@huggingface/tokenizers'
 import { LabError } from '../../domain/errors.ts'
 import type { Turn } from '../../domain/sample.ts'
 import { parseChatTemplate } from './chat-template.ts'
+import { openTokenizer } from './open-tokenizer.ts'
 
 /** The two files of a tokenizer, parsed. */
 export interface TokenizerFiles {
@@ -50,7 +51,7 @@ export interface ChatTokenizer {
  *   placeholder in what the chat template makes of a turn with an image
  */
 export function createChatTokenizer({ tokenizer: json, config, generation }: TokenizerFiles): ChatTokenizer {
-  const tokenizer = new Tokenizer(json, config)
+  const tokenizer = openTokenizer(json, config)
   const idOf = (role: string, text: unknown): number => {
     const id = typeof text === 'string' ? tokenizer.token_to_id(text) : undefined
     if (id === undefined)
@@ -168,6 +169,15 @@ function templateText(config: TokenizerFiles['config']): string {
   return chosen
 }
 
+/** @throws LabError 'corrupt-artifact' for a template of bad syntax, or of syntax that the library does not know */
+function parsed(template: string): ReturnType<typeof parseChatTemplate> {
+  try {
+    return parseChatTemplate(template)
+  } catch (thrown) {
+    throw new LabError('corrupt-artifact', `chat_template (in tokenizer_config.json or chat_template.jinja): expected a Jinja template, found: ${thrown instanceof Error ? thrown.message : String(thrown)}; correct it, or choose another`, {}, thrown)
+  }
+}
+
 /**
  * Conversations as the template writes them. Some templates take a turn's words as text, with the placeholder in it; those of
  * multimodal checkpoints take a list of parts, and write the placeholder themselves. Which one this is, is tried.
@@ -177,7 +187,7 @@ function chatRenderer(
   imageText: string,
   endText: unknown,
 ): { readonly takesParts: boolean; render(turns: readonly ChatTurn[], addGenerationPrompt: boolean): string } {
-  const template = parseChatTemplate(templateText(config))
+  const template = parsed(templateText(config))
   const asParts = (words: string) => {
     const image = words.includes(imageText) ? [{ type: 'image' }] : []
     const rest = words.replace(`${imageText}\n`, '').replace(`\n${imageText}`, '').replace(imageText, '')
@@ -192,19 +202,21 @@ function chatRenderer(
       pad_token: text(config['pad_token']) ?? '',
     })
   const probe: Turn[] = [{ from: 'human', text: `${imageText}\nprobe` }]
+  const failures: string[] = []
   const writes = (content: (words: string) => unknown): string | null => {
     try {
       const written = renderAs(content, probe, true)
       return written.includes('probe') ? written : null
-    } catch {
-      // A template that expects the other form fails in its own words.
+    } catch (thrown) {
+      // A template that expects the other form fails in its own words; so does one that uses what the library does not know.
+      failures.push(thrown instanceof Error ? thrown.message : String(thrown))
       return null
     }
   }
   const asText = (words: string) => words
   const content = writes(asText) !== null ? asText : writes(asParts) !== null ? asParts : null
   if (content === null)
-    throw new LabError('corrupt-artifact', 'chat_template (in tokenizer_config.json or chat_template.jinja): expected the words of a turn, given as text or as a list of parts, found neither written; choose another template')
+    throw new LabError('corrupt-artifact', `chat_template (in tokenizer_config.json or chat_template.jinja): expected the words of a turn, given as text or as a list of parts, found neither written${failures.length > 0 ? ` (${[...new Set(failures)].join('; ')})` : ''}; choose another template`)
   if (!writes(content)!.includes(imageText))
     throw new LabError('corrupt-artifact', `chat_template (in tokenizer_config.json or chat_template.jinja): expected the image token ${imageText} where a turn has an image, found ${JSON.stringify(writes(content)!)}; the model would never see an image. Correct chat_template, or image_token in tokenizer_config.json`)
   return { takesParts: content === asParts, render: (turns, addGenerationPrompt) => renderAs(content, turns, addGenerationPrompt) }
@@ -216,7 +228,7 @@ function chatRenderer(
  */
 export function withImageToken({ tokenizer, config }: TokenizerFiles): { readonly files: TokenizerFiles; readonly addedId: number | null } {
   const content = imageTokenText(config)
-  const known = new Tokenizer(tokenizer, config)
+  const known = openTokenizer(tokenizer, config)
   if (known.token_to_id(content) !== undefined) return { files: { tokenizer, config: { ...config, image_token: content } }, addedId: null }
   const addedId = largestId(known) + 1
   const token = { id: addedId, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }

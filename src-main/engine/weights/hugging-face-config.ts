@@ -9,6 +9,7 @@ import {
 import { parse } from '../../domain/parse.ts'
 import { visionEncoderSpecSchema, type VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import { languageModelConfig, languageModelSpec } from '../models/language/families.ts'
+import { withKnownActivation } from '../models/activation-names.ts'
 import { familyOf, familyOfConfig } from '../models/vision/families.ts'
 import type { Json } from '../models/vision/family.ts'
 
@@ -33,10 +34,12 @@ const WITH_VISION_CONFIG = ['siglip', 'siglip2', 'clip']
  */
 export function visionEncoderSpec(config: Json, where = 'config.json'): VisionEncoderSpec {
   const type = String(config['model_type'])
-  const vision = WITH_VISION_CONFIG.includes(type)
-    ? // A nested config may leave its own type out: it is the outer one's.
-      { model_type: `${type}_vision_model`, ...(config['vision_config'] as Json) }
-    : config
+  const vision = withKnownActivation(
+    WITH_VISION_CONFIG.includes(type)
+      ? // A nested config may leave its own type out: it is the outer one's.
+        { model_type: `${type}_vision_model`, ...(config['vision_config'] as Json) }
+      : config,
+  )
   const family = familyOfConfig(vision, where)
   return parse(visionEncoderSpecSchema, { family: family.family, ...family.spec(vision) }, 'invalid-input', where)
 }

@@ -23,16 +23,20 @@ export function labelMap({ width, height }: ImageRef, { objects }: ObjectsConten
   return labels
 }
 
-/** The map as the encoder sees it; what lies outside the image is background. */
-export function preprocessLabels(labels: Uint16Array, image: ImageRef, preprocess: PreprocessSpec): Uint16Array {
+/**
+ * The map as the encoder sees it; what lies outside the image is background.
+ * @param seen  side of what the patches cover, from the upper left; absent: all of the preprocessed picture
+ */
+export function preprocessLabels(labels: Uint16Array, image: ImageRef, preprocess: PreprocessSpec, seen?: number): Uint16Array {
   const { scale, offset, to } = placement(preprocess, image.width, image.height)
-  const out = new Uint16Array(to.width * to.height)
-  for (let y = 0; y < to.height; y++) {
+  const [width, height] = [seen ?? to.width, seen ?? to.height]
+  const out = new Uint16Array(width * height)
+  for (let y = 0; y < height; y++) {
     const fromY = Math.floor((y + 0.5 - offset.y) / scale.y)
     if (fromY < 0 || fromY >= image.height) continue
-    for (let x = 0; x < to.width; x++) {
+    for (let x = 0; x < width; x++) {
       const fromX = Math.floor((x + 0.5 - offset.x) / scale.x)
-      if (fromX >= 0 && fromX < image.width) out[y * to.width + x] = labels[fromY * image.width + fromX]!
+      if (fromX >= 0 && fromX < image.width) out[y * width + x] = labels[fromY * image.width + fromX]!
     }
   }
   return out

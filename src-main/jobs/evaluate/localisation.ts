@@ -8,6 +8,7 @@ import type { ItemResult } from '../../domain/job.ts'
 import { partsOf, masksOf } from '../../domain/mask.ts'
 import type { Box, ImageRef, Region, SampleOf } from '../../domain/sample.ts'
 import type { ItemDetail, PatchMap } from '../../domain/study-results.ts'
+import { seenSide } from '../../domain/vision-encoder-spec.ts'
 import { pairGradients, pairMaps, type AnswerLogProbs, type PairGradients, type PairMaps } from '../../engine/evaluate/gradient-maps.ts'
 import { coverageOfBoxes, coverageOfParts, localisationScores, type LocalisationScores } from '../../engine/evaluate/measures/localisation.ts'
 import { imageTokens } from '../../engine/models/multimodal-lm.ts'
@@ -146,7 +147,7 @@ export function regionCoverage(
       const mapped = mapBox(preprocess, image.width, image.height, box)
       return mapped === null ? [] : [{ x: mapped[0], y: mapped[1], width: mapped[2], height: mapped[3] }]
     })
-  const side = model.spec.visionEncoder.imageSize
+  const side = seenSide(model.spec.visionEncoder)
   const picture = { width: side, height: side }
   const { boxes, rest } = partsOf(region)
   const ofRest = coverageOfParts(seen(rest), picture, grid)

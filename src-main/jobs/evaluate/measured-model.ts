@@ -6,7 +6,7 @@ import { LabError } from '../../domain/errors.ts'
 import { featureWidth, numImageTokens } from '../../domain/model-spec.ts'
 import type { PreprocessSpec } from '../../domain/preprocess-spec.ts'
 import type { ImageRef } from '../../domain/sample.ts'
-import { numPatches, patchGrid, patchWidth } from '../../domain/vision-encoder-spec.ts'
+import { numPatches, patchGrid, patchWidth, seenSide } from '../../domain/vision-encoder-spec.ts'
 import type { PatchGrid } from '../../engine/evaluate/measures/localisation.ts'
 import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
 import { imageFeatures } from '../../engine/models/multimodal-lm.ts'
@@ -19,8 +19,8 @@ import { createImageSource, IMAGE_CACHE_BYTES, type ImageSource } from '../sampl
 /** What a probe of patches needs to know of an encoder, alone or in a model. */
 export interface EncoderView {
   readonly preprocess: PreprocessSpec
-  /** Side of the square input, pixels. */
-  readonly imageSize: number
+  /** Side of what the patches of the square input cover, pixels. */
+  readonly seenSide: number
   readonly numImageTokens: number
   readonly numPatches: number
   /** Width of an image feature. */
@@ -95,7 +95,7 @@ export async function openMeasuredModel(project: string, folder: string, kept = 
     patchWidth: ofPatch,
     featureWidth: D,
     grid: patchGrid(visionEncoder),
-    imageSize: visionEncoder.imageSize,
+    seenSide: seenSide(visionEncoder),
     featuresOf,
     async features(refs) {
       const values = new Float32Array(refs.length * I * D)

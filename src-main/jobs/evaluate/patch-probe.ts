@@ -119,13 +119,13 @@ export function scaled(features: Float32Array, { means, deviations }: FeatureSca
 
 /** The classes of a picture's patches, as the encoder sees it: (P), of union labels (P, C). */
 export function patchLabels(
-  { preprocess, imageSize: side, grid }: { readonly preprocess: PreprocessSpec } & Pick<EncoderView, 'imageSize' | 'grid'>,
+  { preprocess, seenSide: side, grid }: { readonly preprocess: PreprocessSpec } & Pick<EncoderView, 'seenSide' | 'grid'>,
   image: ImageRef,
   objects: readonly AnnotatedObject[],
   categories: readonly string[],
   labels: 'union' | 'majority',
 ): Int32Array | Uint8Array {
-  const map = preprocessLabels(labelMap(image, { kind: 'objects', objects: [...objects] }, categories), image, preprocess)
+  const map = preprocessLabels(labelMap(image, { kind: 'objects', objects: [...objects] }, categories), image, preprocess, side)
   const reduce = labels === 'union' ? unionLabels : majorityLabels
   return reduce(map, { width: side, height: side }, grid, categories.length + 1)
 }

@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
 import type { MapItem, MapJobSettings, MapMethod, Maps, MapTarget, PatchLayer } from '../../domain/patch-maps.ts'
 import type { Box, Sample } from '../../domain/sample.ts'
-import { numPrefixTokens } from '../../domain/vision-encoder-spec.ts'
+import { numPrefixTokens, seenSide } from '../../domain/vision-encoder-spec.ts'
 import { attentionRollout, lastAttention, lookedAt } from '../../engine/evaluate/maps/attention-rollout.ts'
 import { answerScore, type Score, type ScoredFrom } from '../../engine/evaluate/maps/answer-score.ts'
 import { gradCam, gradientMagnitude, integratedGradients, occlusion } from '../../engine/evaluate/maps/attribution.ts'
@@ -263,9 +263,10 @@ function logProbsOf(looked: LookedAt): { readonly chosen: number; readonly rejec
 }
 
 /** The part of the stored picture that the patches cover, in its pixels. */
-function frameOf({ preprocess }: MeasuredModel, { image }: MapItem): Box {
-  const { scale, offset, to } = placement(preprocess, image.width, image.height)
-  return [(0 - offset.x) / scale.x, (0 - offset.y) / scale.y, to.width / scale.x, to.height / scale.y]
+function frameOf({ preprocess, model }: MeasuredModel, { image }: MapItem): Box {
+  const { scale, offset } = placement(preprocess, image.width, image.height)
+  const side = seenSide(model.spec.visionEncoder)
+  return [(0 - offset.x) / scale.x, (0 - offset.y) / scale.y, side / scale.x, side / scale.y]
 }
 
 function patchAt({ x, y }: { readonly x: number; readonly y: number }, { rows, columns }: { readonly rows: number; readonly columns: number }): number {

@@ -8,6 +8,7 @@ import { MAP_SCORES, mapJobSettingsSchema, mapMetric, type MapItem, type PatchLa
 import { createRandom } from '../../domain/random.ts'
 import type { Sample } from '../../domain/sample.ts'
 import { bootstrapMean } from '../../domain/statistics/bootstrap.ts'
+import { seenSide } from '../../domain/vision-encoder-spec.ts'
 import { coverageOfMask } from '../../engine/evaluate/measures/localisation.ts'
 import { drawSamples, mean } from '../evaluate/bench.ts'
 import { labelMap, preprocessLabels } from '../evaluate/label-maps.ts'
@@ -100,8 +101,8 @@ function placedIn(measured: MeasuredModel, sample: Sample): readonly Placed[] {
 function objectCoverage(measured: MeasuredModel, { image, content }: Sample): Float64Array | null {
   if (image === null || content.kind !== 'objects' || content.objects.length === 0) return null
   if (!content.objects.every(({ mask }) => mask !== null)) return regionCoverage(measured, image, content.objects.map(({ box }) => box))
-  const side = measured.model.spec.visionEncoder.imageSize
-  const labels = preprocessLabels(labelMap(image, content, [...new Set(content.objects.map(({ category }) => category))]), image, measured.preprocess)
+  const side = seenSide(measured.model.spec.visionEncoder)
+  const labels = preprocessLabels(labelMap(image, content, [...new Set(content.objects.map(({ category }) => category))]), image, measured.preprocess, side)
   const coverage = coverageOfMask(labels, { width: side, height: side }, measured.grid)
   return coverage.some((share) => share > 0) ? coverage : null
 }

@@ -3,7 +3,7 @@
 import * as tf from '@tensorflow/tfjs'
 import { multimodalLmSpecSchema, numImageTokens } from '../../domain/model-spec.ts'
 import { parse } from '../../domain/parse.ts'
-import { numPatches, patchGrid, patchWidth } from '../../domain/vision-encoder-spec.ts'
+import { numPatches, patchGrid, patchWidth, seenSide } from '../../domain/vision-encoder-spec.ts'
 import { imageFeatures } from '../../engine/models/multimodal-lm.ts'
 import { openMeasuredModel, type EncoderView, type MeasuredModel } from '../evaluate/measured-model.ts'
 import { heldModel } from '../held-model.ts'
@@ -36,7 +36,7 @@ export async function openEncoder(project: string, folder: string): Promise<Open
       numImageTokens: numImageTokens(spec),
       numPatches: P,
       patchWidth: width,
-      imageSize: visionEncoder.imageSize,
+      seenSide: seenSide(visionEncoder),
       async features(refs) {
         const patches = new Float32Array(refs.length * P * width)
         for (const [i, ref] of refs.entries()) if (ref !== null) patches.set(await images.patches(ref), i * P * width)

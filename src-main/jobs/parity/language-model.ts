@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs'
 import { collectAnswers, eagerDecoder, generateTokens } from '../../engine/generate.ts'
 import { languageModelSpec } from '../../engine/models/language/families.ts'
-import { decoderHiddenStates, embedTokens, languageHead } from '../../engine/models/language-model.ts'
+import { decoderHiddenStates, embedTokens, languageHead, paddingMask } from '../../engine/models/language-model.ts'
 import { answerLogProbs, tokenLogProbs } from '../../engine/objectives/log-probs.ts'
 import type { Weights } from '../../engine/shapes.ts'
 import { languageModelLayout } from '../../engine/weights/initial.ts'
@@ -30,9 +30,12 @@ export const languageModelParity: ParityKind = {
       const whole = (name: string) => toTensor(recorded.get(name)).toInt()
       const ids = whole('input_ids') as tf.Tensor2D
       const [R, T] = ids.shape
-      const states = decoderHiddenStates(spec, weights, embedTokens(weights, ids))
+      const attentionMask = toTensor(recorded.get('attention_mask')) as tf.Tensor2D
+      // Padding on either side, and positions that count it: what the reference does when it is given no positions.
+      const padding = paddingMask(attentionMask)
+      const states = decoderHiddenStates(spec, weights, embedTokens(weights, ids), { padding })
       // What stands at padding means nothing, in the reference as here.
-      const real = tf.reshape(toTensor(recorded.get('attention_mask')), [R, T, 1])
+      const real = tf.reshape(attentionMask, [R, T, 1])
       const check = (group: string, name: string, found: tf.Tensor) => {
         const expected = tf.mul(toTensor(recorded.get(name)), real)
         comparison.check(group, name, tf.mul(found, real), { shape: expected.shape, values: expected.dataSync() }, forward)
@@ -44,7 +47,7 @@ export const languageModelParity: ParityKind = {
       const isTarget = tf.cast(tf.greaterEqual(labels, 0), 'float32') as tf.Tensor2D
       const targets = tf.reshape(tf.maximum(labels, tf.scalar(0, 'int32')), [-1]) as tf.Tensor1D
       const sums = () => {
-        const state = decoderHiddenStates(spec, weights, embedTokens(weights, ids)).at(-1)!
+        const state = decoderHiddenStates(spec, weights, embedTokens(weights, ids), { padding }).at(-1)!
         const logits = tf.slice(languageHead(spec, weights, state), [0, 0, 0], [R, T - 1, spec.vocabSize])
         return answerLogProbs(tokenLogProbs(tf.reshape(logits, [R * (T - 1), spec.vocabSize]) as tf.Tensor2D, targets), isTarget)
       }

@@ -1,8 +1,8 @@
 // Pictures as a case records them: pixels (B, C, H, W), or the padded patches of NaFlex with their mask and shapes.
 
 import * as tf from '@tensorflow/tfjs'
-import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
-import { gridOf, patchify, variableInput, type VisionOptions } from '../../engine/models/vision-encoder.ts'
+import { gridOf, type VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
+import { patchify, variableInput, type VisionOptions } from '../../engine/models/vision-encoder.ts'
 import type { CaseTensors } from './case-files.ts'
 
 export interface RecordedImages {

@@ -83,11 +83,12 @@ export const trainingParity: ParityKind = {
     const spec = parse(multimodalLmSpecSchema, { visionEncoder: BLIND, visionFeatureLayer: -1, languageModel })
     const start = await languageWeights(spec, model)
     const groups = files.json['parameter_groups'] as readonly { readonly weight_decay: number }[] | undefined
-    const weightDecay = Math.max(0, ...(groups ?? []).map((group) => group.weight_decay))
+    const ofNote = Number(/weight decay ([\d.e-]*\d)/.exec(String(files.json['note']))?.[1] ?? 0)
+    const weightDecay = groups === undefined ? ofNote : Math.max(0, ...groups.map((group) => group.weight_decay))
     for (const [name, run] of Object.entries(files.json))
       if (isRun(run)) {
         const end = existsSync(join(files.folder, name)) ? await languageWeights(spec, join(files.folder, name)) : null
-        compareRun(name, run, { spec, start, end, rows, weightDecay, setup }, comparison)
+        compareRun(name, run, { spec, start, end, rows, setup: ofRun({ ...setup, weightDecay }, run) }, comparison)
       }
   },
 }
@@ -135,31 +136,60 @@ interface Setting {
   readonly start: NamedArrays
   readonly end: NamedArrays | null
   readonly rows: readonly TokenisedRow[]
-  readonly weightDecay: number
-  readonly setup: Setup
+  readonly setup: RunSetup
 }
 
-function compareRun(name: string, { config, log }: Run, { spec, start, end, rows, weightDecay, setup }: Setting, comparison: Comparison): void {
+interface RunSetup extends Setup {
+  readonly weightDecay: number
+  /** Forward passes of an optimiser step. */
+  readonly accumulation: number
+}
+
+/** What a run's own configuration says of the trainer goes before the note, which is of all runs. */
+function ofRun(setup: Setup & { readonly weightDecay: number }, { config }: Run): RunSetup {
+  const number = (key: string, otherwise: number) => Number(config[key] ?? otherwise)
+  return {
+    batchSize: number('per_device_train_batch_size', setup.batchSize),
+    accumulation: number('gradient_accumulation_steps', 1),
+    warmUpSteps: number('warmup_steps', setup.warmUpSteps),
+    clipping: number('max_grad_norm', setup.clipping),
+    schedule: String(config['lr_scheduler_type'] ?? setup.schedule).replace(/_with_warmup$/, ''),
+    weightDecay: number('weight_decay', setup.weightDecay),
+    adam: {
+      adamBeta1: number('adam_beta1', setup.adam.adamBeta1),
+      adamBeta2: number('adam_beta2', setup.adam.adamBeta2),
+      adamEpsilon: number('adam_epsilon', setup.adam.adamEpsilon),
+    },
+  }
+}
+
+/** Of a run's configuration what is the trainer's and not the objective's. */
+const OF_TRAINER = /^(learning_rate|per_device_train_batch_size|gradient_accumulation_steps|warmup_steps|max_grad_norm|lr_scheduler_type|weight_decay|adam_beta1|adam_beta2|adam_epsilon|num_train_epochs)$/
+
+function compareRun(name: string, { config, log }: Run, { spec, start, end, rows, setup }: Setting, comparison: Comparison): void {
   const training = parse(trainingSchema, {
     objective: objectiveOf(name, config),
     // What the trainer reached, where its configuration does not name it.
     learningRate: config['learning_rate'] ?? Math.max(...log.map((each) => each['learning_rate'] ?? 0)),
     steps: log.length,
     schedule: setup.schedule,
-    warmupRatio: setup.warmUpSteps / log.length,
-    weightDecay,
+    // Rounded up by the schedule: half a step less is safe from the rounding of the division.
+    warmupRatio: Math.max(0, setup.warmUpSteps - 0.5) / log.length,
+    gradientAccumulation: setup.accumulation,
+    weightDecay: setup.weightDecay,
     ...setup.adam,
     maxGradientNorm: setup.clipping,
     modules: { visionEncoder: { train: false }, projector: { train: false } },
   })
   const trainable = trainableModel(spec, { ...initialWeights(spec, 0), languageModel: start }, training)
-  const batches = batchesOf(training, trainable.model, rows, setup.batchSize)
+  const batches = batchesOf(training, trainable.model, rows, setup)
   try {
     const step = createTrainStep(trainable, createObjective(training.objective), training)
     log.forEach((expected, i) => {
       const numbers = stepNumbers(training, i + 1)
       const scalars = Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, tf.scalar(value)]))
-      const outputs = step.run(flat(batches[i % batches.length]!, '0/'), scalars)
+      const passes = Array.from({ length: setup.accumulation }, (_, pass) => flat(batches[(i * setup.accumulation + pass) % batches.length]!, `${pass}/`))
+      const outputs = step.run(Object.assign({}, ...passes) as Record<string, tf.Tensor>, scalars)
       for (const [metric, value] of Object.entries(expected)) {
         const where = `${metric} of step ${i + 1}`
         if (metric === 'learning_rate') comparison.check(name, where, [numbers['learning_rate/languageModel']!], { shape: [1], values: [value] }, { relative: 1e-9, floor: 1e-3 })
@@ -177,11 +207,13 @@ function compareRun(name: string, { config, log }: Run, { spec, start, end, rows
 }
 
 /** Whether what TRL logs is a number of the run, and not of how its trainer counts. */
-function isComparable(name: string, config: JsonObject, metric: string, index: number, { warmUpSteps }: Setup): boolean {
+function isComparable(name: string, config: JsonObject, metric: string, index: number, { warmUpSteps, accumulation }: RunSetup): boolean {
   const isReferenceFree = /^(cpo|simpo|orpo)/.test(name)
   if (metric === 'step') return false
   // TRL logs 0 for what it leaves out.
   if ((metric === 'nll_loss' && config['cpo_alpha'] === 0) || (metric === 'kl' && name === 'apo_zero_unpaired')) return false
+  // Over the passes of a step it takes the mean of means, and the lab the mean over their tokens.
+  if (accumulation > 1 && /^(entropy|mean_token_accuracy|logits\/)/.test(metric)) return false
   // Its code takes the mean over prompts and padding, which no batch of ours has in the same way.
   if (isReferenceFree && metric.startsWith('logits/')) return false
   // While the policy is the reference every margin is rounding: who is ahead says nothing. The first step has no rate.
@@ -192,19 +224,24 @@ function isComparable(name: string, config: JsonObject, metric: string, index: n
 function objectiveOf(name: string, config: JsonObject): Record<string, unknown> {
   const settings = Object.fromEntries(
     Object.entries(config)
-      .filter(([key]) => key !== 'learning_rate' && !(name === 'simpo' && key === 'loss_type'))
+      .filter(([key]) => !OF_TRAINER.test(key) && !(name === 'simpo' && key === 'loss_type'))
       .map(([key, value]) => [key.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase()), value]),
   )
   if (/^sft/.test(name)) return { kind: 'text' }
   const kind = /^(orpo|cpo|simpo|kto|apo_zero_unpaired)/.exec(name)?.[0]
   if (kind !== undefined) return { ...settings, kind: kind === 'apo_zero_unpaired' ? 'kto' : kind }
-  if (config['loss_weights'] !== undefined) return { ...settings, kind: 'mpo' }
-  const losses = config['loss_type']
-  return { ...settings, kind: 'dpo', ...(Array.isArray(losses) && { lossType: losses[0] as string }) }
+  const losses = [(config['loss_type'] ?? 'sigmoid') as string | readonly string[]].flat()
+  if (losses.length > 1) return { ...settings, kind: 'mpo', lossWeights: config['loss_weights'] ?? losses.map(() => 1), labelSmoothing: smoothing(config, losses) }
+  return { ...settings, kind: 'dpo', lossType: losses[0], labelSmoothing: smoothing(config, losses) }
 }
 
-/** Batches in file order, from the beginning again at the end. The caller disposes. */
-function batchesOf({ objective }: Training, model: MultimodalLm, rows: readonly TokenisedRow[], batchSize: number): readonly Batch[] {
+/** TRL's sigmoid does not read label_smoothing: it has no cDPO. */
+function smoothing(config: JsonObject, losses: readonly string[]): unknown {
+  return losses.some((loss) => /^(robust|exo_pair|aot|aot_unpaired)$/.test(loss)) ? (config['label_smoothing'] ?? 0) : 0
+}
+
+/** Batches in file order, from the beginning again at the end; weights are those of the step that each belongs to. The caller disposes. */
+function batchesOf({ objective }: Training, model: MultimodalLm, rows: readonly TokenisedRow[], { batchSize, accumulation }: RunSetup): readonly Batch[] {
   const { weighsTokens, rowsPerImage, reference, needsMismatched } = createObjective(objective)
   const answers: readonly Answer[] = rowsPerImage === 1 ? ['chosen'] : ['chosen', 'rejected']
   const size = {
@@ -216,19 +253,22 @@ function batchesOf({ objective }: Training, model: MultimodalLm, rows: readonly 
   const patches = () => tf.zeros([batchSize, IMAGE_TOKENS, PATCH_WIDTH]) as tf.Tensor3D
   const references = (encoded: readonly EncodedRow[], ldAlpha: number) =>
     tf.tidy(() => rowLogProbs(model, tensorsOf(encoded), imageTokens(model, imageFeatures(model, patches())), ldAlpha))
+  const orderOf = (b: number) => answers.flatMap((answer) => Array.from({ length: batchSize }, (_, i) => [b * batchSize + i, answer] as const))
+  const tokensOf = (b: number) => orderOf(b).reduce((sum, [i, answer]) => sum + rows[i]![answer].length, 0)
   return Array.from({ length: Math.floor(rows.length / batchSize) }, (_, b): Batch => {
-    const order = answers.flatMap((answer) => Array.from({ length: batchSize }, (_, i) => [b * batchSize + i, answer] as const))
+    const order = orderOf(b)
     const encoded = order.map(([i, answer]) => joined(rows[i]!.prompt, rows[i]![answer]))
     // TRL's mismatched answers are those of the batch, moved on by one.
     const others = order.map(([i], at) => {
       const [j, answer] = order.at(at - 1)!
       return joined(rows[i]!.prompt, rows[j]![answer])
     })
-    const tokens = encoded.reduce((sum, { isAnswer }) => sum + isAnswer.filter(Boolean).length, 0)
+    const first = b - (b % accumulation)
+    const tokens = Array.from({ length: accumulation }, (_, pass) => tokensOf(first + pass)).reduce((sum, each) => sum + each, 0)
     return {
       ...tensorsOf(encoded),
       patches: patches(),
-      rowWeights: tf.fill([encoded.length], 1 / (weighsTokens ? tokens : batchSize)),
+      rowWeights: tf.fill([encoded.length], 1 / (weighsTokens ? tokens : batchSize * accumulation)),
       referenceLogProbs: reference === null ? tf.zeros([encoded.length]) : references(encoded, reference.ldAlpha),
       ...(needsMismatched && { mismatched: { ...tensorsOf(others), referenceLogProbs: references(others, 1) } }),
     }

@@ -10,7 +10,7 @@ import { multimodalLmSpecSchema, type MultimodalLmSpec } from '../../domain/mode
 import { preprocessSpecSchema, type PreprocessSpec } from '../../domain/preprocess-spec.ts'
 import type { Pooling } from '../../domain/probe.ts'
 import type { ImageRef } from '../../domain/sample.ts'
-import { numPatches, patchGrid, patchWidth, type VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
+import { numPatches, patchGrid, patchWidth, seenSide, type VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import type { Matrix } from '../../engine/evaluate/measures/matrix.ts'
 import { pooledStates } from '../../engine/evaluate/pooled-states.ts'
 import { encoderLayersUsed } from '../../engine/models/multimodal-lm.ts'
@@ -106,7 +106,7 @@ export async function openProbedEncoder(project: string, folder: string, { mostB
     selectedLayer,
     notes,
     preprocess,
-    imageSize: spec.imageSize,
+    seenSide: seenSide(spec),
     numImageTokens: P,
     numPatches: P,
     featureWidth: spec.hiddenSize,

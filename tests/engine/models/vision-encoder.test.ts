@@ -9,7 +9,7 @@ import { numPatches, numPrefixTokens, visionEncoderSpecSchema, type VisionEncode
 import { answerLogits, imageFeatures, imageTokens } from '../../../src-main/engine/models/multimodal-lm.ts'
 import { familyOf, withPoolingThatIsThere } from '../../../src-main/engine/models/vision/families.ts'
 import { resizeMatrix } from '../../../src-main/engine/models/vision/positions.ts'
-import { gridOf, patchify, patchStates, variableInput, visionHiddenStates, visionLastHiddenState, visionPooled } from '../../../src-main/engine/models/vision-encoder.ts'
+import { patchify, patchStates, variableInput, visionHiddenStates, visionLastHiddenState, visionPooled } from '../../../src-main/engine/models/vision-encoder.ts'
 import { gradients } from '../../../src-main/engine/nn/gradients.ts'
 import type { Weights } from '../../../src-main/engine/shapes.ts'
 import { visionEncoderConfig, visionEncoderSpec } from '../../../src-main/engine/weights/hugging-face-config.ts'
@@ -159,11 +159,17 @@ describe('padding', () => {
   })
 })
 
+it('a rest at the right and at the bottom that fills no patch is not seen, as in a convolution without padding', () => {
+  expect(numPatches({ imageSize: 384, patchSize: 14 })).toBe(27 ** 2)
+  const pixels = aTensor([2, 3, 13, 18], 'rest') as tf.Tensor4D
+  expectClose(patchify(pixels, 4), patchify(tf.slice(pixels, [0, 0, 0, 0], [2, 3, 12, 16]), 4), 0)
+})
+
 describe('what does not fit is refused, saying what was expected and found', () => {
   const spec = SPECS[0]!
   it.each([
-    ['an image that the patch size does not divide', () => patchify(tf.zeros([1, 3, 12, 10]), 4), ['10 × 12', '4']],
-    ['a grid of parts of patches', () => gridOf(12, 13, 4), ['13 × 12']],
+    ['an image smaller than a patch', () => patchify(tf.zeros([1, 3, 12, 3]), 4), ['3 × 12', '4 × 4']],
+    ['a pooler of another activation', () => visionEncoderSpec({ model_type: 'vit', pooler_act: 'relu' }), ['pooler_act', '"tanh"', '"relu"']],
     ['patches of another image size', () => visionHiddenStates(spec, weightsOf(spec), tf.zeros([1, 4, 48]), 1), ['3 × 3 = 9', 'found 4']],
     ['more patches than a padded batch holds', () => variableInput(SPECS[1]!, [{ rows: 4, columns: 3 }], 10), ['10', '12']],
     ['a padded batch for a family that takes none', () => visionHiddenStates(spec, weightsOf(spec), tf.zeros([1, 9, 48]), 1, { variable: variableInput(SPECS[1]!, [{ rows: 3, columns: 3 }], 9) }), ['siglip2']],

@@ -3,13 +3,17 @@
 import { expect, it } from 'vitest'
 import { scheduleFactor } from '../../../src-main/engine/optim/schedule.ts'
 
-const factors = (schedule: 'cosine' | 'constant', steps: number, warmupRatio: number) =>
+const factors = (schedule: 'cosine' | 'linear' | 'constant', steps: number, warmupRatio: number) =>
   Array.from({ length: steps }, (_, step) => scheduleFactor({ schedule, steps, warmupRatio }, step))
 
 it('warms up from zero, then falls along half a cosine', () => {
   // 2 of 6 steps warm up; then cos(π·k/4) of k = 0 … 3: 1, (1 + √½)/2, ½, (1 − √½)/2.
   const expected = [0, 0.5, 1, (1 + Math.SQRT1_2) / 2, 0.5, (1 - Math.SQRT1_2) / 2]
   factors('cosine', 6, 2 / 6).forEach((factor, i) => expect(factor).toBeCloseTo(expected[i]!, 12))
+})
+
+it('linear falls by the same at every step after the warm-up', () => {
+  expect(factors('linear', 6, 2 / 6)).toEqual([0, 0.5, 1, 0.75, 0.5, 0.25])
 })
 
 it('constant stays at its peak after the warm-up', () => {

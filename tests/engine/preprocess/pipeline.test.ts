@@ -121,6 +121,7 @@ describe('preprocessor_config.json', () => {
       'CLIP, Bit, Siglip, Siglip2, ViT, DeiT, Llava, LlavaOnevision, got "VideoImageProcessor"',
     )
     expect(() => specFromHuggingFace({ size: { longest_edge: 3 } })).toThrow('size')
+    expect(() => specFromHuggingFace({ size: { shortest_edge: 3, longest_edge: 5 } })).toThrow('longest_edge')
     expect(() =>
       specToHuggingFace([
         { op: 'center-crop', width: 3, height: 3 },

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createRandom, type Random } from '../../../src-main/domain/random.ts'
 import type { Turn } from '../../../src-main/domain/sample.ts'
+import { openTokenizer } from '../../../src-main/engine/text/open-tokenizer.ts'
 import { createChatTokenizer, recommendedSampling, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
 import { trainTokenizer } from '../../../src-main/engine/text/train-tokenizer.ts'
 import { faultOf } from '../../support/fault-of.ts'
@@ -50,6 +51,13 @@ describe('text', () => {
       expect(tokenizer.decode(ids), JSON.stringify(text)).toBe(text)
       for (const id of ids) expect(id >= 0 && id < tokenizer.vocabSize).toBe(true)
     }
+  })
+
+  it('a byte order mark that stands for itself is decoded like any character, by bytes alone too', () => {
+    const { tokenizer: json } = sentencePiece.legacy
+    const byBytes = openTokenizer(json, {})
+    const text = 'zero\ufeffwidth\u200b'
+    expect(byBytes.decode(byBytes.encode(text, { add_special_tokens: false }).ids)).toBe(text)
   })
 
   it('nothing is no token, and no token is nothing', () => {

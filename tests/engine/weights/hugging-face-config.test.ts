@@ -78,9 +78,9 @@ it('every family comes back with what it has of its own, and every kind of rotar
 
 it('what the decoder does not compute is refused by its field, and an unknown architecture is told the known ones', () => {
   for (const [fields, words] of [
-    [{ hidden_act: 'gelu' }, ['hidden_act', 'silu', 'gelu']],
-    [{ use_sliding_window: true, sliding_window: 64 }, ['use_sliding_window']],
-    [{ layer_types: ['full_attention', 'sliding_attention'] }, ['layer_types', 'sliding_attention']],
+    [{ hidden_act: 'mish' }, ['hiddenAct', 'silu', 'mish']],
+    [{ num_hidden_layers: 2, layer_types: ['full_attention', 'linear_attention'] }, ['layer_types', 'linear_attention']],
+    [{ num_hidden_layers: 2, layer_types: ['full_attention'] }, ['layer_types', '2 layers']],
     [{ partial_rotary_factor: 0.5 }, ['partial_rotary_factor']],
     [{ rope_scaling: { rope_type: 'longrope' } }, ['rope_type', 'longrope', 'yarn']],
     [{ rope_scaling: { rope_type: 'linear' } }, ['ropeScaling.factor']],
@@ -140,8 +140,10 @@ it('another architecture, another activation and sizes that do not fit are refus
     [() => languageModelSpec({ ...language, model_type: 'gpt2' }), 'model_type'],
     [() => multimodalLmSpec({ model_type: 'idefics' }), 'llava, llava_onevision, found "idefics"'],
     [() => multimodalLmSpec({ model_type: 'idefics' }), 'MULTIMODAL in src-main/engine/weights/hugging-face-config.ts'],
-    [() => visionEncoderSpec({ ...vision, hidden_act: 'relu' }), 'hiddenAct'],
-    [() => visionEncoderSpec({ ...vision, patch_size: 7 }), 'patchSize'],
+    [() => visionEncoderSpec({ ...vision, hidden_act: 'mish' }), 'hiddenAct'],
+    [() => visionEncoderSpec({ ...vision, patch_size: 700 }), 'patchSize'],
+    [() => languageModelSpec({ ...language, max_position_embeddings: 1e15 }), 'maxPositionEmbeddings'],
+    [() => languageModelSpec({ ...language, layer_types: ['sliding_attention', 'full_attention'] }), 'layer_types'],
     [() => languageModelSpec({ ...language, num_key_value_heads: 3 }), 'numKeyValueHeads'],
     [() => languageModelSpec({ ...language, hidden_size: 'wide' }), 'hiddenSize'],
   ] as const) {

@@ -9,6 +9,7 @@ import {
   type LanguageModelSpec,
 } from '../../../domain/model-spec.ts'
 import { parse } from '../../../domain/parse.ts'
+import { withKnownActivation } from '../activation-names.ts'
 import type { Json, LanguageModelFamily } from './family.ts'
 import { llama } from './llama.ts'
 import { qwen2 } from './qwen2.ts'
@@ -36,8 +37,9 @@ export function languageModelConfig(spec: LanguageModelSpec): Json {
     ...ropeParameters(spec),
     tie_word_embeddings: spec.tieWordEmbeddings,
     max_position_embeddings: spec.maxPositionEmbeddings,
-    hidden_act: 'silu',
+    hidden_act: spec.hiddenAct,
     ...family.ownFields(spec),
+    ...slidingFields(spec),
     torch_dtype: 'float32',
   }
 }
@@ -46,7 +48,8 @@ export function languageModelConfig(spec: LanguageModelSpec): Json {
  * Reads config.json as transformers 4 and 5 write it.
  * @throws LabError 'invalid-input' naming the field that the lab cannot follow, and for a `model_type` of no family the known ones
  */
-export function languageModelSpec(config: Json): LanguageModelSpec {
+export function languageModelSpec(given: Json): LanguageModelSpec {
+  const config = withKnownActivation(given)
   const type = config['model_type']
   const name = LANGUAGE_MODEL_FAMILIES.find((each) => FAMILIES[each].modelType === type)
   if (name === undefined)
@@ -74,6 +77,8 @@ export function languageModelSpec(config: Json): LanguageModelSpec {
       headDim: headDim === Number(hiddenSize) / Number(heads) ? null : headDim,
       attentionBias: config['attention_bias'] ?? false,
       mlpBias: config['mlp_bias'] ?? false,
+      hiddenAct: config['hidden_act'] ?? 'silu',
+      ...slidingWindow(config, FAMILIES[name]),
       rmsNormEps: config['rms_norm_eps'] ?? 1e-6,
       ...ropeFromConfig(config),
       tieWordEmbeddings: config['tie_word_embeddings'] ?? false,
@@ -89,11 +94,30 @@ function refuseWhatIsNotComputed(config: Json): void {
   const refuse = (field: string, expected: string) => {
     throw new LabError('invalid-input', `config.json: ${field}: expected ${expected}, found ${JSON.stringify(config[field])}`, { field })
   }
-  if (config['hidden_act'] !== undefined && config['hidden_act'] !== 'silu') refuse('hidden_act', '"silu"')
   const kinds = config['layer_types']
-  if (Array.isArray(kinds) ? kinds.some((kind) => kind !== 'full_attention') : config['use_sliding_window'] === true && config['sliding_window'] !== null)
-    refuse(Array.isArray(kinds) ? 'layer_types' : 'use_sliding_window', 'full attention in every layer (sliding windows are not computed)')
+  if (Array.isArray(kinds) && typeof config['num_hidden_layers'] === 'number' && kinds.length !== config['num_hidden_layers'])
+    refuse('layer_types', `one for each of the ${config['num_hidden_layers']} layers`)
+  if (Array.isArray(kinds) && kinds.some((kind, i) => !['full_attention', 'sliding_attention'].includes(kind as string) || (kind === 'full_attention' && kinds[i - 1] === 'sliding_attention')))
+    refuse('layer_types', 'full_attention in the lower layers and sliding_attention in those above (no other order is computed)')
   if (Number(config['partial_rotary_factor'] ?? 1) !== 1) refuse('partial_rotary_factor', '1 (rotary positions over the whole head)')
+}
+
+/** Which layers see a window alone: `layer_types` says so, or the fields that it is made from (transformers, Qwen2Config). */
+function slidingWindow(config: Json, { hasWindows }: LanguageModelFamily): { readonly slidingWindow: unknown; readonly maxWindowLayers: unknown } {
+  const none = { slidingWindow: null, maxWindowLayers: 0 }
+  const kinds = config['layer_types']
+  if (Array.isArray(kinds)) {
+    const full = kinds.filter((kind) => kind === 'full_attention').length
+    return full === kinds.length ? none : { slidingWindow: config['sliding_window'] ?? 4096, maxWindowLayers: full }
+  }
+  if (!hasWindows || config['use_sliding_window'] !== true || config['sliding_window'] === null) return none
+  return { slidingWindow: config['sliding_window'] ?? 4096, maxWindowLayers: config['max_window_layers'] ?? 28 }
+}
+
+function slidingFields({ slidingWindow: window, maxWindowLayers, numHiddenLayers }: LanguageModelSpec): Json {
+  if (window === null) return {}
+  const layer_types = Array.from({ length: numHiddenLayers }, (_, i) => (i < maxWindowLayers ? 'full_attention' : 'sliding_attention'))
+  return { use_sliding_window: true, sliding_window: window, max_window_layers: maxWindowLayers, layer_types }
 }
 
 /** Every weight with its shape; `kind` says how a fresh one begins. Linear weights are out × in. */

@@ -23,6 +23,8 @@ export interface LanguageModelFamily {
   }
   /** Which linear layers carry a bias. */
   biases(spec: LanguageModelSpec): { readonly queryKeyValue: boolean; readonly output: boolean; readonly mlp: boolean }
+  /** Whether `use_sliding_window` means something to it. */
+  readonly hasWindows: boolean
   /** RMSNorm over each head of queries and keys before they are rotated. */
   readonly normsQueriesAndKeys: boolean
   /** Fields of config.json that only this family has. */

@@ -8,6 +8,7 @@ export const llama: LanguageModelFamily = {
   architecture: 'LlamaForCausalLM',
   absent: { vocabSize: 32000, intermediateSize: 11008, numKeyValueHeads: null, headDim: null, maxPositionEmbeddings: 2048 },
   biases: ({ attentionBias, mlpBias }) => ({ queryKeyValue: attentionBias, output: attentionBias, mlp: mlpBias }),
+  hasWindows: false,
   normsQueriesAndKeys: false,
   ownFields: (spec) => ({ head_dim: headWidth(spec), attention_bias: spec.attentionBias, mlp_bias: spec.mlpBias }),
 }

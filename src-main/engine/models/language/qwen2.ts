@@ -7,6 +7,7 @@ export const qwen2: LanguageModelFamily = {
   architecture: 'Qwen2ForCausalLM',
   absent: { vocabSize: 151936, intermediateSize: 22016, numKeyValueHeads: 32, headDim: null, maxPositionEmbeddings: 32768 },
   biases: () => ({ queryKeyValue: true, output: false, mlp: false }),
+  hasWindows: true,
   normsQueriesAndKeys: false,
   ownFields: () => ({ use_sliding_window: false }),
 }

@@ -8,6 +8,7 @@ export const qwen3: LanguageModelFamily = {
   architecture: 'Qwen3ForCausalLM',
   absent: { vocabSize: 151936, intermediateSize: 22016, numKeyValueHeads: 32, headDim: 128, maxPositionEmbeddings: 32768 },
   biases: ({ attentionBias }) => ({ queryKeyValue: attentionBias, output: attentionBias, mlp: false }),
+  hasWindows: true,
   normsQueriesAndKeys: true,
   ownFields: (spec) => ({ head_dim: headWidth(spec), attention_bias: spec.attentionBias, use_sliding_window: false }),
 }

@@ -4,7 +4,7 @@
 import * as tf from '@tensorflow/tfjs'
 import type { Activation } from '../../../domain/vision-encoder-spec.ts'
 import { addResidual } from '../../nn/add.ts'
-import { geluErf, geluTanh, quickGelu } from '../../nn/activations.ts'
+import { ACTIVATION } from '../../nn/activations.ts'
 import { attention, mergeHeads, splitHeads } from '../../nn/attention.ts'
 import { linear } from '../../nn/linear.ts'
 import { layerNorm } from '../../nn/norm.ts'
@@ -12,8 +12,6 @@ import { weightOf, type Weights } from '../../shapes.ts'
 import { linearLayout, normLayout, residualScale, type Layout } from '../../weights/layout.ts'
 import type { PositionInterpolation, VisionInput } from './family.ts'
 import { resizedPositions } from './positions.ts'
-
-const ACTIVATION: Readonly<Record<Activation, (x: tf.Tensor) => tf.Tensor>> = { gelu: geluErf, gelu_pytorch_tanh: geluTanh, quick_gelu: quickGelu }
 
 /** Names of the parts of a block, local to it. */
 export interface BlockNames {

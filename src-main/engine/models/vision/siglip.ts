@@ -2,7 +2,7 @@
 // plain ViT: no class token, tanh-GELU, and a pooled output that one learned query gathers by attention.
 
 import * as tf from '@tensorflow/tfjs'
-import type { SpecOf } from '../../../domain/vision-encoder-spec.ts'
+import { numPatches, type SpecOf } from '../../../domain/vision-encoder-spec.ts'
 import { attention, mergeHeads, splitHeads } from '../../nn/attention.ts'
 import { linear } from '../../nn/linear.ts'
 import { layerNorm } from '../../nn/norm.ts'
@@ -79,7 +79,7 @@ export function siglipLayout(spec: Spec): Layout {
   const { hiddenSize: D, intermediateSize: inner, numHiddenLayers: layers } = spec
   const layout: Layout = {
     'embeddings.patch_embedding.bias': { shape: [D], fill: 0 },
-    'embeddings.position_embedding.weight': { shape: [(spec.imageSize / spec.patchSize) ** 2, D], std: Math.sqrt(1 / D) },
+    'embeddings.position_embedding.weight': { shape: [numPatches(spec), D], std: Math.sqrt(1 / D) },
   }
   for (let i = 0; i < layers; i++) Object.assign(layout, blockLayout(`encoder.layers.${i}.`, CLIP_NAMES, D, inner, layers))
   Object.assign(layout, normLayout('post_layernorm', D))

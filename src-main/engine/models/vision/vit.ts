@@ -2,6 +2,7 @@
 // blocks, without masking and without a pooler.
 
 import * as tf from '@tensorflow/tfjs'
+import { LabError } from '../../../domain/errors.ts'
 import { numPatches, type SpecOf } from '../../../domain/vision-encoder-spec.ts'
 import { constant } from '../../nn/constant.ts'
 import { linear } from '../../nn/linear.ts'
@@ -42,7 +43,12 @@ export const VIT: VisionFamily<SpecOf<'vit'>> = {
   ...shared,
   family: 'vit',
   modelTypes: ['vit'],
-  spec: (config) => ({ ...sizes(config), poolerOutputSize: hasPooler(config) ? (config['pooler_output_size'] ?? config['hidden_size'] ?? 768) : null }),
+  spec(config) {
+    if (!hasPooler(config)) return { ...sizes(config), poolerOutputSize: null }
+    const activation = config['pooler_act'] ?? 'tanh'
+    if (activation !== 'tanh') throw new LabError('invalid-input', `config.json: pooler_act: expected "tanh", found ${JSON.stringify(activation)}; no other pooler is computed`, { key: 'pooler_act' })
+    return { ...sizes(config), poolerOutputSize: config['pooler_output_size'] ?? config['hidden_size'] ?? 768 }
+  },
   config: (spec) => ({
     // Without a pooler there is no ViTModel to name: the loader would make one up with random weights, and says so.
     architectures: [spec.poolerOutputSize === null ? 'ViTForImageClassification' : 'ViTModel'],
@@ -71,8 +77,7 @@ export const VIT_MAE: VisionFamily<SpecOf<'vit_mae'>> = {
 
 /** Of the architectures, only the bare model has a pooler; a config without any is the bare model's. */
 function hasPooler(config: Json): boolean {
-  const [architecture] = (config['architectures'] ?? ['ViTModel']) as readonly string[]
-  return architecture === 'ViTModel'
+  return [config['architectures'] ?? 'ViTModel'].flat()[0] === 'ViTModel'
 }
 
 function layout(spec: Spec): Layout {
