@@ -15,6 +15,10 @@ export const mapPointsSchema = z.strictObject({
 })
 export type MapPoints = z.output<typeof mapPointsSchema>
 
+/** What a map is drawn from, as buffers: the bridge copies a list value by value, and a map has a hundred thousand. */
+export const placedPointsSchema = z.strictObject({ x: z.instanceof(Float64Array), y: z.instanceof(Float64Array), rows: z.instanceof(Uint32Array) })
+export type PlacedPoints = z.output<typeof placedPointsSchema>
+
 export const similarImageSchema = z.strictObject({ sha256: z.string(), similarity: z.number(), row: z.int() })
 export type SimilarImage = z.output<typeof similarImageSchema>
 
@@ -33,17 +37,18 @@ export const mapColourSchema = z.discriminatedUnion('by', [
 ])
 export type MapColour = z.output<typeof mapColourSchema>
 
-/** Values in the order of `rows`, which are those of the points. */
+/** Values in the order of `rows`, which are those of the points; as buffers, for the bridge. */
 export const mapValuesSchema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('classes'),
-    rows: z.array(z.int()),
+    rows: z.instanceof(Uint32Array),
     /** The most frequent first. */
     names: z.array(z.string()),
     /** Place in `names`; −1: none. */
-    of: z.array(z.int()),
+    of: z.instanceof(Int32Array),
   }),
-  z.strictObject({ kind: z.literal('amounts'), rows: z.array(z.int()), of: z.array(z.number().nullable()) }),
+  /** NaN: not known. */
+  z.strictObject({ kind: z.literal('amounts'), rows: z.instanceof(Uint32Array), of: z.instanceof(Float64Array) }),
 ])
 export type MapValues = z.output<typeof mapValuesSchema>
 

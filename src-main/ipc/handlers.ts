@@ -139,9 +139,12 @@ export function createHandlers(lab: Lab, desktop: Desktop, { remember, assert: a
       return lab.dataExports.start({ ...request, folder: folder && join(folder, `pivot-lab-${request.format}-${Date.now()}`) })
     },
     'maps.start': ({ runId, ...request }) => lab.checks.startMap({ ...request, checkpoint: lab.runs.newestCheckpoint(runId) }),
-    'maps.points': ({ taskId }) => lab.checks.points(taskId),
+    'maps.points': ({ taskId }) => {
+      const { x, y, rows } = lab.checks.points(taskId)
+      return { x: Float64Array.from(x), y: Float64Array.from(y), rows: Uint32Array.from(rows) }
+    },
     'maps.colours': ({ taskId, colour }) => lab.checks.colours(taskId, colour),
-    'maps.marked': ({ taskId, selection }) => [...lab.checks.marked(taskId, selection)],
+    'maps.marked': ({ taskId, selection }) => Uint32Array.from(lab.checks.marked(taskId, selection)),
 
     'maps.of': (request) => lab.patchMaps.of(withKnownEncoders(request)),
     'maps.soFar': () => lab.patchMaps.soFar(),

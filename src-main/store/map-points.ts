@@ -106,11 +106,13 @@ function classes(rows: readonly { readonly row: number; readonly value: string |
   for (const { value } of rows) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1)
   const names = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([name]) => name)
   const places = new Map(names.map((name, i) => [name, i]))
-  return { kind: 'classes', rows: rows.map(({ row }) => row), names, of: rows.map(({ value }) => (value === null ? -1 : places.get(value)!)) }
+  return { kind: 'classes', rows: rowsOf(rows), names, of: Int32Array.from(rows, ({ value }) => (value === null ? -1 : places.get(value)!)) }
 }
 
 const amounts = (rows: readonly { readonly row: number; readonly value: unknown }[]): MapValues => ({
   kind: 'amounts',
-  rows: rows.map(({ row }) => row),
-  of: rows.map(({ value }) => value as number | null),
+  rows: rowsOf(rows),
+  of: Float64Array.from(rows, ({ value }) => (value as number | null) ?? Number.NaN),
 })
+
+const rowsOf = (rows: readonly { readonly row: number }[]) => Uint32Array.from(rows, ({ row }) => row)

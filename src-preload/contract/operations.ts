@@ -29,7 +29,7 @@ import {
   snapshotRowSchema,
 } from '../../src-main/domain/dataset-view.ts'
 import { doctorReportSchema } from '../../src-main/domain/doctor-report.ts'
-import { mapColourSchema, mapPointsSchema, mapValuesSchema, similarImageSchema } from '../../src-main/domain/feature-map.ts'
+import { mapColourSchema, placedPointsSchema, mapValuesSchema, similarImageSchema } from '../../src-main/domain/feature-map.ts'
 import { importOptionsSchema, importPreviewSchema } from '../../src-main/domain/import-event.ts'
 import { EVALUATORS } from '../../src-main/domain/evaluation.ts'
 import { sightTestSchema } from '../../src-main/domain/job.ts'
@@ -222,10 +222,10 @@ export const operations = {
   /** Writes into the project's exports, or into a new folder in the one that a dialog has given. */
   'exports.start': { input: exportRequestSchema.omit({ kind: true }), output: ofTask },
   'maps.start': { input: mapRequestSchema.omit({ kind: true, checkpoint: true }).extend({ runId: z.string() }), output: ofTask },
-  'maps.points': { input: ofTask, output: mapPointsSchema },
+  'maps.points': { input: ofTask, output: placedPointsSchema },
   'maps.colours': { input: z.strictObject({ taskId: z.string(), colour: mapColourSchema }), output: mapValuesSchema },
   /** Points, by row, whose images the selected samples are about. */
-  'maps.marked': { input: z.strictObject({ taskId: z.string(), selection: selectionSchema }), output: z.array(z.int()) },
+  'maps.marked': { input: z.strictObject({ taskId: z.string(), selection: selectionSchema }), output: z.instanceof(Uint32Array) },
 
   /** Where encoders look in one picture, patch by patch. A newer question takes the place of one that is still being answered. */
   'maps.of': { input: mapsRequestSchema, output: mapsSchema },

@@ -69,26 +69,32 @@ describe('points', () => {
 describe('colours', () => {
   it('of classes name each value once, the most frequent first, in the order of the points', async () => {
     const { rows } = lab.checks.points(taskId)
-    expect(lab.checks.colours(taskId, { by: 'class', field: 'source' })).toEqual({ kind: 'classes', rows, names: ['left street', 'right street'], of: [0, 0, 0, 0, 1, 1] })
-    expect(lab.checks.colours(taskId, { by: 'class', field: 'tag' })).toMatchObject({ names: [], of: [-1, -1, -1, -1, -1, -1] })
+    expect(coloured(lab, taskId, { by: 'class', field: 'source' })).toEqual({ kind: 'classes', rows, names: ['left street', 'right street'], of: [0, 0, 0, 0, 1, 1] })
+    expect(coloured(lab, taskId, { by: 'class', field: 'tag' })).toMatchObject({ names: [], of: [-1, -1, -1, -1, -1, -1] })
     await lab.curation.change({ kind: 'rows', rows: [rows[3]!] }, { kind: 'tag', tag: 'odd' })
-    expect(lab.checks.colours(taskId, { by: 'class', field: 'tag' })).toMatchObject({ names: ['odd'], of: [-1, -1, -1, 0, -1, -1] })
-    for (const field of ['category', 'split', 'dataset', 'group', 'kind', 'format'] as const) expect(lab.checks.colours(taskId, { by: 'class', field })).toMatchObject({ rows })
+    expect(coloured(lab, taskId, { by: 'class', field: 'tag' })).toMatchObject({ names: ['odd'], of: [-1, -1, -1, 0, -1, -1] })
+    for (const field of ['category', 'split', 'dataset', 'group', 'kind', 'format'] as const) expect(coloured(lab, taskId, { by: 'class', field })).toMatchObject({ rows })
   })
 
-  it('of amounts are the amounts, and null where nothing is known', () => {
-    expect(lab.checks.colours(taskId, { by: 'amount', field: 'pixels' })).toMatchObject({ kind: 'amounts', of: [200, 210, 220, 230, 240, 250] })
-    expect(lab.checks.colours(taskId, { by: 'amount', field: 'brightness' })).toMatchObject({ of: [null, null, null, null, null, null] })
-    expect(lab.checks.colours(taskId, { by: 'measured', evaluationId: 'none', metric: 'none' })).toMatchObject({ of: [null, null, null, null, null, null] })
+  it('of amounts are the amounts, and NaN where nothing is known', () => {
+    expect(coloured(lab, taskId, { by: 'amount', field: 'pixels' })).toMatchObject({ kind: 'amounts', of: [200, 210, 220, 230, 240, 250] })
+    expect(coloured(lab, taskId, { by: 'amount', field: 'brightness' })).toMatchObject({ of: Array(6).fill(NaN) })
+    expect(coloured(lab, taskId, { by: 'measured', evaluationId: 'none', metric: 'none' })).toMatchObject({ of: Array(6).fill(NaN) })
   })
 
   it('of a check say where it found something', async () => {
     const check = lab.checks.start({ check: 'texts', filter: filter({ kinds: ['preferences'] }), settings: dataCheckSettingsSchema.parse({}) })
     await lab.tasks.ended(check.taskId)
-    const found = lab.checks.colours(taskId, { by: 'finding', taskId: check.taskId })
+    const found = coloured(lab, taskId, { by: 'finding', taskId: check.taskId })
     expect(found).toMatchObject({ names: ['not found'], of: [0, 0, 0, 0, 0, 0] })
   })
 })
+
+/** As lists, which can be compared. */
+function coloured(lab: Lab, ...of: Parameters<Lab['checks']['colours']>) {
+  const values = lab.checks.colours(...of)
+  return { ...values, rows: [...values.rows], of: [...values.of] }
+}
 
 it('similar images are told from what the map has kept: the engine, which may be training, is not asked again', async () => {
   const project = temporaryFolder()

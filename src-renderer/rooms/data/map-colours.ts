@@ -42,10 +42,10 @@ export function toldApart(names: number, chosen: readonly number[], colours: num
 }
 
 /** Least and greatest of what is known. */
-export function extentOf(of: readonly (number | null)[]): readonly [low: number, high: number] {
+export function extentOf(of: Float64Array): readonly [low: number, high: number] {
   let [low, high] = [Infinity, -Infinity]
   for (const value of of)
-    if (value !== null) {
+    if (!Number.isNaN(value)) {
       low = Math.min(low, value)
       high = Math.max(high, value)
     }
@@ -57,10 +57,11 @@ export function extentOf(of: readonly (number | null)[]): readonly [low: number,
  * @param rows  of the points, in their order: values are matched by row, so that a map that was asked a moment before a sample
  *   was deleted shows no point in another's colour
  */
-export function colourPoints(rows: readonly number[], values: MapValues | null, chosen: readonly number[], classes: readonly Rgb[], rest: Rgb): Uint32Array {
+export function colourPoints(rows: Uint32Array, values: MapValues | null, chosen: readonly number[], classes: readonly Rgb[], rest: Rgb): Uint32Array {
   const colours = new Uint32Array(rows.length).fill(packed(rest))
   if (values === null) return colours
-  const places = new Map(values.rows.map((row, i) => [row, i]))
+  const places = new Map<number, number>()
+  values.rows.forEach((row, i) => places.set(row, i))
   if (values.kind === 'classes') {
     const apart = toldApart(values.names.length, chosen, classes.length)
     const palette = classes.map(packed)
@@ -73,8 +74,8 @@ export function colourPoints(rows: readonly number[], values: MapValues | null, 
   }
   const [low, high] = extentOf(values.of)
   rows.forEach((row, i) => {
-    const value = values.of[places.get(row) ?? -1] ?? null
-    if (value !== null) colours[i] = packed(viridis(high > low ? (value - low) / (high - low) : 0.5))
+    const value = values.of[places.get(row) ?? -1] ?? Number.NaN
+    if (!Number.isNaN(value)) colours[i] = packed(viridis(high > low ? (value - low) / (high - low) : 0.5))
   })
   return colours
 }

@@ -194,7 +194,7 @@ function fakeLab(scene: string): Handlers {
     'maps.start': refuse,
     'maps.points': refuse,
     'maps.colours': refuse,
-    'maps.marked': () => [],
+    'maps.marked': () => new Uint32Array(),
     'maps.of': refuse,
     'maps.cancel': () => {},
     'maps.soFar': () => ({ image: null, maps: null, progress: null }),

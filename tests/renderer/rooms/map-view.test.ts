@@ -111,13 +111,13 @@ describe('colours', () => {
 
   it('follow the row and not the place: a point whose value is missing gets none of another', () => {
     const values = { kind: 'classes', rows: [10, 30], names: ['a', 'b'], of: [1, 0] } as const
-    expect([...colourPoints([10, 20, 30], { ...values, rows: [10, 30], names: ['a', 'b'], of: [1, 0] }, [], palette, rest)]).toEqual([packed([2, 0, 0]), packed(rest), packed([1, 0, 0])])
+    expect([...colourPoints(Uint32Array.of(10, 20, 30), { ...values, rows: Uint32Array.of(10, 30), names: ['a', 'b'], of: Int32Array.of(1, 0) }, [], palette, rest)]).toEqual([packed([2, 0, 0]), packed(rest), packed([1, 0, 0])])
   })
 
   it('of amounts run from the least to the greatest; what is not known has none', () => {
-    expect(extentOf([3, null, -1])).toEqual([-1, 3])
-    expect(extentOf([null])).toEqual([0, 0])
-    const colours = colourPoints([1, 2, 3], { kind: 'amounts', rows: [1, 2, 3], of: [0, null, 1] }, [], palette, rest)
+    expect(extentOf(Float64Array.of(3, NaN, -1))).toEqual([-1, 3])
+    expect(extentOf(Float64Array.of(NaN))).toEqual([0, 0])
+    const colours = colourPoints(Uint32Array.of(1, 2, 3), { kind: 'amounts', rows: Uint32Array.of(1, 2, 3), of: Float64Array.of(0, NaN, 1) }, [], palette, rest)
     expect(colours[1]).toBe(packed(rest))
     expect(colours[0]).not.toBe(colours[2])
   })
