@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { LabError } from '../domain/errors.ts'
 import { sideOrder, verdictOf, type Judgement, type JudgementInput } from '../domain/labelling/judgement.ts'
 import { labelBundleSchema, type LabelBundle } from '../domain/labelling/label-bundle.ts'
-import { modelRankings, type ModelRanking } from '../domain/labelling/model-ranking.ts'
+import { modelRankings, rankingsByLabeller, type ModelRanking } from '../domain/labelling/model-ranking.ts'
 import { outcomesOf, type Outcome } from '../domain/labelling/outcome.ts'
 import type { Guidelines, LabellerProgress, QueueRow, ShownItem, Slot, Upcoming } from '../domain/labelling/queue.ts'
 import { trustReport, type JudgedSlot, type TrustReport } from '../domain/labelling/trust.ts'
@@ -257,7 +257,7 @@ export function createLabellingService({ store, now, newId, announce }: Pick<Par
     },
     trust: (queueId: string): TrustReport => trustReport(judgedOf(found(queueId).id)),
     rankings(queueId: string): readonly ModelRanking[] {
-      return modelRankings(this.outcomes(queueId))
+      return [...modelRankings(this.outcomes(queueId)), ...rankingsByLabeller(judgedOf(queueId))]
     },
     outcomes: (queueId: string): readonly Outcome[] => outcomesOf(judgedOf(found(queueId).id), adjudicationsOf(queueId)),
     delete(queueId: string): void {

@@ -83,6 +83,6 @@ export function useCommands({ studies, runs, datasets, setTheme }: Workplace, is
     ),
     ...(folders.value.value ?? []).filter(({ isThere }) => isThere).map(({ folder, kind }) => command(`model:${folder}`, 'Models', folder, kind, () => goTo('models', folder))),
     ...(queues.value.value ?? []).map(({ id, name }) => command(`queue:${id}`, 'Queues', name, 'judge', () => goTo('labelling', id, 'judge'))),
-    ...(views.value.value ?? []).map(({ id, name, filter }) => command(`view:${id}`, 'Saved views', name, '', () => goTo('data', filter.datasetId))),
+    ...(views.value.value ?? []).map(({ id, name, filter }) => command(`view:${id}`, 'Saved views', name, '', () => goTo('data', filter.datasetId ?? 'all', `browse:${id}`))),
   ])
 }

@@ -6,8 +6,10 @@ import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Judgement } from '../../src-main/domain/labelling/judgement.ts'
+import { areaOf } from '../../src-main/domain/mask.ts'
 import type { QueueRow, Upcoming } from '../../src-main/domain/labelling/queue.ts'
 import type { RunView } from '../../src-main/domain/run-view.ts'
+import type { Mask } from '../../src-main/domain/sample.ts'
 import { seriousFaults } from './accessibility.ts'
 import { ask, goTo, makeLabFolder, type LabFolder, type OpenLab } from './open-lab.ts'
 import { tinySightTest, tinyStudy } from './tiny-study.ts'
@@ -25,13 +27,13 @@ afterAll(() => folder?.remove(), 30_000)
 
 const queueOf = (page: Page) => ask<QueueRow>(page, 'labelling.queue', { queueId })
 const judgedOf = async (page: Page) => (await queueOf(page)).labellers.find(({ labeller }) => labeller === 'Ada')?.judged ?? 0
-const placeOf = (page: Page) => page.locator('.judge [aria-live]').innerText()
+const placeOf = (page: Page) => page.locator('.judge > [aria-live]').innerText()
 
 /** Presses a key and waits until another item (or the end) is on screen. */
 async function press(page: Page, key: string): Promise<void> {
   const before = await placeOf(page)
   await page.keyboard.press(key)
-  await page.waitForFunction((old) => document.querySelector<HTMLElement>('.judge [aria-live]')?.innerText !== old, before)
+  await page.waitForFunction((old) => document.querySelector<HTMLElement>('.judge > [aria-live]')?.innerText !== old, before)
 }
 
 it('makes a queue of a dataset’s pairs, and asks once who is judging', async () => {
@@ -80,10 +82,14 @@ it('keeps reason, flag, edit and region with the verdict, and no key judges whil
   await page.keyboard.press('Control+Enter')
   await page.keyboard.press('d')
   const box = (await page.locator('.image-frame').boundingBox())!
+  // With Caps Lock, and on a keyboard that prints other letters, the keys do the same.
+  await page.evaluate(() => dispatchEvent(new KeyboardEvent('keydown', { key: 'к', code: 'KeyR' })))
   await page.mouse.move(box.x + box.width * 0.25, box.y + box.height * 0.25)
   await page.mouse.down()
   await page.mouse.move(box.x + box.width * 0.75, box.y + box.height * 0.5)
   await page.mouse.up()
+  // By keys alone: the brush at the middle, down, along, up. Space paints here and skips nothing.
+  for (const key of ['b', 'ArrowLeft', ' ', 'ArrowLeft', ' ']) await page.keyboard.press(key)
   expect(await judgedOf(page)).toBe(12)
   await press(page, '1')
   const { item } = await ask<{ item: { earlier: Judgement } }>(page, 'labelling.undo', { queueId, labeller: 'Ada' })
@@ -94,9 +100,10 @@ it('keeps reason, flag, edit and region with the verdict, and no key judges whil
     note: '1 2 0 x: the left one is hidden',
     edit: { side: 'a', text: 'a better answer' },
   })
-  const [[x, y, width, height]] = item.earlier.region as [[number, number, number, number]]
+  const [[x, y, width, height], mask] = item.earlier.region as [[number, number, number, number], Mask]
   // The image is 64 pixels wide: the box was drawn from a quarter of it to three quarters, and to its half.
   for (const [found, drawn] of [[x, 16], [y, 16], [width, 32], [height, 16]] as const) expect(Math.abs(found - drawn)).toBeLessThan(1)
+  expect([mask.size, areaOf(mask) > 0]).toEqual([[64, 64], true])
   await page.reload()
   await page.locator('.stage').waitFor()
   await press(page, '1')

@@ -267,10 +267,10 @@ function tellTrust(
       `label noise ε: ${formatValue(trust.noise.value, 'share')} ${formatInterval(trust.noise.low, trust.noise.high, 'share')} (${trust.noise.how}); ` +
         `robust DPO takes it as training.objective.labelSmoothing=${trust.noise.value.toFixed(3)}`,
     )
-  for (const { category, models } of rankings)
+  for (const { category, labeller, models } of rankings)
     terminal.out(
       table(
-        [left(category ?? 'All categories'), right('Judged'), right('Win rate'), right('95 % interval'), right('Strength')],
+        [left(labeller === null ? (category ?? 'All categories') : `By ${labeller} alone`), right('Judged'), right('Win rate'), right('95 % interval'), right('Strength')],
         models.map((each) => [
           each.source,
           String(each.comparisons),

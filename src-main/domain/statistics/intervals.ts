@@ -25,6 +25,13 @@ export function wilsonInterval(successes: number, count: number, level = 0.95): 
   requireInteger(count, 1, 'count')
   requireInteger(successes, 0, 'successes')
   if (successes > count) throw new LabError('invalid-input', `successes: expected at most ${count}, the count, got ${successes}`)
+  return wilsonIntervalOfScore(successes, count, level)
+}
+
+/** The same of a sum of scores between 0 and 1, halves for ties among them: no wider than it must be, since a half varies less. */
+export function wilsonIntervalOfScore(successes: number, count: number, level = 0.95): Interval {
+  requireInteger(count, 1, 'count')
+  if (!(successes >= 0 && successes <= count)) throw new LabError('invalid-input', `successes: expected 0 to ${count}, the count, got ${successes}`)
   const z = normalQuantile(tailsOf(level)[1])
   const share = successes / count
   const centre = share + (z * z) / (2 * count)

@@ -3,7 +3,7 @@
 
 import { inject, provide, ref, shallowRef, type InjectionKey, type Ref, type ShallowRef } from 'vue'
 import type { CurationChange, JournalEntry, Selection } from '../../../src-main/domain/curation.ts'
-import type { SampleFilter, SampleSort } from '../../../src-main/domain/sample-query.ts'
+import type { SampleFilter, SampleSort, SavedView } from '../../../src-main/domain/sample-query.ts'
 import { ask } from '../../lab/client.ts'
 import { useAction } from '../../lab/use-operation.ts'
 import { count } from '../../ui/quantity.ts'
@@ -23,6 +23,8 @@ export interface DataPlace {
   readonly doing: ReturnType<typeof useAction>
   /** Opens the grid with other conditions on what is kept in the dataset. */
   show(conditions: Partial<SampleFilter>): void
+  /** The filter and the order of a saved view. */
+  showView(view: Pick<SavedView, 'filter' | 'sort' | 'direction'>): void
   change(selection: Selection, change: CurationChange): Promise<void>
   undo(): Promise<void>
   redo(): Promise<void>
@@ -52,6 +54,11 @@ export function provideDataPlace(datasetId: string | null): DataPlace {
     show(conditions) {
       place.filter.value = { ...emptyFilter(datasetId), ...conditions }
       goTo('data', datasetId ?? 'all', 'browse')
+    },
+    showView({ filter, sort, direction }) {
+      place.filter.value = filter
+      place.sort.value = sort
+      place.direction.value = direction
     },
     async change(selection, change) {
       const entry = await changing(() => ask('samples.change', { selection, change }))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { modelRankings } from '../../../src-main/domain/labelling/model-ranking.ts'
+import { modelRankings, rankingsByLabeller } from '../../../src-main/domain/labelling/model-ranking.ts'
 import { outcomesOf, pairsOf } from '../../../src-main/domain/labelling/outcome.ts'
 import { labelRows, pairSample } from '../../../src-main/domain/labelling/pair-export.ts'
 import { aJudgedSlot, aJudgement } from '../../support/labels.ts'
@@ -85,6 +85,30 @@ describe('the ranking of models', () => {
     expect(best).toMatchObject({ source: 'model one', wins: 300, winRate: 0.75 })
     expect(best!.strength - last!.strength).toBeCloseTo(Math.log(3), 2)
     expect(best!.strengthInterval.low).toBeGreaterThan(0)
+  })
+
+  it('keeps models apart that were never compared, and joins those that were through others', () => {
+    const between = (i: number, first: string, second: string) => aJudgedSlot(i, { choice: 'a' }, {}, { first: { text: 'x', source: first }, second: { text: 'y', source: second } })
+    const apart = modelRankings(outcomesOf([between(0, 'p', 'q'), between(1, 'r', 's')]))
+    expect(apart.map(({ models }) => models.map(({ source }) => source))).toEqual([['p', 'q'], ['r', 's']])
+    const joined = modelRankings(outcomesOf([between(0, 'p', 'q'), between(1, 'r', 's'), between(2, 'q', 'r')]))
+    expect(joined.map(({ models }) => models.map(({ source }) => source))).toEqual([['p', 'q', 'r', 's']])
+  })
+
+  it('has an interval around the rate, ties counting as half: a single tie is even', () => {
+    const [all] = modelRankings(outcomesOf([aJudgedSlot(0, { choice: 'tie' })]))
+    const { low, high } = all!.models[0]!.winRateInterval
+    expect(low + high).toBeCloseTo(1, 12)
+  })
+
+  it('tells each labeller’s own preference where several judged, and leaves one alone', () => {
+    const of = (labeller: string, choice: 'a' | 'b') => Array.from({ length: 20 }, (_, i) => aJudgedSlot(i, { labeller, choice }))
+    const rankings = rankingsByLabeller([...of('Ada', 'a'), ...of('Ben', 'b')])
+    expect(rankings.map(({ labeller, models }) => [labeller, models[0]!.source, models[0]!.winRate])).toEqual([
+      ['Ada', 'model one', 1],
+      ['Ben', 'model two', 1],
+    ])
+    expect(rankingsByLabeller(of('Ada', 'a'))).toEqual([])
   })
 
   it('counts an item once, however many judged it, and an even split as a tie', () => {

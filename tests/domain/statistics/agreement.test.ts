@@ -1,9 +1,16 @@
-// Reference values: the Python package krippendorff; hand arithmetic in the comments.
+// Reference values: the Python packages statsmodels, krippendorff and choix, as agreement-references.json says; hand arithmetic in
+// the comments.
 
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { cohenKappa, fleissKappa, gwetAc1, krippendorffAlpha } from '../../../src-main/domain/statistics/agreement.ts'
 import { bradleyTerry } from '../../../src-main/domain/statistics/bradley-terry.ts'
 import { refusal } from '../../support/refusal.ts'
+
+const references = JSON.parse(readFileSync(new URL('agreement-references.json', import.meta.url), 'utf8')) as {
+  readonly agreement: readonly { readonly ratings: readonly (readonly number[])[]; readonly withGaps: readonly (readonly (number | null)[])[]; readonly cohen: number; readonly fleiss: number; readonly alpha: number; readonly alphaGaps: number }[]
+  readonly bradleyTerry: { readonly players: number; readonly wins: readonly (readonly number[])[]; readonly strengths: readonly number[]; readonly strengthsWithRidge: readonly number[] }
+}
 
 describe("Cohen's kappa", () => {
   it('observed 0.7, expected 0.5: 0.4', () => {
@@ -128,6 +135,22 @@ describe("Krippendorff's alpha", () => {
   it('refuses one rater and ragged rows', () => {
     expect(refusal(() => krippendorffAlpha([[1, 2]]))).toBe('invalid-input')
     expect(refusal(() => krippendorffAlpha([[1, 2], [1]]))).toBe('invalid-input')
+  })
+})
+
+describe('packages that others trust', () => {
+  it.each(references.agreement)('give the same κ and α, with missing ratings too', ({ ratings, withGaps, cohen, fleiss, alpha, alphaGaps }) => {
+    const categories = Math.max(...ratings.flat()) + 1
+    const table = ratings[0]!.map((_, item) => Array.from({ length: categories }, (_, category) => ratings.filter((row) => row[item] === category).length))
+    const found = [cohenKappa(ratings[0]!, ratings[1]!), fleissKappa(table), krippendorffAlpha(ratings), krippendorffAlpha(withGaps)]
+    for (const [i, expected] of [cohen, fleiss, alpha, alphaGaps].entries()) expect(found[i]).toMatchObject({ kind: 'defined', value: expect.closeTo(expected, 12) })
+  })
+
+  it('give the same strengths, with a ridge and without', () => {
+    const { players, wins, strengths, strengthsWithRidge } = references.bradleyTerry
+    const comparisons = wins.map(([winner, loser]) => ({ winner: winner!, loser: loser! }))
+    for (const [ridge, expected] of [[0, strengths], [0.01, strengthsWithRidge]] as const)
+      bradleyTerry(players, comparisons, ridge).logStrengths.forEach((theta, i) => expect(theta).toBeCloseTo(expected[i]!, 9))
   })
 })
 

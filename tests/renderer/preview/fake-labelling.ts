@@ -2,7 +2,7 @@
 
 import { pairHealth } from '../../../src-main/domain/labelling/pair-health.ts'
 import { imageUse, teachesLanguageOnly } from '../../../src-main/domain/labelling/image-use.ts'
-import { modelRankings } from '../../../src-main/domain/labelling/model-ranking.ts'
+import { modelRankings, rankingsByLabeller } from '../../../src-main/domain/labelling/model-ranking.ts'
 import { outcomesOf } from '../../../src-main/domain/labelling/outcome.ts'
 import { queueSettingsSchema, type QueueRow, type ShownItem, type Upcoming } from '../../../src-main/domain/labelling/queue.ts'
 import { trustReport, type JudgedSlot } from '../../../src-main/domain/labelling/trust.ts'
@@ -120,7 +120,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
     }),
     'labelling.writeGuidelines': refuse,
     'labelling.trust': () => trustReport(judgedSlots),
-    'labelling.rankings': () => [...modelRankings(outcomesOf(judgedSlots))],
+    'labelling.rankings': () => [...modelRankings(outcomesOf(judgedSlots)), ...rankingsByLabeller(judgedSlots)],
     'labelling.export': refuse,
     'labelling.exportLabels': refuse,
     'labelling.mergeLabels': refuse,
