@@ -60,6 +60,6 @@ async function install(page: Page): Promise<void> {
           channel.port2.postMessage(null)
         }),
       )
-    }).observe(document.querySelector('.judge [aria-live]')!, { childList: true, characterData: true, subtree: true })
+    }).observe(document.querySelector('.judge > [aria-live]')!, { childList: true, characterData: true, subtree: true })
   })
 }
