@@ -159,9 +159,9 @@ const placeSchema = z.strictObject({ x: z.number().min(0).max(1), y: z.number().
 /** How the segmentation probe is trained: with enough pictures that it names rare classes too, which one picture is looked at for. */
 export const patchProbeSettingsSchema = z.strictObject({
   hiddenSize: z.int().min(1).default(256),
-  epochs: z.int().min(1).default(5),
+  epochs: z.int().min(1).default(8),
   /** Pictures drawn of each split, the same for every encoder. */
-  limit: z.strictObject({ train: z.int().min(1), test: z.int().min(1) }).prefault({ train: 2000, test: 200 }),
+  limit: z.strictObject({ train: z.int().min(1), test: z.int().min(1) }).prefault({ train: 1000, test: 200 }),
   batchSize: z.int().min(1).default(32),
   seed: z.int().min(0).default(0),
 })

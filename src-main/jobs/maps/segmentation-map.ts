@@ -58,7 +58,7 @@ export async function* segmentationMap(looked: LookedAt, view: EncoderView, name
   const { truth, reason } = truthOf(looked.item, view, about.categories)
   const counts = truth && segmentationScores(countLabels(said, truth, names.length))
   const isSeen = about.trainedOn.includes(looked.item.image.sha256)
-  const notes = [reason, isSeen ? 'the probe has learned from this very picture: one of the test split says more' : null].filter((each) => each !== null)
+  const notes = [reason, isSeen ? 'The probe has learned from this very picture: one of the test split says more.' : null].filter((each) => each !== null)
   const classes: PatchClasses = {
     names,
     truth: truth && [...truth],
@@ -75,7 +75,7 @@ export async function* segmentationMap(looked: LookedAt, view: EncoderView, name
     values: [...said],
     low: 0,
     high: names.length - 1,
-    note: notes.length === 0 ? null : notes.join('; '),
+    note: notes.length === 0 ? null : notes.join(' '),
     scores: null,
     classes,
   }
@@ -83,11 +83,11 @@ export async function* segmentationMap(looked: LookedAt, view: EncoderView, name
 
 /** The picture's own mask on the encoder's patches; null, and why, where it says too little. */
 function truthOf({ image, objects }: MapItem, view: EncoderView, categories: readonly string[]): { readonly truth: Int32Array | null; readonly reason: string | null } {
-  if (objects === null) return { truth: null, reason: 'the picture has no masks in this data' }
-  if (!objects.every(({ mask }) => mask !== null)) return { truth: null, reason: 'not every object of the picture has a mask' }
+  if (objects === null) return { truth: null, reason: 'The picture has no masks in this data.' }
+  if (!objects.every(({ mask }) => mask !== null)) return { truth: null, reason: 'Not every object of the picture has a mask.' }
   const unknown = [...new Set(objects.map(({ category }) => category))].filter((category) => !categories.includes(category))
   const truth = patchLabels(view, image, objects, categories, 'majority') as Int32Array
-  return { truth, reason: unknown.length === 0 ? null : `${unknown.join(', ')}: not among the classes that the probe was taught, and counted as background` }
+  return { truth, reason: unknown.length === 0 ? null : `${unknown.join(', ')}: not among the classes that the probe was taught, and counted as background.` }
 }
 
 async function* patchProbe(measured: EncoderView, { project, ...ingredients }: ProbeIngredients, signal: AbortSignalLike): AsyncGenerator<JobEvent, PatchProbe> {
