@@ -91,6 +91,31 @@ export const comparisonSchema = z.strictObject({
 })
 export type Comparison = z.output<typeof comparisonSchema>
 
+/** The label, and the conditions where another row has the same one. */
+export function rowLabel(row: ComparedRow, rows: readonly ComparedRow[]): string {
+  const namesakes = rows.filter((each) => each.label === row.label)
+  if (namesakes.length < 2) return row.label
+  const own = row.conditions.filter(({ name, value }) => namesakes.some((each) => !each.conditions.some((c) => c.name === name && c.value === value)))
+  const told = [namesakes.some(({ dataset }) => dataset !== row.dataset) ? (row.dataset ?? 'deleted data') : null, ...own.map(({ name, value }) => `${name} ${value}`)].filter((each) => each !== null)
+  return told.length === 0 ? row.label : `${row.label} (${told.join(', ')})`
+}
+
+/** The pair of these two, turned so that it reads b − a; null where they were not compared. */
+export function pairOf(row: ComparedRow, a: string, b: string): ComparedPair | null {
+  const found = row.pairs.find((pair) => (pair.a === a && pair.b === b) || (pair.a === b && pair.b === a))
+  if (found === undefined || found.a === a) return found ?? null
+  return {
+    ...found,
+    a,
+    b,
+    difference: -found.difference,
+    low: found.high === null ? null : -found.high,
+    high: found.low === null ? null : -found.low,
+    winner: found.winner === 'neither' ? 'neither' : found.winner === 'a' ? 'b' : 'a',
+    effects: found.effects.map((effect) => ({ ...effect, value: -effect.value })),
+  }
+}
+
 /** By what the items behind a number are sorted into slices. */
 export const SLICINGS = ['group', 'category', 'object size', 'object count', 'text in the image', 'depth', 'region'] as const
 export type Slicing = (typeof SLICINGS)[number]

@@ -53,3 +53,18 @@ export function nextColour(arm: EncoderName | null, taken: ReadonlySet<number>):
     arm === null ? place % PALETTE_SIZE >= ENCODERS.length : place % PALETTE_SIZE === ENCODERS.indexOf(arm)
   for (let place = 0; ; place++) if (fits(place) && !taken.has(place)) return place
 }
+
+/** Shapes of marks as SVG path data within a square of 10 by 10, so that nobody needs to tell colours apart. */
+const SHAPES = [
+  // circle, square, diamond
+  'M5 .5a4.5 4.5 0 0 1 0 9a4.5 4.5 0 0 1 0-9Z',
+  'M1 1h8v8h-8Z',
+  'M5 0L10 5L5 10L0 5Z',
+  // triangle, triangle on its head, cross, hexagon
+  'M5 .5L10 9.2H0Z',
+  'M5 9.5L0 .8H10Z',
+  'M3.4 0h3.2v3.4H10v3.2H6.6V10H3.4V6.6H0V3.4h3.4Z',
+  'M2.5 .7h5L10 5L7.5 9.3h-5L0 5Z',
+] as const
+
+export const markShape = (colour: number): string => SHAPES[colour % SHAPES.length]!

@@ -1,10 +1,10 @@
 // Writes a study's report: gathers what the document needs, then one file, whole or not at all.
 
-import { readFile } from 'node:fs/promises'
-import { extname, isAbsolute, join } from 'node:path'
+import { join } from 'node:path'
 import type { ArtifactRow } from '../domain/run-view.ts'
 import type { Parts } from './parts.ts'
 import { CURVES, reportDocument, type ReportInput } from './report/report.ts'
+import { pictureData } from './report/picture-data.ts'
 import { writeTextWhole } from './report/write-text.ts'
 import type { PresetService } from './presets.ts'
 import type { ResultService } from './results.ts'
@@ -15,15 +15,6 @@ export type ReportService = ReturnType<typeof createReportService>
 
 const CURVE_POINTS = 200
 const EXAMPLES = 6
-/** Larger images would make the file too heavy to send; their examples are left out. */
-const MOST_IMAGE_BYTES = 400_000
-const MIME: Readonly<Record<string, string>> = {
-  '.png': 'image/png',
-  '.jpg': 'image/jpeg',
-  '.jpeg': 'image/jpeg',
-  '.webp': 'image/webp',
-  '.gif': 'image/gif',
-}
 
 export interface ReportServices {
   readonly runs: RunService
@@ -41,16 +32,10 @@ export function createReportService(parts: Parts, { runs, studies, results, pres
     for (const example of results.examples(studyId, seed, 'localisation', 1000)) {
       // Every map metric carries the same items; an item is shown once.
       if (found.length === EXAMPLES || seen.has(example.itemId) || example.image === null) continue
-      const stored = store.datasets.findImage(example.image.sha256)
-      const mime = stored && MIME[extname(stored.path).toLowerCase()]
-      if (stored === null || mime === undefined || mime === null) continue
-      const bytes = await readFile(isAbsolute(stored.path) ? stored.path : join(project, stored.path)).catch(() => null)
-      if (bytes === null || bytes.length > MOST_IMAGE_BYTES) continue
+      const image = await pictureData(parts, example.image.sha256)
+      if (image === null) continue
       seen.add(example.itemId)
-      found.push({
-        example,
-        image: { uri: `data:${mime};base64,${bytes.toString('base64')}`, width: stored.width, height: stored.height },
-      })
+      found.push({ example, image })
     }
     return found
   }

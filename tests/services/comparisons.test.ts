@@ -5,13 +5,15 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { comparedItemsRequestSchema, comparisonRequestSchema, type Comparison } from '../../src-main/domain/comparison.ts'
+import { comparedItemsRequestSchema, comparisonRequestSchema, type ComparedItem, type Comparison } from '../../src-main/domain/comparison.ts'
 import type { EncoderRow } from '../../src-main/domain/encoder.ts'
 import { PAPER_GROUPS } from '../../src-main/domain/benchmark.ts'
 import type { ItemResult } from '../../src-main/domain/job.ts'
 import { scoreOfTotals } from '../../src-main/domain/score-of-totals.ts'
 import { comparisonCsv, comparisonLatex, escapeLatex } from '../../src-main/services/comparison/export-text.ts'
 import { conditionsOf, rowIdOf, settingWords } from '../../src-main/services/comparison/conditions.ts'
+import { itemSection } from '../../src-main/services/report/comparison-items.ts'
+import type { ItemDetail } from '../../src-main/domain/study-results.ts'
 import { sliceOf } from '../../src-main/services/comparison/slices.ts'
 import { openForWriting } from '../../src-main/store/database.ts'
 import type { ItemFacts } from '../../src-main/store/item-facts.ts'
@@ -109,6 +111,15 @@ describe('of a study', () => {
     expect(text).toContain("default-src 'none'")
     expect(text).not.toMatch(/<script|https?:\/\//)
     expect(text).toContain('Questions, all')
+    for (const chart of ['In which measures does DPO differ from SFT?', 'How far apart are they?', 'What is each encoder good at?']) expect(text).toContain(chart)
+    // Every chart is well-formed: each mark and line closed, no number that is none.
+    expect(text).not.toMatch(/NaN|undefined|Infinity/)
+    expect(text.match(/<svg/g)!.length).toBe(text.match(/<\/svg>/g)!.length)
+  })
+
+  it('numbers of one name are told apart by what they were trained in', () => {
+    const { rows } = made.lab.comparisons.table(asked([arm('sft'), arm('dpo')]))
+    expect(rows.find(({ metric }) => metric === 'transplant/all')!.conditions[0]).toEqual({ name: 'trained in', value: expect.stringContaining('the study') })
   })
 
   it('an encoder that is not there is refused by its id', () => {
@@ -172,6 +183,16 @@ describe('of folders', () => {
     const compare = answered({ a: '.11.000', b: '1110000' })
     const [ab, ba] = [compare.table(asked(['a', 'b'])), compare.table(asked(['b', 'a']))]
     expect(ab.rows[0]!.pairs[0]!.difference).toBeCloseTo(-ba.rows[0]!.pairs[0]!.difference, 12)
+  })
+
+  it('eight encoders on ten thousand items are compared pair by pair, and paged to the last', () => {
+    const texts = Object.fromEntries(Array.from({ length: 8 }, (_, e) => [`e${e}`, '1'.repeat(5000 + 300 * e).padEnd(10_000, '0')]))
+    const compare = answered(texts)
+    const ids = Object.keys(texts)
+    const { rows, tests } = compare.table(asked(ids))
+    expect([tests, rows[0]!.cells.map((cell) => cell!.isBest).lastIndexOf(true)]).toEqual([28, 7])
+    const last = compare.items(comparedItemsRequestSchema.parse({ encoders: ids, row: rows[0]!.id, from: 9950, limit: 200 }))
+    expect([last.total, last.items.length, last.items.every(({ encoders }) => encoders.length === 8)]).toEqual([10_000, 50, true])
   })
 
   it('ten thousand items are compared, and paged', () => {
@@ -261,6 +282,36 @@ describe('for other programs', () => {
     expect(text).toContain('\\textbf{51.0}')
     expect(text).toContain('\\underline{50.0}')
     expect(escapeLatex('\\{50 %}\n')).toBe('\\textbackslash{}\\{50 \\%\\} ')
+  })
+})
+
+describe('the pictures of a report', () => {
+  const comparison = answered({ a: '0011', b: '0111' }).table(asked(['a', 'b']))
+  const image = { uri: 'data:image/png;base64,AA==', width: 64, height: 64 }
+  const encoder = (id: string, colour: number): EncoderRow => ({ ...comparison.encoders[0]!, id, name: id, shortName: id, colour })
+  const [a, b] = [encoder('a', 1), encoder('b', 2)]
+  const map = (...values: number[]) => ({ rows: 1, columns: 2, values })
+  const detail = (...values: number[]) => ({ kind: 'maps' as const, image: 'i', prompt: '<image>\nWhere is <it>?', chosen: 'left', rejected: 'right', region: [], maps: { sft: map(0, 0), chosen: map(0, 0), rejected: map(0, 0), dpo: map(...values) } })
+  const item = (detailA: ItemDetail, detailB: ItemDetail): ComparedItem => ({
+    itemId: 'x', group: null, slice: null, image: { sha256: 'i', width: 64, height: 64 }, region: [[0, 0, 32, 64]], gain: 1,
+    encoders: [['a', detailA], ['b', detailB]].map(([id, each]) => ({ encoder: id as string, value: id === 'b' ? 1 : 0, perSeed: [{ seed: 0, value: id === 'b' ? 1 : 0, detail: each as ItemDetail }] })),
+  })
+  const row = { ...comparison.rows[0]!, metric: 'localisation/dpo/energy', label: 'Energy' }
+
+  it('are the maps A and B and where each looks more than the other, in its colour', () => {
+    const { text } = itemSection({ row, a, b, items: [{ item: item(detail(0, 1), detail(1, 0)), image }] }, [a, b], 0)!
+    expect(text).toContain('A − B')
+    expect(text).toContain('Where is &#60;it&#62;?')
+    // Left is B's alone, right A's alone.
+    expect([...text.matchAll(/fill="(var\(--e\d\))" opacity="([\d.]+)"/g)].map(([, fill, opacity]) => [fill, opacity])).toEqual([['var(--e2)', '0.85'], ['var(--e1)', '0.85']])
+    expect(text.match(/data:image/g)).toHaveLength(1)
+  })
+
+  it('are what every model answered, and nothing where there is nothing', () => {
+    const said = (given: string): ItemDetail => ({ kind: 'question', image: 'i', question: 'How many?', expected: 'two', given, region: [] })
+    const { text } = itemSection({ row: { ...row, metric: 'vqa/all' }, a, b, items: [{ item: item(said(''), said('two')), image }] }, [a, b], 1)!
+    expect(text).toMatch(/✗ \(nothing\)[\s\S]*✓ two/)
+    expect(itemSection({ row, a, b, items: [] }, [a, b], 2)).toBeNull()
   })
 })
 

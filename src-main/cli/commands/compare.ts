@@ -2,10 +2,9 @@
 
 import { resolve } from 'node:path'
 import { Option, type Command } from 'commander'
-import { COMPARISON_FORMATS, METRIC_SCOPES, SLICINGS, type ComparedItems, type Comparison, type ComparisonFormat, type Slicing } from '../../domain/comparison.ts'
+import { rowLabel, COMPARISON_FORMATS, METRIC_SCOPES, SLICINGS, type ComparedItems, type Comparison, type ComparisonFormat, type Slicing } from '../../domain/comparison.ts'
 import type { EncoderRow } from '../../domain/encoder.ts'
 import { LabError } from '../../domain/errors.ts'
-import { labelOf } from '../../services/comparison/export-text.ts'
 import { formatDifference, formatInterval, formatPValue, formatValue } from '../../services/number-text.ts'
 import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
 import { table } from '../table.ts'
@@ -106,7 +105,7 @@ export function comparisonText({ encoders, rows, verdict, tests, confidence }: C
   const values = table(
     [left('Measure'), ...encoders.map(({ shortName }) => right(shortName))],
     rows.map((row) => [
-      labelOf(row, rows),
+      rowLabel(row, rows),
       ...row.cells.map((cell) => (cell === null ? '–' : `${formatValue(cell.value, row.unit)} ${formatInterval(cell.low, cell.high, row.unit)}${cell.isBest ? ' *' : cell.isTied ? ' =' : '  '}`)),
     ]),
   )
@@ -115,7 +114,7 @@ export function comparisonText({ encoders, rows, verdict, tests, confidence }: C
     [left('Measure'), left('Between'), right('Difference'), right(`${Math.round(100 * confidence)} % interval`), right('p'), right('p Holm'), left('Effect'), left('')],
     rows.flatMap((row) =>
       row.pairs.map((pair) => [
-        labelOf(row, rows),
+        rowLabel(row, rows),
         `${short(pair.b)} − ${short(pair.a)}`,
         formatDifference(pair.difference, row.unit),
         formatInterval(pair.low, pair.high, row.unit),

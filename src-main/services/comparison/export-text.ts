@@ -1,7 +1,7 @@
 // A comparison as text for other programs: CSV with every number, and a LaTeX table (booktabs) with the best in bold and what is
 // statistically tied with it underlined.
 
-import type { ComparedRow, Comparison } from '../../domain/comparison.ts'
+import { rowLabel, type ComparedRow, type Comparison } from '../../domain/comparison.ts'
 
 export function comparisonCsv({ encoders, rows, confidence }: Comparison): string {
   const percent = Math.round(100 * confidence)
@@ -51,7 +51,7 @@ export function comparisonLatex({ encoders, rows, confidence, tests }: Compariso
     ...families.flatMap(([family, of]) => [
       '    \\midrule',
       `    \\multicolumn{${columns + 1}}{l}{\\emph{${escapeLatex(family)}}} \\\\`,
-      ...of.map((row) => `    ${escapeLatex(labelOf(row, shown))} & ${row.cells.map((cell) => (cell === null ? '--' : latexCell(row, cell))).join(' & ')} \\\\`),
+      ...of.map((row) => `    ${escapeLatex(rowLabel(row, shown))} & ${row.cells.map((cell) => (cell === null ? '--' : latexCell(row, cell))).join(' & ')} \\\\`),
     ]),
     '    \\bottomrule',
     '  \\end{tabular}',
@@ -59,11 +59,6 @@ export function comparisonLatex({ encoders, rows, confidence, tests }: Compariso
     '',
   ]
   return lines.join('\n')
-}
-
-/** The dataset tells rows of one measure apart. */
-export function labelOf({ label, dataset }: ComparedRow, among: readonly ComparedRow[]): string {
-  return dataset !== null && among.filter((each) => each.label === label).length > 1 ? `${label} (${dataset})` : label
 }
 
 function latexCell({ unit }: ComparedRow, { value, low, high, isBest, isTied }: NonNullable<ComparedRow['cells'][number]>): string {

@@ -1,7 +1,7 @@
 // The table of a comparison from its rows: means with intervals, every pair with its test, Holm over all of them, who is best
 // and who is tied with the best, and a verdict in words. Pure, so that it can be checked by hand.
 
-import type { ComparedCell, ComparedPair, ComparedRow, Comparison } from '../../domain/comparison.ts'
+import { rowLabel, type ComparedCell, type ComparedPair, type ComparedRow, type Comparison } from '../../domain/comparison.ts'
 import type { EncoderRow } from '../../domain/encoder.ts'
 import { familyOf, metricNamed, type Metric } from '../../domain/metric.ts'
 import { createRandom } from '../../domain/random.ts'
@@ -25,6 +25,8 @@ interface Undecided {
 export interface TableOptions {
   readonly reference: string | null
   readonly datasetOf: (snapshot: string) => string | null
+  /** What a protocol's id stands for: "study Demo"; null: it is gone. */
+  readonly protocolOf?: (protocol: string) => string | null
   /** Whether equal seeds of two encoders are one draw; undefined: those of one study are. */
   readonly sharesSeeds?: boolean | undefined
 }
@@ -34,13 +36,13 @@ export function comparisonTable(
   encoders: readonly EncoderRow[],
   rows: readonly MeasuredRow[],
   scoresOf: (row: MeasuredRow) => RowScores,
-  { reference, datasetOf, sharesSeeds }: TableOptions,
+  { reference, datasetOf, protocolOf = () => null, sharesSeeds }: TableOptions,
 ): Comparison {
   const undecided = rows.map((row) => undecidedRow(encoders, row, scoresOf(row), reference, sharesSeeds))
   const tests = undecided.flatMap(({ pairs }) => pairs.filter(({ found }) => found.p !== null))
   const adjusted = tests.length === 0 ? [] : holm(tests.map(({ found }) => found.p!)).adjusted
   const holmOf = new Map(tests.map((pair, i) => [pair, adjusted[i]!]))
-  const decided = undecided.map((each) => decidedRow(encoders, each, (pair) => holmOf.get(pair) ?? null, datasetOf))
+  const decided = undecided.map((each) => decidedRow(encoders, each, (pair) => holmOf.get(pair) ?? null, datasetOf, protocolOf))
   return { encoders: [...encoders], reference, confidence: CONFIDENCE, tests: tests.length, verdict: [...verdict(encoders, decided)], rows: decided }
 }
 
@@ -75,7 +77,10 @@ function decidedRow(
   { row, metric, hasItems, cells, pairs }: Undecided,
   holmOf: (pair: Undecided['pairs'][number]) => number | null,
   datasetOf: (snapshot: string) => string | null,
+  protocolOf: (protocol: string) => string | null,
 ): ComparedRow {
+  const { protocol, settings } = row.conditions
+  const trained = protocol === null || row.parts !== undefined ? [] : [{ name: 'trained in', value: protocolOf(protocol) ?? 'an experiment that was deleted' }]
   const sign = metric.better === 'lower' ? -1 : 1
   const measured = cells.flatMap((cell, e) => (cell === null ? [] : [{ e, value: cell.value * sign }]))
   const top = metric.better === 'neither' || measured.length < 2 ? null : Math.max(...measured.map(({ value }) => value))
@@ -94,7 +99,7 @@ function decidedRow(
     better: metric.better,
     family: familyOf(row.metric),
     dataset: row.parts !== undefined ? `${row.parts.length} benchmarks` : row.conditions.snapshot === null ? null : datasetOf(row.conditions.snapshot),
-    conditions: flat(row.conditions.settings).map(({ name, value }) => ({ name: settingWords(name), value })),
+    conditions: [...trained, ...flat(settings).map(({ name, value }) => ({ name: settingWords(name), value }))],
     hasItems,
     cells: cells.map((cell, e) => cell && { ...cell, isBest: best.includes(e), isTied: best.length > 0 && !best.includes(e) && best.some((other) => isTiedWith(e, other)) }),
     pairs: pairs.map((pair): ComparedPair => {
@@ -138,7 +143,7 @@ const MOST_SEEDS = 100
 export function neededWords(needed: { readonly moreItems: number | null; readonly moreSeeds: number | null } | null): string | null {
   if (needed === null) return null
   const { moreItems, moreSeeds } = needed
-  const items = moreItems === null || moreItems === 0 ? null : `about ${moreItems.toLocaleString('en')} more items`
+  const items = moreItems === null || moreItems === 0 ? null : `about ${moreItems.toLocaleString('en')} more ${moreItems === 1 ? 'item' : 'items'}`
   const seeds = moreSeeds === null || moreSeeds === 0 || moreSeeds > MOST_SEEDS ? null : `${moreSeeds} more ${moreSeeds === 1 ? 'seed' : 'seeds'}`
   const ways = [items, seeds].filter((each) => each !== null)
   return ways.length === 0 ? null : `${ways.join(' or ')} would decide a difference of this size`
@@ -162,15 +167,15 @@ function verdict(encoders: readonly EncoderRow[], rows: readonly ComparedRow[]):
   }))
   for (const { id, on } of clear)
     if (on.length > 0)
-      lines.push(`${names.get(id)} ${encoders.length === 2 ? 'is better' : 'is better than every other'} on ${on.length} of ${compared.length} measurements: ${listed(on)}.`)
+      lines.push(`${names.get(id)} ${encoders.length === 2 ? 'is better' : 'is better than every other'} on ${on.length} of ${compared.length} measurements: ${listed(on, rows)}.`)
   const rest = compared.filter((row) => !clear.some(({ on }) => on.includes(row)))
   if (lines.length === 0) lines.push(`No measurement of ${compared.length} tells ${encoders.length === 2 ? 'the two' : 'one of them'} apart${encoders.length === 2 ? '' : ' from all others'} after Holm’s correction.`)
-  else if (rest.length > 0) lines.push(`${encoders.length === 2 ? 'Not told apart' : 'Without a single best'} on ${rest.length}: ${listed(rest)}.`)
+  else if (rest.length > 0) lines.push(`${encoders.length === 2 ? 'Not told apart' : 'Without a single best'} on ${rest.length}: ${listed(rest, rows)}.`)
   const nearest = rest
-    .flatMap(({ label, pairs }) => pairs.flatMap(({ a, b, needed }) => (needed?.moreItems == null || needed.moreItems === 0 ? [] : [{ label, a, b, more: needed.moreItems }])))
+    .flatMap((row) => row.pairs.flatMap(({ a, b, needed }) => (needed?.moreItems == null || needed.moreItems === 0 ? [] : [{ label: rowLabel(row, rows), a, b, more: needed.moreItems }])))
     .toSorted((x, y) => x.more - y.more)[0]
   if (nearest !== undefined)
-    lines.push(`Nearest to a decision: ${nearest.label}, ${name(nearest.a)} against ${name(nearest.b)}: about ${nearest.more.toLocaleString('en')} more items would decide a difference of the size seen.`)
+    lines.push(`Nearest to a decision: ${nearest.label}, ${name(nearest.a)} against ${name(nearest.b)}: about ${nearest.more.toLocaleString('en')} more ${nearest.more === 1 ? 'item' : 'items'} would decide a difference of the size seen.`)
   const few = encoders.filter(({ kind, seeds }) => kind !== 'folder' && seeds.length < 3)
   if (few.length > 0)
     lines.push(`${few.length === encoders.length ? 'These encoders have' : `${few.map(({ id }) => names.get(id)).join(', ')} ${few.length === 1 ? 'has' : 'have'}`} fewer than three seeds: what is said holds for new pictures, not for training them again.`)
@@ -178,7 +183,7 @@ function verdict(encoders: readonly EncoderRow[], rows: readonly ComparedRow[]):
 }
 
 const MOST_LISTED = 6
-function listed(rows: readonly ComparedRow[]): string {
-  const names = rows.slice(0, MOST_LISTED).map(({ label, dataset }) => (dataset === null || rows.filter((each) => each.label === label).length === 1 ? label : `${label} (${dataset})`))
-  return `${names.join('; ')}${rows.length > MOST_LISTED ? `; and ${rows.length - MOST_LISTED} more` : ''}`
+function listed(of: readonly ComparedRow[], rows: readonly ComparedRow[]): string {
+  const names = of.slice(0, MOST_LISTED).map((row) => rowLabel(row, rows))
+  return `${names.join('; ')}${of.length > MOST_LISTED ? `; and ${of.length - MOST_LISTED} more` : ''}`
 }

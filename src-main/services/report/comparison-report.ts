@@ -1,22 +1,21 @@
 // A comparison as one HTML document that opens offline: verdict in words, every number with its interval, differences drawn
 // around zero, and how it was tested. No script, no address; charts are inline SVG.
 
-import type { ComparedPair, ComparedRow, Comparison } from '../../domain/comparison.ts'
+import { rowLabel, type ComparedPair, type ComparedRow, type Comparison } from '../../domain/comparison.ts'
 import type { EncoderRow } from '../../domain/encoder.ts'
-import { labelOf } from '../comparison/export-text.ts'
 import { formatDifference, formatInterval, formatPValue, formatValue } from '../number-text.ts'
-import { roundTicks } from './curves.ts'
+import { dumbbell, forest, mark, radar } from './comparison-charts.ts'
+import { itemSection, type ShownItems } from './comparison-items.ts'
 import { html, Markup } from './html.ts'
 import { REPORT_STYLE } from './style.ts'
 
-/** Okabe and Ito's colours, which the colour-blind tell apart, behind the window's three for the arms of a study. */
-const PALETTE = ['#6b7280', '#b45309', '#1d4ed8', '#009e73', '#cc79a7', '#56b4e9', '#a16207', '#7c3aed', '#be123c']
-const colourOf = ({ colour }: EncoderRow) => PALETTE[colour % PALETTE.length]!
-
-export function comparisonReport(comparison: Comparison, writtenAtMs: number): string {
+/** @param shown  items to be looked at, of the last two encoders */
+export function comparisonReport(comparison: Comparison, shown: readonly ShownItems[], writtenAtMs: number): string {
   const { encoders, rows, confidence, tests, verdict } = comparison
   const families = [...Map.groupBy(rows, ({ family }) => family)]
   const percent = Math.round(100 * confidence)
+  const [a, b] = [encoders.at(-2)!, encoders.at(-1)!]
+  const sections = shown.map((each, i) => itemSection(each, encoders, i)).filter((each) => each !== null)
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -25,7 +24,7 @@ export function comparisonReport(comparison: Comparison, writtenAtMs: number): s
         <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'" />
         <title>Which encoder sees better? ${encoders.map(({ name }) => name).join(', ')}</title>
         <style>
-          ${new Markup(REPORT_STYLE)} th.number { white-space: normal; min-width: 110px; } td:first-child { min-width: 190px; } .best { font-weight: 700; } .tied { text-decoration: underline; } .mark { display: inline-block; width: 10px; height: 10px; border-radius: 5px; margin-right: 6px; }
+          ${new Markup(REPORT_STYLE)}${new Markup(MARKS)} th.number { white-space: normal; min-width: 110px; } td:first-child { min-width: 190px; } .best { font-weight: 700; } .tied { text-decoration: underline; } .mark { width: 10px; height: 10px; margin-right: 6px; } h3 { margin: 28px 0 10px; } .hull { fill: none; } .hollow { fill: var(--panel); stroke: currentColor; stroke-width: 1.6; } .span { stroke: var(--line); stroke-width: 4; } .thin { stroke-width: 1.2; opacity: 0.7; } .right { color: var(--good); } .wrong { color: var(--heat); } figure + figure { margin-top: 16px; }
         </style>
       </head>
       <body>
@@ -40,20 +39,29 @@ export function comparisonReport(comparison: Comparison, writtenAtMs: number): s
             Means over seeds with ${percent} % intervals. Bold: best; underlined: not told apart from the best, after Holm’s correction over
             ${tests} tests.
           </p>
-          ${families.map(([family, of]) => html`<h3>${family}</h3><div class="scroll">${valueTable(of, rows, encoders)}</div>${dots(of, rows, encoders)}`)}
+          ${families.map(([family, of]) => html`<h3>${family}</h3><div class="scroll">${valueTable(of, rows, encoders)}</div>${dumbbell(of, rows, encoders)}`)}
+          ${radar(rows, encoders)}
           <h2>How large are the differences?</h2>
+          ${forest(rows, a, b)}
           <div class="scroll">${pairTable(rows, encoders)}</div>
+          ${sections.length === 0 ? null : html`<h2>What does it look like?</h2><p class="soft">Items that weigh most for ${b.shortName}: examples, chosen by their gain, and no evidence by themselves.</p>${sections}`}
           <h2>Under which conditions</h2>
           <details>
             <summary>Data and settings of every measurement</summary>
-            <dl>${rows.map((row) => html`<dt>${labelOf(row, rows)}</dt><dd>${row.dataset ?? 'a dataset that is gone'}: ${row.conditions.map(({ name, value }) => `${name} ${value}`).join('; ') || 'no settings'}. ${row.meaning}</dd>`)}</dl>
+            <dl>${rows.map((row) => html`<dt>${rowLabel(row, rows)}</dt><dd>${row.dataset ?? 'a dataset that is gone'}: ${row.conditions.map(({ name, value }) => `${name} ${value}`).join('; ') || 'no settings'}. ${row.meaning}</dd>`)}</dl>
           </details>
         </main>
       </body>
     </html> `.text
 }
 
-const mark = (encoder: EncoderRow) => html`<span class="mark" style="background:${colourOf(encoder)}"></span>`
+/** The window's palette, in light, in dark, and on paper. */
+const MARKS = `
+:root { --e0: #66707c; --e1: #b4530a; --e2: #0a66b5; --e3: #00785a; --e4: #a02c86; --e5: #7a6a00; --e6: #4b3a9c; --e7: #0b7f95; --e8: #7c2a24; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --e0: #9aa4b0; --e1: #f0994a; --e2: #5fb2f7; --e3: #3ccf9e; --e4: #ea8fd3; --e5: #dcc83f; --e6: #b9abff; --e7: #4fd0e6; --e8: #e79b8f; }
+}
+`
 
 function encoderTable(encoders: readonly EncoderRow[]): Markup {
   return html`<table>
@@ -70,42 +78,12 @@ function valueTable(of: readonly ComparedRow[], rows: readonly ComparedRow[], en
     <tbody>
       ${of.map(
         (row) => html`<tr>
-          <td title="${row.meaning}">${labelOf(row, rows)}</td>
+          <td title="${row.meaning}">${rowLabel(row, rows)}</td>
           ${row.cells.map((cell) => (cell === null ? html`<td class="number">–</td>` : html`<td class="number"><span class="${cell.isBest ? 'best' : cell.isTied ? 'tied' : ''}">${formatValue(cell.value, row.unit)}</span><small>${formatInterval(cell.low, cell.high, row.unit)}</small></td>`))}
         </tr>`,
       )}
     </tbody>
   </table>`
-}
-
-const LEFT = 250
-const WIDTH = 900
-const LINE = 26
-
-/** Shares of one family on one scale: a dot an encoder with its interval. */
-function dots(of: readonly ComparedRow[], rows: readonly ComparedRow[], encoders: readonly EncoderRow[]): Markup | null {
-  const shares = of.filter(({ unit }) => unit === 'share')
-  if (shares.length === 0) return null
-  const values = shares.flatMap(({ cells }) => cells.flatMap((cell) => (cell === null ? [] : [cell.value, cell.low ?? cell.value, cell.high ?? cell.value])))
-  const ticks = roundTicks(Math.min(...values) * 100, Math.max(...values) * 100, 6)
-  const [low, high] = [ticks[0]!, ticks.at(-1)!]
-  const x = (share: number) => (LEFT + ((100 * share - low) / (high - low || 1)) * (WIDTH - LEFT - 20)).toFixed(1)
-  const height = shares.length * LINE + 30
-  const offset = (e: number) => (encoders.length === 1 ? 0 : (e / (encoders.length - 1) - 0.5) * (LINE - 10))
-  return html`<figure>
-    <figcaption>Who is ahead, in % with intervals?</figcaption>
-    <svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="values of every encoder">
-      ${ticks.map((tick) => html`<line class="grid" x1="${x(tick / 100)}" x2="${x(tick / 100)}" y1="4" y2="${height - 22}" /><text x="${x(tick / 100)}" y="${height - 6}" text-anchor="middle">${tick}</text>`)}
-      ${shares.map((row, r) => {
-        const y = r * LINE + LINE / 2 + 4
-        return html`<text x="${LEFT - 10}" y="${y + 4}" text-anchor="end">${labelOf(row, rows)}</text>${row.cells.map((cell, e) =>
-          cell === null
-            ? null
-            : html`<g style="color:${colourOf(encoders[e]!)}"><title>${encoders[e]!.name}: ${formatValue(cell.value, row.unit)} ${formatInterval(cell.low, cell.high, row.unit)}</title>${cell.low === null || cell.high === null ? null : html`<line class="whisker" x1="${x(cell.low)}" x2="${x(cell.high)}" y1="${(y + offset(e)).toFixed(1)}" y2="${(y + offset(e)).toFixed(1)}" />`}<circle class="point" cx="${x(cell.value)}" cy="${(y + offset(e)).toFixed(1)}" r="3.5" /></g>`,
-        )}`
-      })}
-    </svg>
-  </figure>`
 }
 
 function pairTable(rows: readonly ComparedRow[], encoders: readonly EncoderRow[]): Markup {
@@ -116,7 +94,7 @@ function pairTable(rows: readonly ComparedRow[], encoders: readonly EncoderRow[]
       ${rows.flatMap((row) =>
         row.pairs.map(
           (pair) => html`<tr>
-            <td>${labelOf(row, rows)}</td>
+            <td>${rowLabel(row, rows)}</td>
             <td>${name(pair.b)} − ${name(pair.a)}</td>
             <td class="number">${formatDifference(pair.difference, row.unit)}<small>${formatInterval(pair.low, pair.high, row.unit)}</small></td>
             <td>${whisker(pair)}</td>

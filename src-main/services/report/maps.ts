@@ -59,7 +59,7 @@ function mapRow(title: string, detail: Extract<ItemDetail, { kind: 'maps' }>, id
   </tr>`
 }
 
-function picture(id: string, image: ImageData, map: PatchMap | null, region: Region): Markup {
+export function picture(id: string, image: ImageData, map: PatchMap | null, region: Region): Markup {
   const { width, height } = image
   return html`<svg class="picture" viewBox="0 0 ${width} ${height}">
     <use href="#${id}" width="${width}" height="${height}" />
@@ -73,13 +73,17 @@ function outline(shape: Shape): Markup {
   return html`<rect class="region" x="${x}" y="${y}" width="${w}" height="${h}" />`
 }
 
+/** A map's values from its smallest, 0, to its largest, 1. */
+export function scaled({ values }: PatchMap): readonly number[] {
+  const largest = values.reduce((most, value) => Math.max(most, value), -Infinity)
+  const smallest = values.reduce((least, value) => Math.min(least, value), Infinity)
+  return values.map((value) => (largest > smallest ? (value - smallest) / (largest - smallest) : 0))
+}
+
 /** Opacity from the map's smallest value to its largest: gradients of different losses have no common scale. */
 function patches(map: PatchMap, width: number, height: number): readonly Markup[] {
-  const largest = map.values.reduce((most, value) => Math.max(most, value), -Infinity)
-  const smallest = map.values.reduce((least, value) => Math.min(least, value), Infinity)
   const [w, h] = [width / map.columns, height / map.rows]
-  return map.values.flatMap((value, i) => {
-    const opacity = largest > smallest ? (value - smallest) / (largest - smallest) : 0
+  return scaled(map).flatMap((opacity, i) => {
     if (opacity < 0.02) return []
     const [column, row] = [i % map.columns, Math.floor(i / map.columns)]
     return [

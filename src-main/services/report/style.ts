@@ -2,7 +2,7 @@
 
 export const REPORT_STYLE = `
 :root { color-scheme: light dark; --ink: #1b1f27; --soft: #5b6472; --line: #d9dee6; --page: #fff; --panel: #f6f8fa; --sft: #b45309; --dpo: #1d4ed8; --stage-1: #6b7280; --heat: #e11d48; --good: #15803d; }
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
   :root { --ink: #e7eaf0; --soft: #9aa4b2; --line: #333a45; --page: #14171c; --panel: #1c2027; --sft: #f59e0b; --dpo: #7aa2ff; --stage-1: #9ca3af; --heat: #fb7185; --good: #4ade80; }
 }
 * { box-sizing: border-box; }
@@ -31,5 +31,5 @@ svg text { fill: var(--soft); font-size: 11px; } .grid { stroke: var(--line); st
 dl { margin: 8px 0 0; font-size: 13px; } dt { color: var(--soft); } dd { margin: 0 0 4px; }
 pre { background: var(--panel); border-radius: 8px; padding: 14px; overflow-x: auto; font-size: 12.5px; }
 details > summary { cursor: pointer; padding: 4px 0; } .legend span { margin-right: 16px; }
-@media print { main { max-width: none; } figure, .example { break-inside: avoid; } }
+@media print { :root { color-scheme: light; } main { max-width: none; } figure, .example { break-inside: avoid; } }
 `

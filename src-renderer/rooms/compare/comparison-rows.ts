@@ -1,6 +1,6 @@
 // A comparison as charts and tables want it. Who is best and who is tied is main's judgement; here it is only arranged.
 
-import type { ComparedPair, ComparedRow, Comparison } from '../../../src-main/domain/comparison.ts'
+import { pairOf, rowLabel, type ComparedPair, type ComparedRow, type Comparison } from '../../../src-main/domain/comparison.ts'
 import type { EncoderRow } from '../../../src-main/domain/encoder.ts'
 import type { ValueRow } from '../../charts/dumbbell.ts'
 import type { DifferenceRow } from '../../charts/paired-differences.ts'
@@ -16,15 +16,6 @@ export function familiesOf(rows: readonly ComparedRow[]): readonly RowFamily[] {
   return [...Map.groupBy(rows, (row) => row.family)].map(([title, rows]) => ({ title, rows }))
 }
 
-/** The label, and the conditions where another row has the same one. */
-export function rowLabel(row: ComparedRow, rows: readonly ComparedRow[]): string {
-  const namesakes = rows.filter((each) => each.label === row.label)
-  if (namesakes.length < 2) return row.label
-  const own = row.conditions.filter(({ name, value }) => namesakes.some((each) => !each.conditions.some((c) => c.name === name && c.value === value)))
-  const told = [namesakes.some(({ dataset }) => dataset !== row.dataset) ? (row.dataset ?? 'deleted data') : null, ...own.map(({ name, value }) => `${name} ${value}`)].filter((each) => each !== null)
-  return told.length === 0 ? row.label : `${row.label} (${told.join(', ')})`
-}
-
 export function valueRowsOf(rows: readonly ComparedRow[]): readonly ValueRow[] {
   return rows.map((row) => ({
     label: rowLabel(row, rows),
@@ -32,22 +23,6 @@ export function valueRowsOf(rows: readonly ComparedRow[]): readonly ValueRow[] {
     better: row.better,
     values: row.cells.map((cell) => cell && { mean: cell.value, low: cell.low, high: cell.high }),
   }))
-}
-
-/** The pair of these two, turned so that it reads b − a; null where they were not compared. */
-export function pairOf(row: ComparedRow, a: string, b: string): ComparedPair | null {
-  const found = row.pairs.find((pair) => (pair.a === a && pair.b === b) || (pair.a === b && pair.b === a))
-  if (found === undefined || found.a === a) return found ?? null
-  return {
-    ...found,
-    a,
-    b,
-    difference: -found.difference,
-    low: found.high === null ? null : -found.high,
-    high: found.low === null ? null : -found.low,
-    winner: found.winner === 'neither' ? 'neither' : found.winner === 'a' ? 'b' : 'a',
-    effects: found.effects.map((effect) => ({ ...effect, value: -effect.value })),
-  }
 }
 
 /** b − a, for what has a better direction and was measured on both. */

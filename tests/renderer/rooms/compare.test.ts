@@ -1,11 +1,11 @@
 // The Compare room's arrangements: where one is, what a table and its charts are made of, an item in words, maps on one scale.
 
 import { expect, it } from 'vitest'
-import type { ComparedItem, ComparedPair, ComparedRow } from '../../../src-main/domain/comparison.ts'
+import { pairOf, rowLabel, type ComparedItem, type ComparedPair, type ComparedRow } from '../../../src-main/domain/comparison.ts'
 import type { EncoderRow } from '../../../src-main/domain/encoder.ts'
 import type { Maps, PatchLayer } from '../../../src-main/domain/patch-maps.ts'
 import { firstEncoders, parsePlace, placeSection } from '../../../src-renderer/rooms/compare/compare-place.ts'
-import { differenceRowsOf, neededWords, outcomeOf, pairOf, rowLabel } from '../../../src-renderer/rooms/compare/comparison-rows.ts'
+import { differenceRowsOf, neededWords, outcomeOf } from '../../../src-renderer/rooms/compare/comparison-rows.ts'
 import { encoderGroups } from '../../../src-renderer/rooms/compare/encoder-search.ts'
 import { gainWords, itemWords, scoreWords, wrongAnswer } from '../../../src-renderer/rooms/compare/item-words.ts'
 import { classVerdicts, seenClasses, shownDifference, shownMaps, VERDICTS } from '../../../src-renderer/rooms/compare/map-layers.ts'
