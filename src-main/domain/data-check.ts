@@ -16,7 +16,10 @@ export type DataCheck = (typeof DATA_CHECKS)[number]
 
 export const dataCheckSettingsSchema = z.strictObject({
   /** Bits of 64 in which the hashes of near-duplicates may differ. */
-  maxDistance: z.int().min(0).max(16).default(4).meta({ label: 'Bits', help: 'How many of 64 bits of the perceptual hash may differ.' }),
+  maxDistance: z.int().min(0).max(16).default(8).meta({
+    label: 'Bits',
+    help: 'How many of 64 bits of the perceptual hash may differ. At 8, other files, sizes and brightness of a picture are found, and most with a line of text on it; cropped by a tenth or mirrored ones are not.',
+  }),
   /** Pixels. */
   minSide: z.int().min(1).default(16).meta({ label: 'Smallest side', help: 'Images with a shorter side are called tiny, pixels.' }),
   /** Of 255. */
@@ -81,8 +84,8 @@ export type FindingSummary = z.output<typeof findingSummarySchema>
 /** What one look at an image's pixels tells. */
 export const imageFactsSchema = z.strictObject({
   sha256: z.string(),
-  /** Difference hash of 9 × 8 grey values, 16 hex digits; null when the image cannot be decoded. */
-  differenceHash: z.string().nullable(),
+  /** Of the lowest frequencies of its grey values, 16 hex digits; null when the image cannot be decoded. */
+  perceptualHash: z.string().nullable(),
   /** Of the pixels, 16 hex digits of a SHA-256 over width, height and RGB. */
   pixelHash: z.string().nullable(),
   /** Mean and standard deviation of brightness, 0–255. */

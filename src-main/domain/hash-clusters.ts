@@ -57,7 +57,8 @@ export function clustersAroundBest<T>(hashed: readonly Hashed<T>[], maxDistance:
     const items = [...byHash.get(best.hash)!]
     buckets.forEach((bucketOf, stretch) => {
       for (const other of bucketOf.get(stretchOf(best.hash, stretch, stretches))!)
-        if (left.has(other.hash) && distanceOfHalves(best, other) <= maxDistance) {
+        // In this order: nearly all are far, and a look into a set costs more than a distance.
+        if (distanceOfHalves(best, other) <= maxDistance && left.has(other.hash)) {
           left.delete(other.hash)
           for (const item of byHash.get(other.hash)!) items.push(item)
         }

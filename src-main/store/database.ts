@@ -22,6 +22,7 @@ import { sampleCountsMigration } from './migrations/0080-sample-counts.ts'
 import { journalStateMigration } from './migrations/0081-journal-state.ts'
 import { tokenCountsMigration } from './migrations/0090-token-counts.ts'
 import { narrowIndexesMigration } from './migrations/0091-narrow-indexes.ts'
+import { perceptualHashMigration } from './migrations/0092-perceptual-hash.ts'
 import { runWatchMigration } from './migrations/0096-run-watch.ts'
 import { importedRunsMigration } from './migrations/0097-imported-runs.ts'
 import { itemTermsMigration } from './migrations/0099-item-terms.ts'
@@ -49,6 +50,7 @@ export const MIGRATIONS: readonly Migration[] = [
   journalStateMigration,
   tokenCountsMigration,
   narrowIndexesMigration,
+  perceptualHashMigration,
   runWatchMigration,
   importedRunsMigration,
   itemTermsMigration,

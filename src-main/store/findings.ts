@@ -13,12 +13,12 @@ export type FindingStore = ReturnType<typeof createFindingStore>
 
 export function createFindingStore(db: Db) {
   const insertFacts = db.prepare(`
-    INSERT INTO image_facts (sha256, difference_hash, pixel_hash, brightness, contrast, has_thumbnail, fault)
-    VALUES (@sha256, @differenceHash, @pixelHash, @brightness, @contrast, @hasThumbnail, @fault)
-    ON CONFLICT DO UPDATE SET difference_hash = excluded.difference_hash, pixel_hash = excluded.pixel_hash,
+    INSERT INTO image_facts (sha256, perceptual_hash, pixel_hash, brightness, contrast, has_thumbnail, fault)
+    VALUES (@sha256, @perceptualHash, @pixelHash, @brightness, @contrast, @hasThumbnail, @fault)
+    ON CONFLICT DO UPDATE SET perceptual_hash = excluded.perceptual_hash, pixel_hash = excluded.pixel_hash,
       brightness = excluded.brightness, contrast = excluded.contrast, has_thumbnail = excluded.has_thumbnail, fault = excluded.fault`)
   const facts = db.prepare(`
-    SELECT sha256, difference_hash AS differenceHash, pixel_hash AS pixelHash, brightness, contrast, has_thumbnail AS hasThumbnail, fault
+    SELECT sha256, perceptual_hash AS perceptualHash, pixel_hash AS pixelHash, brightness, contrast, has_thumbnail AS hasThumbnail, fault
     FROM image_facts`)
   const hasThumbnail = db.prepare('SELECT has_thumbnail FROM image_facts WHERE sha256 = ?').pluck()
   const imageCount = db.prepare('SELECT COUNT(*) FROM images').pluck()
@@ -67,7 +67,7 @@ export function createFindingStore(db: Db) {
       const images = db
         .prepare(
           `SELECT i.* FROM (${slice}) i WHERE EXISTS (SELECT 1 FROM samples s WHERE s.image_sha256 = i.sha256 AND ${sql})
-          ${again ? '' : 'AND NOT EXISTS (SELECT 1 FROM image_facts WHERE sha256 = i.sha256)'}`,
+          ${again ? '' : 'AND NOT EXISTS (SELECT 1 FROM image_facts WHERE sha256 = i.sha256 AND (perceptual_hash IS NOT NULL OR fault IS NOT NULL))'}`,
         )
         .all({ ...parameters, after, limit }) as ImageRef[]
       return { images, last }

@@ -80,7 +80,7 @@ async function* measureHeavyWork(project: string): AsyncGenerator<RoomMeasure> {
       kind: 'examined',
       images: job.images.map(({ sha256 }, i) => ({
         ...{ sha256, pixelHash: sha256.slice(0, 16), brightness: 100, contrast: 50, hasThumbnail: false, fault: null },
-        differenceHash: i % 5 === 0 ? alike.slice(0, 12) + sha256.slice(0, 4) : sha256.slice(16, 32),
+        perceptualHash: i % 5 === 0 ? alike.slice(0, 12) + sha256.slice(0, 4) : sha256.slice(16, 32),
       })),
     }
   }

@@ -207,16 +207,16 @@ function samplesOf(clusters: readonly ReadonlySet<string>[], samples: readonly E
 
 const imagesOf = (samples: readonly Examined[]): ReadonlySet<string> => new Set(samples.map(({ sha256 }) => sha256!))
 
-/** Difference hashes of the images that have one, in their order. */
+/** Perceptual hashes of the images that have one, in their order. */
 function hashesOf(facts: ReadonlyMap<string, ImageFacts>, images: Iterable<string>): Hashed<string>[] {
   return [...images].flatMap((sha256) => {
-    const hash = facts.get(sha256)?.differenceHash
+    const hash = facts.get(sha256)?.perceptualHash
     return hash === null || hash === undefined ? [] : [[sha256, BigInt(`0x${hash}`)] as const]
   })
 }
 
 function distanceOf(facts: ReadonlyMap<string, ImageFacts>, a: string | null, b: string | null): number | null {
-  const [x, y] = [a === null ? null : facts.get(a)?.differenceHash, b === null ? null : facts.get(b)?.differenceHash]
+  const [x, y] = [a === null ? null : facts.get(a)?.perceptualHash, b === null ? null : facts.get(b)?.perceptualHash]
   return x === null || y === null || x === undefined || y === undefined ? null : hammingDistance(BigInt(`0x${x}`), BigInt(`0x${y}`))
 }
 
