@@ -121,9 +121,16 @@ export function createLabelQueueService(
         const sources = isTwoModels
           ? [nameOf(firstRun), isSameModel ? `${nameOf(secondRun)}, second sample` : nameOf(secondRun)]
           : [`${nameOf(firstRun)}, true image`, `${nameOf(secondRun)}, ${source.image} image`]
-        return samples
-          .filter(({ id }) => (first.get(id) ?? '') !== '' && (second.get(id) ?? '') !== '' && first.get(id) !== second.get(id))
-          .map((sample) => itemOf(sample, first.get(sample.id)!, sources[0]!, second.get(sample.id)!, sources[1]!))
+        const answered = samples.filter(({ id }) => (first.get(id) ?? '') !== '' && (second.get(id) ?? '') !== '')
+        const unlike = answered.filter(({ id }) => first.get(id) !== second.get(id))
+        if (unlike.length === 0)
+          throw new LabError(
+            'invalid-input',
+            `source: nothing to judge: of ${samples.length} prompts ${samples.length - answered.length} got an empty answer and ${answered.length} the same answer twice. ` +
+              (isTwoModels ? 'Draw answers with a temperature above 0, or ask more prompts.' : 'Take another image in place of the true one, or ask more prompts.'),
+            { path: ['source'] },
+          )
+        return unlike.map((sample) => itemOf(sample, first.get(sample.id)!, sources[0]!, second.get(sample.id)!, sources[1]!))
       }
       case 'edits':
         return labelling
@@ -208,7 +215,7 @@ export function createLabelQueueService(
     if (items.length === 0)
       throw new LabError(
         'invalid-input',
-        'source: nothing to judge came out of it: the answers were empty or alike, or nobody disagrees. Choose another source.',
+        'source: nothing to judge came out of it: nobody has edited an answer, nobody disagrees, or both answers of every pair are alike. Choose another source.',
       )
     const plan = await ordered(queueId, request, items, stop)
     const gold = await goldOf(request, stop)

@@ -118,6 +118,27 @@ describe('judging', () => {
     expect(made.lab.labelling.undo(queueId, 'Ada', 3).item).toBeNull()
   })
 
+  it('takes back past midnight, after a restart, and when the clock was set back', async () => {
+    const queueId = await aQueue()
+    made.clock.ms = new Date(2026, 2, 28, 23, 50).getTime()
+    for (let i = 0; i < 3; i++) judge(queueId, i, 'a')
+    // Past midnight it is another day's count, and the night in which summer time begins is no reason to keep anything.
+    made.clock.ms += 4 * 3_600_000
+    expect(upcoming(queueId).progress).toMatchObject({ judged: 3, today: 0, mayUndo: true })
+    expect(made.lab.labelling.undo(queueId, 'Ada', 3).item!.ordinal).toBe(2)
+    await made.lab.close()
+    made = aLab(folder)
+    made.clock.ms = new Date(2026, 2, 29, 4, 0).getTime()
+    expect(made.lab.labelling.undo(queueId, 'Ada', 3).item!.ordinal).toBe(1)
+    // Two hours back: what was judged "later" still stands, counts, and can be taken back.
+    made.clock.ms -= 6 * 3_600_000
+    judge(queueId, 1, 'b')
+    expect(upcoming(queueId).progress).toMatchObject({ judged: 2, mayUndo: true })
+    expect(upcoming(queueId).progress.minutesWithoutBreak).toBeGreaterThanOrEqual(0)
+    for (const ordinal of [1, 0]) expect(made.lab.labelling.undo(queueId, 'Ada', 3).item!.ordinal).toBe(ordinal)
+    expect(upcoming(queueId).progress).toMatchObject({ judged: 0, mayUndo: false })
+  })
+
   it('brings skipped places back on request, those skipped again last', async () => {
     const queueId = await aQueue()
     judge(queueId, 0, 'skip')
