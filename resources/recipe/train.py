@@ -2,6 +2,7 @@
 
     python train.py --arm dpo --seed 0 --output out/dpo-0
     accelerate launch --config_file accelerate/fsdp.yaml train.py --arm sft --seed 0 --output out/sft-0
+    ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train.py --arm sft --seed 0 --output out/sft-0
 
 recipe.json has every number. The effective batch, the order of the pairs, the tokens, the learning rate of each module and
 the clipping are those of the study, however many devices share the work. LoRA's adapters begin as the study's do and are
@@ -101,7 +102,7 @@ def build(arm, seed, output, per_device=None):
     if trainer.accelerator.num_processes != devices:
         raise SystemExit(
             f"{devices} processes were started and each would train alone, on a share of the batch: Accelerate joined {trainer.accelerator.num_processes}. "
-            "Its configuration does not fit this machine (without cards, take accelerate/ddp-cpu.yaml)"
+            "Its configuration does not fit this machine (without cards: ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train.py …)"
         )
     trainer.follow(training, order, scales)
     return recipe, trainer
@@ -114,7 +115,7 @@ def run(arm, seed, output, per_device=None):
     trainer.save_model(str(output))
     trainer.save_state()
     if trainer.is_world_process_zero():
-        about = {"formatVersion": 1, "study": recipe["study"]["id"], "arm": arm, "seed": seed}
+        about = {"formatVersion": 1, "study": recipe["study"]["id"], "arm": arm, "seed": seed, "processes": trainer.accelerator.num_processes}
         (output / "run.json").write_text(json.dumps(about, indent=2) + "\n")
 
 

@@ -35,6 +35,8 @@ export const recipeRunSchema = z.strictObject({
   study: z.string(),
   arm: z.enum(ARMS),
   seed: z.int().min(0),
+  /** How many shared the work. */
+  processes: z.int().min(1).optional(),
 })
 export type RecipeRun = z.output<typeof recipeRunSchema>
 

@@ -24,10 +24,10 @@ export function recipeCard({ study, snapshot, seeds, arms, pairs, tooLong }: Rec
     'Back in the lab, with a folder that came out:',
     `\`\`\`sh\nlab import-run ${outputOf('dpo', first)}\n\`\`\``,
     '## On more devices',
-    '`accelerate/ddp.yaml`, `fsdp.yaml` and `deepspeed.yaml` are to be adapted to the machines (`num_processes`); `ddp-cpu.yaml` rehearses with two processes and no card. ' +
+    '`accelerate/ddp.yaml`, `fsdp.yaml` and `deepspeed.yaml` are to be adapted to the machines (`num_processes`). Without a card, `ACCELERATE_USE_CPU=true torchrun --nproc_per_node 2 train.py …` rehearses. ' +
       'The effective batch stays the study’s: `--per-device` pairs at a time on each device, accumulation makes up the rest. Where the loss takes something over a whole forward pass ' +
       `(a mean over tokens, an order, KTO’s drift), a device takes a whole one of ${batchSize} pairs; \`train.py\` says so, and which numbers of processes are possible.`,
-    'In float32 every loss is the lab’s to about 10⁻⁵ on one process and on several. Not the same numbers: `precision: bfloat16`, whose products the lab sums in float32 and autocast rounds once more; ' +
+    'In float32 every loss is the lab’s to about 10⁻⁵ on one process and on several: compared step by step on processors, with two processes by DDP, FSDP 2 and DeepSpeed ZeRO 2 (untested on cards). Not the same numbers: `precision: bfloat16`, whose products the lab sums in float32 and autocast rounds once more; ' +
       'GRPO, whose answers are drawn by another generator of random numbers. Means over tokens that are only logged (`entropy`, `mean_token_accuracy`, `logits/…`) weigh passes by their tokens where several devices share a pass.',
     '## What is here',
     [

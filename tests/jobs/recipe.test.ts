@@ -55,7 +55,7 @@ it('holds every setting of both arms, the start of each seed, and a card that sa
   const card = readFileSync(join(folder, 'README.md'), 'utf8')
   for (const text of ['--arm sft --seed 5', '--arm dpo --seed 5', '0.0007', 'lab import-run']) expect(card).toContain(text)
   expect(card).not.toContain(folder)
-  expect(readdirSync(join(folder, 'accelerate')).sort()).toEqual(['ddp-cpu.yaml', 'ddp.yaml', 'deepspeed.yaml', 'fsdp.yaml'])
+  expect(readdirSync(join(folder, 'accelerate')).sort()).toEqual(['ddp.yaml', 'deepspeed.yaml', 'fsdp.yaml'])
   // Written again it replaces itself.
   await run(job)
 })

@@ -22,10 +22,10 @@ const armsOf = (name: Name) => {
   return { sft: trainingOf({ kind: 'sft' }, modules), dpo: trainingOf(OBJECTIVES[name], modules) }
 }
 const LAUNCHES: readonly { readonly name: Name; readonly arm: 'sft' | 'dpo'; readonly by: readonly string[] }[] = [
-  { name: 'mpo', arm: 'sft', by: ['ddp', 'fsdp', 'deepspeed'] },
-  { name: 'mpo', arm: 'dpo', by: ['ddp', 'fsdp', 'deepspeed'] },
+  { name: 'mpo', arm: 'sft', by: ['ddp'] },
+  { name: 'mpo', arm: 'dpo', by: ['ddp', 'fsdp'] },
   { name: 'kto', arm: 'dpo', by: ['ddp'] },
-  { name: 'lora', arm: 'dpo', by: ['ddp', 'fsdp', 'deepspeed'] },
+  { name: 'lora', arm: 'dpo', by: ['fsdp', 'deepspeed'] },
   // Drawn by another generator of random numbers: that it runs is all that can be compared.
   { name: 'grpo', arm: 'dpo', by: ['ddp'] },
 ]

@@ -28,6 +28,8 @@ export const SHARED = {
   seed: SEED,
   modules: { visionEncoder: { learningRate: 3e-4, lastBlock: 1 }, projector: { learningRate: 2e-3 }, languageModel: { firstBlock: 1 } },
 }
+/** Enough of each split to measure something. */
+const SCENES = { train: 20, validation: 9, test: 18 }
 type Trainings = Readonly<Record<Arm, Training>>
 const WHOLE: Trainings = {
   sft: trainingSchema.parse({ ...SHARED, objective: { kind: 'sft' }, learningRate: 1e-3 }),
@@ -68,7 +70,7 @@ export async function run(fields: object): Promise<readonly JobEvent[]> {
 }
 
 async function writeRecipe(folder: string, trainings: Trainings, runConfig: RunConfigOf): Promise<void> {
-  const tiny = tinyProject(join(folder, 'project'), { train: 20, validation: 0, test: 1 })
+  const tiny = tinyProject(join(folder, 'project'), SCENES)
   const checkpoint = await tiny.checkpoint(5)
   const snapshot = tiny.snapshots.preferences
   const study = { id: 'study', name: 'Tiny study' }
@@ -86,9 +88,24 @@ async function writeRecipe(folder: string, trainings: Trainings, runConfig: RunC
 async function takeIn(folder: string, runConfig: RunConfigOf): Promise<readonly PeerCheck[]> {
   const { checkpoint, snapshot } = JSON.parse(readFileSync(join(folder, 'lab.json'), 'utf8')) as { checkpoint: string; snapshot: string }
   const checks: PeerCheck[] = []
-  for (const arm of ARMS)
-    checks.push(...(await takeInRun(arm, { source: join(folder, 'out', arm), target: join(folder, `imported-${arm}`), own: join(folder, `lab-${arm}`), checkpoint, config: runConfig(arm, snapshot, checkpoint) })))
+  for (const arm of ARMS) {
+    const [own, target] = [join(folder, `lab-${arm}`), join(folder, `imported-${arm}`)]
+    checks.push(...(await takeInRun(arm, { source: join(folder, 'out', arm), target, own, checkpoint, config: runConfig(arm, snapshot, checkpoint) })))
+    checks.push(...(await measuredAlike(arm, folder, own, target)))
+  }
   return checks
+}
+
+/** What is measured on a run that came back is what is measured on the lab's own. */
+async function measuredAlike(arm: Arm, folder: string, own: string, taken: string): Promise<readonly PeerCheck[]> {
+  const { evaluateJob } = tinyProject(join(folder, 'project'), SCENES)
+  const measured = async (runFolder: string) => {
+    const events = await run(evaluateJob({ checkpoint: (await newestCheckpoint(runFolder))!, evaluators: ['questions', 'preferences', 'probe', 'alignment'] }))
+    return new Map(events.flatMap((event) => (event.kind === 'result' ? [[event.metric, event.value] as const] : [])))
+  }
+  const [here, there] = [await measured(own), await measured(taken)]
+  const worst = Math.max(...[...here].map(([metric, value]) => Math.abs(value - (there.get(metric) ?? NaN))))
+  return [{ name: `${arm}: ${here.size} measurements of what came back`, difference: worst, tolerance: 1e-3, fault: here.size === 0 ? 'nothing was measured' : null }]
 }
 
 interface TakenIn {

@@ -1,4 +1,4 @@
-"""Launches a recipe's arms with Accelerate on two processes of this machine's processor and compares every step with the lab's
+"""Launches a recipe's arms on two processes of this machine's processor and compares every step with the lab's
 own; prints one JSON object a check.
 
 Accelerate shares a model out (FSDP, DeepSpeed) on cards alone: `as_cards` has it take processes that talk by gloo for cards, and all that
@@ -37,16 +37,21 @@ def main():
         if by == "deepspeed" and importlib.util.find_spec("deepspeed") is None:
             print(f"{title}: not run, there is no deepspeed", file=sys.stderr)
             continue
-        config = recipe / "accelerate" / {"ddp": "ddp-cpu.yaml"}.get(by, f"{by}.yaml")
-        command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config), "--num_processes", "2"]
-        command += [__file__, "--as-cards", str(recipe / "train.py")] if by != "ddp" else [str(recipe / "train.py")]
-        command += ["--arm", launch["arm"], "--seed", str(lab["seed"]), "--output", launch["output"]]
+        script = [str(recipe / "train.py"), "--arm", launch["arm"], "--seed", str(lab["seed"]), "--output", launch["output"]]
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=900)
+        if by == "ddp":
+            environment["ACCELERATE_USE_CPU"] = "true"
+            command = ["torch.distributed.run", "--nproc_per_node", "2", *script]
+        else:
+            config = recipe / "accelerate" / f"{by}.yaml"
+            command = ["accelerate.commands.launch", "--config_file", str(config), "--num_processes", "2", __file__, "--as-cards", *script]
+        done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, env=environment, timeout=900)
         if done.returncode != 0:
             say(title, fault=done.stderr[-2500:])
             continue
         ran.append(title)
+        processes = json.loads((Path(launch["output"]) / "run.json").read_text())["processes"]
+        say(f"{title}: processes", float(abs(processes - 2)), 0.0)
         if launch["steps"] is None:
             log = [entry for entry in json.loads((Path(launch["output"]) / "trainer_state.json").read_text())["log_history"] if "reward" in entry]
             say(f"{title}: a reward at every step", float(sum(not 0 <= entry["reward"] <= 1 for entry in log) + abs(len(log) - 4)), 0.0)
