@@ -48,7 +48,8 @@ if (options.help) {
       '  --fuzz 100000    instead: reads that many hostile files',
       '  --rooms [import] [queries] [window] [labels]',
       '                   instead: how fast the rooms are at 100,000 images and 200,000 pairs, those parts or all; --cache FOLDER keeps the project',
-      '  --evaluate       instead: features, probes, maps, and the opening of a comparison of eight encoders',
+      '  --evaluate [comparing] [features] [maps] [linear] [neighbours] [prototypes]',
+      '                   instead: features, probes, maps, and the opening of a comparison of eight encoders, those parts or all',
       '  --full-size      instead: a model of published size loads, takes a DPO step and answers',
       '  --json           JSON lines',
       '',
@@ -69,8 +70,7 @@ if (options.rooms) {
 
 if (options.evaluate) {
   const { benchEvaluate } = await import('./evaluate.ts')
-  await benchEvaluate(options.json)
-  process.exit(0)
+  process.exit(await benchEvaluate(positionals, options.json))
 }
 if (options['full-size']) {
   const { benchFullSize } = await import('./full-size.ts')
