@@ -3,7 +3,7 @@
 // whole and proven, or not at all. Where nothing here can run what was written, the export says so.
 
 import { existsSync } from 'node:fs'
-import { copyFile, readdir } from 'node:fs/promises'
+import { copyFile, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
@@ -16,12 +16,13 @@ import { encoderGraph } from '../engine/export/encoder-forward.ts'
 import { openClipEncoder, timmEncoder } from '../engine/export/renamed-encoders.ts'
 import { imageFeatures } from '../engine/models/multimodal-lm.ts'
 import { specToHuggingFace } from '../engine/preprocess/hugging-face.ts'
+import type { TokenizerFiles } from '../engine/text/tokenizer.ts'
 import { configText, visionEncoderConfig } from '../engine/weights/hugging-face-config.ts'
 import { visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
 import { visionEncoderName } from '../engine/weights/names.ts'
 import { roundedBytes } from '../engine/weights/rounding.ts'
 import { safetensorsPieces } from '../engine/weights/safetensors.ts'
-import { readCheckpoint, verifyCheckpoint, type LoadedCheckpoint } from './checkpoint.ts'
+import { readCheckpoint, verifyCheckpoint, writeCheckpoint, type LoadedCheckpoint } from './checkpoint.ts'
 import {
   exportedFeatures,
   exportedSpec,
@@ -75,6 +76,8 @@ export async function* runExportJob(job: ExportJob, signal: AbortSignalLike): As
 /** What is exported: of a multimodal model the part that feeds its projector, or an encoder as it was published. */
 interface ExportSource extends Pick<LoadedCheckpoint, 'folder' | 'checkpoint' | 'weights' | 'preprocess'> {
   readonly isWhole: boolean
+  /** Absent where an encoder stands alone. */
+  readonly tokenizerFiles?: TokenizerFiles
 }
 
 async function exportSource(folder: string): Promise<ExportSource> {
@@ -98,7 +101,7 @@ function settingsOf({ part, format, dtype, projectorLayers }: ExportJob): Export
 /** Everything that is to be in the folder; the manifest last. */
 async function fill(folder: string, loaded: ExportSource, job: ExportJob): Promise<Verification> {
   const settings = settingsOf(job)
-  const verification = await (job.part === 'multimodal-lm' ? writeModelFolder(folder, loaded, job.dtype) : fillEncoder(folder, loaded, settings))
+  const verification = await (job.part === 'multimodal-lm' ? fillModel(folder, loaded, job.dtype) : fillEncoder(folder, loaded, settings))
   await writeWhole(join(folder, 'README.md'), modelCard(loaded.checkpoint, settings, verification, job.record, loaded.isWhole))
   const names = (await readdir(folder)).sort()
   const files = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await sha256OfFile(join(folder, name))] as const)))
@@ -171,6 +174,18 @@ function encoderWeights(loaded: ExportSource): NamedArrays {
 function projectorWeights({ weights }: ExportSource, layers: 0 | 1 | 2): NamedArrays {
   const linears = ['linear_1.', 'linear_2.'].slice(0, layers)
   return Object.fromEntries(Object.entries(weights.projector).filter(([name]) => linears.some((linear) => name.startsWith(linear))))
+}
+
+/** The whole model: a checkpoint as it is, a published folder as the checkpoint that a run would begin from. */
+async function fillModel(folder: string, loaded: ExportSource, dtype: ExportDtype): Promise<Verification> {
+  const { checkpoint, weights, preprocess, tokenizerFiles } = loaded
+  if (existsSync(join(loaded.folder, 'lab.json'))) return writeModelFolder(folder, loaded, dtype)
+  const begun = join(folder, 'published')
+  const { formatVersion: _, sha256: __, ...describe } = checkpoint
+  await writeCheckpoint(begun, { weights, moments: null, tokenizerFiles: tokenizerFiles!, preprocess, describe })
+  const verification = await writeModelFolder(folder, { folder: begun }, dtype)
+  await rm(begun, { recursive: true })
+  return verification
 }
 
 /** The whole model; in float32 the file is copied, and stays the checkpoint that it was. */

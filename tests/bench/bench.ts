@@ -29,6 +29,8 @@ const { values: options, positionals } = parseArgs({
     rooms: { type: 'boolean', default: false },
     fuzz: { type: 'string' },
     'full-size': { type: 'boolean', default: false },
+    memory: { type: 'boolean', default: false },
+    'large-export': { type: 'boolean', default: false },
     evaluate: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -51,6 +53,8 @@ if (options.help) {
       '  --evaluate [comparing] [features] [maps] [linear] [neighbours] [prototypes]',
       '                   instead: features, probes, maps, and the opening of a comparison of eight encoders, those parts or all',
       '  --full-size      instead: a model of published size loads, takes a DPO step and answers',
+      '  --large-export   instead: an encoder of more than 2 GB exported in each format, verified, with peak memory',
+      '  --memory         instead: peaks of trainings in each --mode beside their predictions, and the overhead that fits best',
       '  --json           JSON lines',
       '',
     ].join('\n'),
@@ -58,6 +62,16 @@ if (options.help) {
   process.exit(0)
 }
 
+if (options['large-export']) {
+  const { benchLargeExport } = await import('./large-export.ts')
+  await benchLargeExport(options.json)
+  process.exit(0)
+}
+if (options.memory) {
+  const { benchMemory } = await import('./memory.ts')
+  await benchMemory(options.mode, options.json)
+  process.exit(0)
+}
 if (options.fuzz !== undefined) {
   const { fuzz } = await import('./fuzz.ts')
   process.exit(await fuzz(Number(options.fuzz), options.json))

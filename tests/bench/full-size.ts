@@ -144,7 +144,7 @@ function withWholeVocabulary({ tokenizer, config }: TokenizerFiles, vocabSize: n
 }
 
 /** Normal deviates of each tensor's own spread; one million of them serve all, since nothing is measured on their values. */
-async function writeRandom(path: string, layout: Layout): Promise<void> {
+export async function writeRandom(path: string, layout: Layout): Promise<void> {
   const random = createRandom(0, path.split('/').at(-1)!)
   const deviates = Float32Array.from({ length: 1 << 20 }, () => random.normal())
   const tensors: NamedArrays = Object.fromEntries(

@@ -168,3 +168,16 @@ it('the whole model is copied without the optimiser’s moments and is a checkpo
   expect(copy.checkpoint).toEqual(original.checkpoint)
   expect((await faultOfPromise(readExportedEncoder(folder))).code).toBe('invalid-input')
 })
+
+it('a published model is exported whole, each weight bit for bit, whatever its folder lacks of a checkpoint', async () => {
+  const { tiny, folder } = aProject()
+  const published = await tiny.checkpoint(4)
+  const expected = plainModules((await readCheckpoint(published)).weights)
+  for (const name of ['lab.json', 'generation_config.json']) rmSync(join(published, name), { force: true })
+  await runExport({ checkpoint: published, folder, part: 'multimodal-lm' })
+  const { weights, checkpoint } = await readCheckpoint(folder)
+  expect(plainModules(weights)).toEqual(expected)
+  expect(checkpoint.step).toBe(0)
+  expect(readdirSync(folder).sort()).toContain('lab.json')
+  expect(readdirSync(folder)).not.toContain('published')
+})

@@ -11,6 +11,8 @@ import { createRandom } from '../../src-main/domain/random.ts'
 import { encoderGraph } from '../../src-main/engine/export/encoder-forward.ts'
 import { patchify } from '../../src-main/engine/models/vision-encoder.ts'
 import { preprocessImage } from '../../src-main/engine/preprocess/pipeline.ts'
+import { visionEncoderLayout } from '../../src-main/engine/weights/initial.ts'
+import { visionEncoderName } from '../../src-main/engine/weights/names.ts'
 import { writeSafetensors } from '../../src-main/engine/weights/safetensors.ts'
 import { readCheckpoint } from '../../src-main/jobs/checkpoint.ts'
 import { runExportJob } from '../../src-main/jobs/export-job.ts'
@@ -26,6 +28,8 @@ const FAMILIES: Readonly<Record<string, object>> = {
   'dinov2-swiglu': { family: 'dinov2', useSwigluFfn: true },
   dinov2_with_registers: { family: 'dinov2_with_registers', numRegisterTokens: 2 },
   vit: { family: 'vit', intermediateSize: 40 },
+  vit_mae: { family: 'vit_mae', intermediateSize: 40 },
+  siglip2: { family: 'siglip2' },
 }
 
 export async function writeExports(folder: string): Promise<void> {
@@ -45,7 +49,10 @@ export async function writeExports(folder: string): Promise<void> {
       written.push({ ...settings, folder: target, family })
     }
     const { checkpoint: about, weights } = await readCheckpoint(checkpoint)
-    const hidden = exportedFeatures({ spec: exportedSpec(about.model), weights: weights.visionEncoder }, patchify(pixels, SIZES.patchSize)) // (1, N, D)
+    const own = exportedSpec(about.model)
+    const named = Object.keys(visionEncoderLayout(own)).map((name) => [visionEncoderName(own, name), weights.visionEncoder[name]!] as const)
+    writeFileSync(join(folder, `${family}-weights.safetensors`), writeSafetensors(Object.fromEntries(named)))
+    const hidden = exportedFeatures({ spec: own, weights: weights.visionEncoder }, patchify(pixels, SIZES.patchSize)) // (1, N, D)
     const graph = encoderGraph({ spec: about.model, visionEncoder: weights.visionEncoder, projector: weights.projector, projectorLayers: 2 })
     const { features, projected } = graph.compute(pixels)
     graph.dispose()

@@ -27,6 +27,27 @@ def apart(found, expected):
     return float((found - expected).norm() / expected.norm())
 
 
+def patches_of(pixels, size):
+    """(B, C, H, W) -> (B, P, size * size * C), as Siglip2ImageProcessor orders them."""
+    b, c, h, w = pixels.shape
+    rows = pixels.reshape(b, c, h // size, size, w // size, size)
+    return rows.permute(0, 2, 4, 3, 5, 1).reshape(b, -1, size * size * c)
+
+
+def inputs_of(encoder, pixels):
+    config = encoder.config
+    if config.model_type == "siglip2_vision_model":
+        patches = patches_of(pixels, config.patch_size)
+        sides = [pixels.shape[2] // config.patch_size, pixels.shape[3] // config.patch_size]
+        return {"pixel_values": patches, "pixel_attention_mask": torch.ones(patches.shape[:2], dtype=torch.long), "spatial_shapes": torch.tensor([sides])}
+    if config.model_type == "vit_mae":
+        # Nothing is masked, and nothing shuffled.
+        config.mask_ratio = encoder.embeddings.config.mask_ratio = 0.0
+        count = (pixels.shape[2] // config.patch_size) * (pixels.shape[3] // config.patch_size)
+        return {"pixel_values": pixels, "noise": torch.arange(count).float()[None]}
+    return {"pixel_values": pixels}
+
+
 def check_hf(export, expected):
     from transformers import AutoImageProcessor, AutoModel
 
@@ -35,9 +56,18 @@ def check_hf(export, expected):
     encoder = AutoModel.from_pretrained(folder).eval()
     if str(encoder.dtype) != f"torch.{export['dtype']}":
         raise ValueError(f"loaded as {encoder.dtype}")
+    own = load_file(root / f"{export['family']}-weights.safetensors")
+    found = encoder.state_dict()
+    lost = [name for name in own if name not in found]
+    if lost:
+        raise ValueError(f"AutoModel has no {lost[:3]}")
+    kind = getattr(torch, export["dtype"])
+    yield "weights in AutoModel, bit by bit", float(sum(not torch.equal(found[name], tensor.to(kind)) for name, tensor in own.items())), 0
     pixels = processor(images=Image.open(root / "image.png"), return_tensors="pt")["pixel_values"]
-    yield "pixels of AutoImageProcessor", apart(pixels, expected["pixel_values"]), 1e-2
-    hidden = encoder.float()(expected["pixel_values"], output_hidden_states=True).hidden_states[-1]
+    shown = patches_of(expected["pixel_values"], encoder.config.patch_size) if pixels.ndim == 3 else expected["pixel_values"]
+    yield "pixels of AutoImageProcessor", apart(pixels, shown), 1e-2
+    encoder = encoder.float()
+    hidden = encoder(**inputs_of(encoder, expected["pixel_values"]), output_hidden_states=True).hidden_states[-1]
     yield "hidden_states[-1] of AutoModel", apart(hidden, expected["hidden"]), TOLERANCES[export["dtype"]]
     if export["projectorLayers"]:
         import torch.nn.functional as F
