@@ -39,8 +39,10 @@ export const modelInspectionSchema = z.strictObject({
       prompt: z.string(),
       /** Every token that ends an answer. */
       endIds: z.array(z.int()),
-      /** How generation_config.json would have answers drawn; null: it says nothing, or not to draw. */
-      sampling: z.strictObject({ temperature: z.number(), topP: z.number() }).nullable(),
+      /** How generation_config.json would have answers chosen; null: greedily. */
+      sampling: z.strictObject({ temperature: z.number(), topP: z.number(), topK: z.number(), minP: z.number(), repetitionPenalty: z.number(), noRepeatNgramSize: z.number() }).nullable(),
+      /** What generation_config.json asks for and no answer of the lab follows. */
+      notComputed: z.array(z.string()),
     })
     .nullable(),
   preprocess: z.array(z.string()).nullable(),
@@ -55,6 +57,10 @@ export const modelQuestionSchema = z.strictObject({
   maxNewTokens: z.int().min(1).max(4096).default(128).meta({ label: 'Longest answer', help: 'tokens', unit: 'tokens' }),
   temperature: z.number().min(0).max(10).default(0).meta({ label: 'Temperature', help: '0: always the most likely token; 1: as the model weighs them' }),
   topP: z.number().min(0.01).max(1).default(1).meta({ label: 'Top-p', help: 'draw from the most likely tokens that together hold this share' }),
+  topK: z.int().min(0).max(1_000_000).default(0).meta({ label: 'Top-k', help: 'draw from this many of the most likely tokens; 0: from all' }),
+  minP: z.number().min(0).max(1).default(0).meta({ label: 'Min-p', help: 'leave out tokens below this share of the most likely one; 0: none' }),
+  repetitionPenalty: z.number().min(0.01).max(100).default(1).meta({ label: 'Repetition penalty', help: 'above 1 makes tokens of question and answer so far less likely; 1: off' }),
+  noRepeatNgramSize: z.int().min(0).max(1000).default(0).meta({ label: 'No repeated n-gram', help: 'no run of this many tokens comes twice; 0: off', unit: 'tokens' }),
   seed: z.int().min(0).default(0).meta({ label: 'Seed', help: 'the same seed draws the same answer' }),
   stops: z.array(z.string().min(1)).max(16).default([]).meta({ label: 'Stop strings', help: 'each ends the answer' }),
 })

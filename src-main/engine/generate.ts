@@ -9,22 +9,13 @@ import { embedTokens, languageHead, readPrompts, readToken, type KeyValueCache }
 import { joinedEmbeddings, type MultimodalLm } from './models/multimodal-lm.ts'
 import type { Weights } from './shapes.ts'
 import { collateRows } from './text/collate.ts'
+import { afterHistory, drawToken, GREEDY, likeliest, looksBack, type Sampling } from './token-choice.ts'
 
 export interface GenerationLimits {
   /** Any of them ends an answer. */
   readonly endIds: readonly number[]
   readonly maxNewTokens: number
 }
-
-/** How the next token is chosen. */
-export interface Sampling {
-  /** Logits are divided by it; 0: always the most likely token. */
-  readonly temperature: number
-  /** Tokens are drawn from the smallest set that holds this share of the probability (nucleus sampling, arXiv 1904.09751). */
-  readonly topP: number
-  readonly seed: number
-}
-export const GREEDY: Sampling = { temperature: 0, topP: 1, seed: 0 }
 
 /** What generation computes, as pure functions of tensors; the caller disposes what they return. */
 export interface Decoder {
@@ -52,6 +43,7 @@ export function eagerDecoder(spec: LanguageModelSpec, weights: Weights): Decoder
  * It holds the cache between two tokens and frees it however it ends.
  * @param embeddings  (R, T, D) of prompts padded on the left
  * @param lengths     of each prompt; what stands before its last `lengths[r]` positions is padding and is not seen
+ * @param prompts     their tokens, where the sampling looks back at them; absent: it looks at the answers alone
  */
 export function* generateTokens(
   decoder: Decoder,
@@ -59,6 +51,7 @@ export function* generateTokens(
   lengths: readonly number[],
   { endIds, maxNewTokens }: GenerationLimits,
   sampling: Sampling = GREEDY,
+  prompts: readonly (readonly number[])[] = [],
 ): Generator<readonly (number | null)[], void> {
   const [R, T] = embeddings.shape as [number, number]
   const starts = tf.tensor1d(
@@ -66,7 +59,7 @@ export function* generateTokens(
     'int32',
   )
   const hasEnded = lengths.map(() => false)
-  const choose = chooser(sampling, R)
+  const choose = chooser(sampling, R, prompts)
   let state: ReturnType<Decoder['readPrompts']> | null = null
   try {
     state = decoder.readPrompts(embeddings, starts, T + maxNewTokens - 1)
@@ -160,8 +153,9 @@ export function collectAnswers(steps: Iterable<readonly (number | null)[]>, rows
 }
 
 /** From logits (R, V) to one token a row. Each row draws from its own stream, so that a batch answers as its rows alone do. */
-function chooser({ temperature, topP, seed }: Sampling, rows: number): (logits: tf.Tensor2D) => number[] {
-  if (temperature === 0)
+function chooser(sampling: Sampling, rows: number, prompts: readonly (readonly number[])[]): (logits: tf.Tensor2D) => number[] {
+  const { temperature, topP, seed } = sampling
+  if (temperature === 0 && !looksBack(sampling))
     return (logits) => {
       const ids = tf.argMax(logits, -1)
       const chosen = [...ids.dataSync()]
@@ -169,64 +163,16 @@ function chooser({ temperature, topP, seed }: Sampling, rows: number): (logits: 
       return chosen
     }
   const streams = Array.from({ length: rows }, (_, r) => createRandom(seed, r, 'sampling'))
+  const said = Array.from({ length: rows }, (_, r) => [...(prompts[r] ?? [])])
   return (logits) => {
     const V = logits.shape[1]
-    const values = logits.dataSync()
-    return streams.map((random, r) => drawToken(values.subarray(r * V, (r + 1) * V) as Float32Array, temperature, topP, random.uniform()))
-  }
-}
-
-/**
- * The token at `uniform` ∈ [0, 1) of the nucleus' distribution, tokens by falling probability (ties: the lower id first). Only
- * the tokens down to the drawn one, and those of the nucleus, are put in order: of a large vocabulary these are few.
- * @param logits (V)
- */
-export function drawToken(logits: Float32Array, temperature: number, topP: number, uniform: number): number {
-  const largest = logits.reduce((a, b) => Math.max(a, b), -Infinity)
-  const weights = Float64Array.from(logits, (logit) => Math.exp((logit - largest) / temperature))
-  const total = weights.reduce((a, b) => a + b, 0)
-  // All tokens below this share together hold less than 1 − topP, so none of them is in the nucleus.
-  const ordered = largestFirst(weights, ((1 - topP) * total) / logits.length)
-  const nucleus: number[] = []
-  let mass = topP < 1 ? 0 : total
-  if (topP < 1)
-    for (const id of ordered) {
-      nucleus.push(id)
-      mass += weights[id]!
-      if (mass >= topP * total) break
-    }
-  let [left, last] = [uniform * mass, 0]
-  for (const id of topP < 1 ? nucleus : ordered) {
-    last = id
-    left -= weights[id]!
-    if (left < 0) break
-  }
-  return last
-}
-
-/** The ids of all weights above 0 and from `floor` on, the largest first (ties: the lower id first): a heap, put in order as far as it is read. */
-function* largestFirst(weights: Float64Array, floor: number): Generator<number, void> {
-  const heap: number[] = []
-  weights.forEach((weight, id) => weight > 0 && weight >= floor && heap.push(id))
-  const isBefore = (a: number, b: number) => weights[a]! > weights[b]! || (weights[a] === weights[b] && a < b)
-  const sink = (from: number) => {
-    const id = heap[from]!
-    let at = from
-    for (;;) {
-      let child = 2 * at + 1
-      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1
-      if (child >= heap.length || !isBefore(heap[child]!, id)) break
-      heap[at] = heap[child]!
-      at = child
-    }
-    heap[at] = id
-  }
-  for (let at = (heap.length >> 1) - 1; at >= 0; at--) sink(at)
-  while (heap.length > 0) {
-    yield heap[0]!
-    const end = heap.pop()!
-    if (heap.length === 0) return
-    heap[0] = end
-    sink(0)
+    const values = logits.dataSync() as Float32Array
+    return streams.map((random, r) => {
+      const given = values.subarray(r * V, (r + 1) * V)
+      const row = looksBack(sampling) ? afterHistory(given, said[r]!, sampling) : given
+      const id = temperature === 0 ? likeliest(row) : drawToken(row, temperature, topP, random.uniform(), sampling)
+      said[r]!.push(id)
+      return id
+    })
   }
 }

@@ -5,13 +5,14 @@ import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, AskJob, JobEvent } from '../domain/job.ts'
 import { numImageTokens } from '../domain/model-spec.ts'
-import type { ModelAnswer } from '../domain/model-view.ts'
+import type { ModelAnswer, ModelQuestion } from '../domain/model-view.ts'
 import { patchWidth } from '../domain/vision-encoder-spec.ts'
 import { eagerDecoder, generateTokens, promptEmbeddings, type Decoder } from '../engine/generate.ts'
 import { embedTokens } from '../engine/models/language-model.ts'
 import { imageFeatures, imageTokens } from '../engine/models/multimodal-lm.ts'
 import { preprocessImage } from '../engine/preprocess/pipeline.ts'
 import { expandImage } from '../engine/text/collate.ts'
+import type { ChatTokenizer } from '../engine/text/tokenizer.ts'
 import { tokenProbabilities } from '../engine/token-probabilities.ts'
 import { createStreamDecoder } from '../engine/text/stream-decoder.ts'
 import { withImage } from './batches.ts'
@@ -44,10 +45,12 @@ export async function* runAskJob({ checkpoint: folder, image, question }: AskJob
     })
     const decoder = createStreamDecoder(tokenizer, question.stops)
     const limits = { endIds: tokenizer.endIds, maxNewTokens: question.maxNewTokens }
+    const notFollowed = settingsNotFollowed(tokenizer, question)
+    if (notFollowed.length > 0) yield { kind: 'log', level: 'info', message: `generation_config.json asks for what this answer does not follow: ${notFollowed.join(', ')}` }
     yield { kind: 'part', name: 'answering', of: question.maxNewTokens }
     let [text, tokens] = ['', 0]
     const watched = watchLogits(eagerDecoder(spec.languageModel, held.model.weights.languageModel))
-    for (const [id] of generateTokens(watched.decoder, embeddings, [ids.length], limits, question)) {
+    for (const [id] of generateTokens(watched.decoder, embeddings, [ids.length], limits, question, [ids])) {
       if (signal.aborted) throw new LabError('cancelled', `cancelled after ${tokens} tokens`)
       const { chosen, likeliest } = tokenProbabilities(watched.logits(), id!, ALTERNATIVES)
       const named = (each: typeof chosen) => ({ text: tokenizer.decode([each.id]), probability: each.probability })
@@ -68,6 +71,16 @@ export async function* runAskJob({ checkpoint: folder, image, question }: AskJob
     embeddings?.dispose()
     held.dispose()
   }
+}
+
+/** What the checkpoint asks of answers and this one does otherwise, by the names of generation_config.json. */
+function settingsNotFollowed({ recommended, notComputed }: Pick<ChatTokenizer, 'recommended' | 'notComputed'>, question: ModelQuestion): readonly string[] {
+  const snake = (name: string) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+  const otherwise = Object.entries(recommended ?? {}).flatMap(([name, asked]) => {
+    const found = question[name as keyof typeof recommended & keyof ModelQuestion]
+    return found === asked ? [] : [`${snake(name)} ${asked} (here ${String(found)})`]
+  })
+  return [...otherwise, ...notComputed.map((each) => `${each} (not computed)`)]
 }
 
 /** The same decoder; `logits` are those (V) that the token just chosen came from, of its only row. */

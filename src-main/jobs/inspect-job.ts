@@ -11,7 +11,7 @@ import { dualEncoderLayout, dualEncoderSpec, isDualEncoder } from '../engine/mod
 import { languageModelSpec, languageModelWeights } from '../engine/models/language/families.ts'
 import { preprocessWords } from '../domain/preprocess-spec.ts'
 import { specFromHuggingFace } from '../engine/preprocess/hugging-face.ts'
-import { createChatTokenizer, recommendedSampling, withImageToken } from '../engine/text/tokenizer.ts'
+import { createChatTokenizer, withImageToken } from '../engine/text/tokenizer.ts'
 import { imageTokenIdOf, multimodalLmSpec, visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
 import { projectorLayout, visionEncoderLayout } from '../engine/weights/initial.ts'
 import { weightDifferences } from '../engine/weights/match.ts'
@@ -67,7 +67,7 @@ export async function inspectFolder(folder: string): Promise<ModelInspection> {
           const { vocabSize } = languageModel.spec as { readonly vocabSize: number }
           assertTokens(folder, chat, Math.max(vocabSize, addedId === null ? 0 : addedId + 1), imageTokenIdOf(config))
           const prompt = chat.encodePrompt([{ from: 'human', text: '<image>\nWhat is this?' }])
-          return { tokens: chat.vocabSize, endId: chat.endId, imageId: chat.imageId, prompt: chat.decode(prompt), endIds: [...chat.endIds], sampling: recommendedSampling(files) }
+          return { tokens: chat.vocabSize, endId: chat.endId, imageId: chat.imageId, prompt: chat.decode(prompt), endIds: [...chat.endIds], sampling: chat.recommended, notComputed: [...chat.notComputed] }
         })
   const path = join(folder, 'preprocessor_config.json')
   const preprocess =

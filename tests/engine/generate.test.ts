@@ -6,13 +6,11 @@ import { languageModelSpecSchema } from '../../src-main/domain/model-spec.ts'
 import { createRandom } from '../../src-main/domain/random.ts'
 import {
   collectAnswers,
-  drawToken,
   eagerDecoder,
   generateTokens,
-  GREEDY,
   type GenerationLimits,
-  type Sampling,
 } from '../../src-main/engine/generate.ts'
+import { drawToken, GREEDY, type Sampling } from '../../src-main/engine/token-choice.ts'
 import { decoderHiddenStates, embedTokens, languageHead } from '../../src-main/engine/models/language-model.ts'
 import type { Weights } from '../../src-main/engine/shapes.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'

@@ -9,6 +9,9 @@ import { withLab, type CliParts, type GlobalOptions } from '../session.ts'
 import { table } from '../table.ts'
 import { asModel } from './checkpoint.ts'
 
+/** Options of `lab ask` by the names of a question's settings. */
+const OPTIONS = { temperature: 'temperature', topP: 'top-p', topK: 'top-k', minP: 'min-p', repetitionPenalty: 'repetition-penalty', noRepeatNgramSize: 'unrepeated-ngram' } as const
+
 export function addModelCommands(program: Command, parts: CliParts): void {
   program
     .command('inspect <folder>')
@@ -29,24 +32,33 @@ export function addModelCommands(program: Command, parts: CliParts): void {
     .option('--max-new-tokens <count>', 'longest answer, tokens', Number)
     .option('--temperature <number>', '0: always the most likely token', Number)
     .option('--top-p <share>', 'draw from the most likely tokens that together hold this share', Number)
+    .option('--top-k <count>', 'draw from this many of the most likely tokens; 0: from all', Number)
+    .option('--min-p <share>', 'leave out tokens below this share of the most likely one', Number)
+    .option('--repetition-penalty <number>', 'above 1 makes tokens that came before less likely', Number)
+    .option('--unrepeated-ngram <count>', 'no run of this many tokens comes twice', Number)
     .option('--seed <number>', 'the same seed draws the same answer', Number)
     .option('--stop <text...>', 'texts that end the answer')
     .action(async (model: string, question: string, _: unknown, command: Command) => {
-      const { image, maxNewTokens, temperature, topP, seed, stop, ...options } = command.optsWithGlobals<
+      const { image, maxNewTokens, temperature, topP, topK, minP, repetitionPenalty, unrepeatedNgram, seed, stop, ...options } = command.optsWithGlobals<
         GlobalOptions & {
           readonly image?: string
           readonly maxNewTokens?: number
           readonly temperature?: number
           readonly topP?: number
+          readonly topK?: number
+          readonly minP?: number
+          readonly repetitionPenalty?: number
+          readonly unrepeatedNgram?: number
           readonly seed?: number
           readonly stop?: readonly string[]
         }
       >()
-      const asked = parse(modelQuestionSchema, { question, maxNewTokens, temperature, topP, seed, stops: stop }, 'invalid-input', 'ask')
+      const asked = parse(modelQuestionSchema, { question, maxNewTokens, temperature, topP, topK, minP, repetitionPenalty, noRepeatNgramSize: unrepeatedNgram, seed, stops: stop }, 'invalid-input', 'ask')
       await withLab(parts, options, 'write', async ({ lab, terminal, signal }) => {
         let said = ''
         const picture = image === undefined ? null : await lab.models.keepPictureFile(resolve(image))
         const answerId = lab.models.start({ model: asModel(lab, model), image: picture, question: asked }, (event) => {
+          if (event.kind === 'log') terminal.note(event.message)
           if (event.kind === 'token') terminal.json({ event: 'token', ...event.token })
           if (event.kind !== 'text') return
           said += event.piece
@@ -98,7 +110,8 @@ function linesOf({ kind, modelType, files, bytes, modules, unknown, tokenizer, p
     ]),
     ...named('of no known name', unknown),
     ...(tokenizer === null ? [] : [`tokenizer: ${tokenizer.tokens} tokens, end ${tokenizer.endIds.join(' or ')}, image ${tokenizer.imageId}; a prompt reads ${JSON.stringify(tokenizer.prompt)}`]),
-    ...(tokenizer?.sampling == null ? [] : [`generation_config.json draws answers at temperature ${tokenizer.sampling.temperature}, top-p ${tokenizer.sampling.topP}: lab ask --temperature ${tokenizer.sampling.temperature} --top-p ${tokenizer.sampling.topP}. The lab answers greedily unless told`]),
+    ...(tokenizer?.sampling == null ? [] : [`generation_config.json asks for: lab ask${Object.entries(tokenizer.sampling).map(([name, value]) => ` --${OPTIONS[name as keyof typeof OPTIONS]} ${value}`).join('')}. The lab answers greedily unless told`]),
+    ...named('generation_config.json asks for, and no answer follows', tokenizer?.notComputed ?? []),
     ...(preprocess === null ? [] : [`preprocessing: ${preprocess.join(' → ')}`]),
     ...(faults.length === 0 ? ['✓ the lab can use this folder'] : faults.map((fault) => `✗ ${fault}`)),
   ]

@@ -31,6 +31,10 @@ export interface ChatTokenizer {
   readonly endIds: readonly number[]
   /** The placeholder that image tokens replace. */
   readonly imageId: number
+  /** What generation_config.json asks of answers; null: that they are greedy. */
+  readonly recommended: RecommendedSampling | null
+  /** What it asks for and no answer follows. */
+  readonly notComputed: readonly string[]
   /** Without the tokens that the tokenizer puts around a text of its own, unless they are asked for. */
   encode(text: string, addsSpecialTokens?: boolean): number[]
   /** Special tokens are left out, unless they are asked for. */
@@ -78,6 +82,8 @@ export function createChatTokenizer({ tokenizer: json, config, generation }: Tok
     endId,
     endIds: [...new Set([endId, ...endIdsOf(generation, vocabSize)])],
     imageId,
+    recommended: recommendedSampling({ ...(generation !== undefined && { generation }) }),
+    notComputed: settingsNotComputed({ ...(generation !== undefined && { generation }) }),
     encode: (words, addsSpecialTokens = false) => encode(words, addsSpecialTokens),
     // The library refuses an empty list; a model may well answer nothing.
     decode: (ids, skipsSpecialTokens = true) => (ids.length === 0 ? '' : tokenizer.decode([...ids], { skip_special_tokens: skipsSpecialTokens })),
@@ -146,10 +152,44 @@ function endIdsOf(generation: TokenizerFiles['generation'], vocabSize: number): 
   return ids as readonly number[]
 }
 
-/** How generation_config.json would have answers drawn, with the reference's own values where it leaves one out; null where it does not draw. */
-export function recommendedSampling({ generation }: Pick<TokenizerFiles, 'generation'>): { readonly temperature: number; readonly topP: number } | null {
-  if (generation?.['do_sample'] !== true) return null
-  return { temperature: Number(generation['temperature'] ?? 1), topP: Number(generation['top_p'] ?? 1) }
+/** What generation_config.json asks of answers, under the names of the lab's sampling. */
+export interface RecommendedSampling {
+  readonly temperature: number
+  readonly topP: number
+  readonly topK: number
+  readonly minP: number
+  readonly repetitionPenalty: number
+  readonly noRepeatNgramSize: number
+}
+
+/** How generation_config.json would have answers chosen, with the reference's own values where it leaves one out; null: greedily, with nothing else. */
+export function recommendedSampling({ generation = {} }: Pick<TokenizerFiles, 'generation'>): RecommendedSampling | null {
+  const number = (key: string, otherwise: number) => (typeof generation[key] === 'number' ? generation[key] : otherwise)
+  const draws = generation['do_sample'] === true
+  const asked = {
+    temperature: draws ? number('temperature', 1) : 0,
+    topP: draws ? number('top_p', 1) : 1,
+    topK: draws ? number('top_k', 50) : 0,
+    minP: draws ? number('min_p', 0) : 0,
+    repetitionPenalty: number('repetition_penalty', 1),
+    noRepeatNgramSize: number('no_repeat_ngram_size', 0),
+  }
+  return draws || asked.repetitionPenalty !== 1 || asked.noRepeatNgramSize !== 0 ? asked : null
+}
+
+/** Settings that would change an answer and that the lab does not compute, with the value that changes nothing. */
+const NOT_COMPUTED: Readonly<Record<string, unknown>> = {
+  num_beams: 1, num_beam_groups: 1, diversity_penalty: 0, penalty_alpha: 0, typical_p: 1, epsilon_cutoff: 0, eta_cutoff: 0, top_h: 0, guidance_scale: 1, min_length: 0, min_new_tokens: 0,
+  encoder_repetition_penalty: 1, encoder_no_repeat_ngram_size: 0, exponential_decay_length_penalty: null, sequence_bias: null, bad_words_ids: null, suppress_tokens: null, begin_suppress_tokens: null,
+  forced_bos_token_id: null, forced_eos_token_id: null, stop_strings: null, watermarking_config: null,
+}
+
+/** What generation_config.json asks for and no answer of the lab follows, as "num_beams 4". */
+export function settingsNotComputed({ generation = {} }: Pick<TokenizerFiles, 'generation'>): readonly string[] {
+  return Object.entries(NOT_COMPUTED).flatMap(([key, neutral]) => {
+    const given = generation[key] ?? neutral
+    return given === neutral || (Array.isArray(given) && given.length === 0) ? [] : [`${key} ${JSON.stringify(given)}`]
+  })
 }
 
 /** The placeholder's text; "<image>" where the files do not say. */

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest'
 import { createRandom, type Random } from '../../../src-main/domain/random.ts'
 import type { Turn } from '../../../src-main/domain/sample.ts'
 import { openTokenizer } from '../../../src-main/engine/text/open-tokenizer.ts'
-import { createChatTokenizer, recommendedSampling, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
+import { createChatTokenizer, recommendedSampling, settingsNotComputed, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../../../src-main/engine/text/tokenizer.ts'
 import { trainTokenizer } from '../../../src-main/engine/text/train-tokenizer.ts'
 import { faultOf } from '../../support/fault-of.ts'
 
@@ -260,8 +260,12 @@ describe('the end of a generated answer', () => {
   it('is drawn as generation_config.json recommends only where that draws', () => {
     expect(recommendedSampling(files)).toBeNull()
     expect(recommendedSampling({ generation: { temperature: 0.7 } })).toBeNull()
-    expect(recommendedSampling({ generation: { do_sample: true, temperature: 0.7, top_p: 0.8 } })).toEqual({ temperature: 0.7, topP: 0.8 })
-    expect(recommendedSampling({ generation: { do_sample: true } })).toEqual({ temperature: 1, topP: 1 })
+    const neutral = { topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, noRepeatNgramSize: 0 }
+    expect(recommendedSampling({ generation: { do_sample: true, temperature: 0.7, top_p: 0.8, top_k: 20 } })).toEqual({ ...neutral, temperature: 0.7, topP: 0.8, topK: 20 })
+    // transformers draws from 50 where nothing is said.
+    expect(recommendedSampling({ generation: { do_sample: true } })).toEqual({ ...neutral, temperature: 1, topK: 50 })
+    expect(recommendedSampling({ generation: { repetition_penalty: 1.05 } })).toEqual({ ...neutral, temperature: 0, repetitionPenalty: 1.05 })
+    expect(settingsNotComputed({ generation: { num_beams: 4, typical_p: 1, bad_words_ids: [], temperature: 0.3 } })).toEqual(['num_beams 4'])
   })
 })
 

@@ -11,7 +11,7 @@ import { refusal } from '../../support/refusal.ts'
 const image: ImageRef = { sha256: 'a'.repeat(64), path: 'x.png', width: 20, height: 12 }
 const SIDE = 16
 const seenBy = (preprocess: PreprocessSpec) =>
-  ({ preprocess, grid: { rows: 4, columns: 4 }, model: { spec: { visionEncoder: { imageSize: SIDE } } } }) as Parameters<typeof regionCoverage>[0]
+  ({ preprocess, grid: { rows: 4, columns: 4 }, model: { spec: { visionEncoder: { imageSize: SIDE, patchSize: SIDE / 4 } } } }) as Parameters<typeof regionCoverage>[0]
 const specs: readonly PreprocessSpec[] = [
   [{ op: 'resize', width: SIDE, height: SIDE, resample: 'bicubic' }],
   [{ op: 'resize-shortest-edge', size: SIDE, resample: 'bilinear' }, { op: 'center-crop', width: SIDE, height: SIDE }],

@@ -82,7 +82,7 @@ function fakeInspection(folder: string): ModelInspection {
       misshapen: [],
     })),
     unknown: [],
-    tokenizer: { tokens: 2000, endId: 3, imageId: 4, prompt: 'USER: <image>\nWhat is this?\nASSISTANT:', endIds: [3], sampling: null },
+    tokenizer: { tokens: 2000, endId: 3, imageId: 4, prompt: 'USER: <image>\nWhat is this?\nASSISTANT:', endIds: [3], sampling: null, notComputed: [] },
     preprocess: ['resize 64 64 bicubic', 'normalize 0.5 0.5'],
     faults: [],
   }
