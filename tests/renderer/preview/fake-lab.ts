@@ -21,6 +21,7 @@ import { auditRequestSchema } from '../../../src-main/domain/labelling/pair-audi
 import { queueRequestSchema } from '../../../src-main/domain/labelling/queue.ts'
 import { fakeLabelling } from './fake-labelling.ts'
 import { fakeChecks } from './fake-checks.ts'
+import { fakeCompare } from './fake-compare.ts'
 import { fakeModels } from './fake-models.ts'
 import { aPlan } from '../../support/a-plan.ts'
 import { aStudy } from '../a-study.ts'
@@ -257,14 +258,11 @@ function fakeLab(scene: string): Handlers {
     'studies.results': () => fakeResults(),
     'studies.examples': () => fakeExamples(),
     'studies.report': refuse,
-    'encoders.list': () => [],
+    ...fakeCompare(isEmpty),
     'encoders.add': refuse,
     'encoders.rename': refuse,
     'encoders.remove': refuse,
-    'compare.table': refuse,
-    'compare.items': refuse,
     'compare.export': refuse,
-    'benchmarks.list': () => [],
     'benchmarks.import': refuse,
     'benchmarks.run': refuse,
     'schema.benchmark': () => ({}),

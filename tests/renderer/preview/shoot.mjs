@@ -7,6 +7,7 @@ import { _electron } from 'playwright-core'
 
 const [folder, filter = ''] = process.argv.slice(2)
 mkdirSync(folder, { recursive: true })
+const eight = new URLSearchParams(['study-1/stage-1', 'study-1/sft', 'study-1/dpo', 'run-7@100', 'run-7@150', 'folder-siglip', 'folder-clip', 'folder-dino'].map((id) => ['e', id])).toString()
 const scenes = [
   ['welcome', 'empty', '#/study'],
   ['study-list', 'running', '#/study'],
@@ -29,6 +30,8 @@ const scenes = [
   ['model-classify', 'running', `#/models/${encodeURIComponent('/home/ada/models/clip-vit-base-patch32')}/classify`],
   ['model-ask', 'running', '#/models/own-1'],
   ['model-contents', 'running', '#/models/own-1/contents'],
+  ...['result', 'items', 'maps', 'transplant', 'sweeps', 'benchmarks'].map((page) => [`compare-${page}`, 'done', `#/compare/${page}/${encodeURIComponent(eight)}`]),
+  ['compare-one', 'done', `#/compare/result/${encodeURIComponent('e=study-1%2Fdpo')}`],
   ['data', 'running', '#/data'],
   ['doctor', 'running', '#/doctor'],
   ['labelling', 'running', '#/labelling'],
