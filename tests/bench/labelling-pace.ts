@@ -34,7 +34,9 @@ export async function* labellingPace(items: number, imageSide: number): AsyncGen
     // The last key shows the end and no item.
     for (let i = 0; i < slots - 1; i++) {
       await page.keyboard.press(['1', '2', 'ArrowLeft', 'ArrowDown', 'ArrowRight'][i % 5]!)
-      await page.waitForFunction((done) => window.labellingPace.length > done, i, { polling: 4 })
+      await page.waitForFunction((done) => window.labellingPace.length > done, i, { polling: 4 }).catch(async () => {
+        throw new Error(`no item followed key ${i + 1} of ${slots - 1}; the page says: ${(await page.locator('.judge').innerText()).slice(0, 400)}`)
+      })
     }
     const times = await page.evaluate(() => window.labellingPace)
     yield measureOf(`${items} items of ${imageSide} × ${imageSide} pixels: from the key to the next item`, 'ms', times, { goal: 50 })
@@ -52,7 +54,8 @@ async function install(page: Page): Promise<void> {
     new MutationObserver(() => {
       const began = pressedAt
       const image = document.querySelector<HTMLImageElement>('.image-frame img')
-      void (image?.decode() ?? Promise.resolve()).then(() =>
+      // A picture that was replaced while it was decoded is no longer waited for.
+      void (image?.decode().catch(() => {}) ?? Promise.resolve()).then(() =>
         // A message posted in a frame's callback arrives when that frame has been handed to the screen.
         requestAnimationFrame(() => {
           const channel = new MessageChannel()
