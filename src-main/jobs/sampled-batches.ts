@@ -216,12 +216,19 @@ function acceptedAnswers({ accepted, ownAnswer }: EncodedSample, decode: ChatTok
   return accepted ?? [decode(ownAnswer ?? [])]
 }
 
+/** Of all answers, and of those that were ended (0 where none was), as TRL counts them. */
 function lengthMetrics(lengths: readonly number[], answers: readonly (readonly number[])[], endId: number): Record<string, number> {
+  const isEnded = answers.map((answer) => answer.at(-1) === endId)
+  const ended = lengths.filter((_, i) => isEnded[i])
+  const spread = (of: readonly number[], name: string) => ({
+    [`completions/mean_${name}`]: of.reduce((sum, length) => sum + length, 0) / of.length,
+    [`completions/min_${name}`]: Math.min(...of),
+    [`completions/max_${name}`]: Math.max(...of),
+  })
   return {
-    'completions/mean_length': lengths.reduce((sum, length) => sum + length, 0) / lengths.length,
-    'completions/min_length': Math.min(...lengths),
-    'completions/max_length': Math.max(...lengths),
-    'completions/clipped_ratio': answers.filter((answer) => answer.at(-1) !== endId).length / answers.length,
+    ...spread(lengths, 'length'),
+    ...spread(ended.length === 0 ? [0] : ended, 'terminated_length'),
+    'completions/clipped_ratio': (answers.length - ended.length) / answers.length,
   }
 }
 

@@ -23,10 +23,16 @@ describe('a GRPO run', () => {
         ...['step', 'loss', 'grad_norm', 'learning_rate', 'epoch', 'num_tokens', 'padding', 'entropy', 'kl', 'reward', 'reward_std', 'frac_reward_zero_std'],
         ...['clip_ratio/low_mean', 'clip_ratio/high_mean', 'clip_ratio/region_mean'],
         ...['completions/mean_length', 'completions/min_length', 'completions/max_length', 'completions/clipped_ratio'],
+        ...['completions/mean_terminated_length', 'completions/min_terminated_length', 'completions/max_terminated_length'],
       ].sort(),
     )
     expect(step!['kl']).toBeCloseTo(0, 5)
     expect(step!['completions/max_length']).toBeLessThanOrEqual(4)
+    const { 'completions/min_terminated_length': shortest, 'completions/mean_terminated_length': mean, 'completions/max_terminated_length': longest } = step as unknown as Record<string, number>
+    expect(shortest).toBeLessThanOrEqual(mean!)
+    expect(mean).toBeLessThanOrEqual(longest!)
+    if (step!['completions/clipped_ratio'] === 1) expect(longest).toBe(0)
+    else expect(shortest).toBeGreaterThanOrEqual(1)
     expect(step!['reward']).toBeGreaterThanOrEqual(0)
     expect(step!['reward']).toBeLessThanOrEqual(1)
     expect(Object.values(step!).every(Number.isFinite)).toBe(true)
