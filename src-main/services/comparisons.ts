@@ -14,7 +14,7 @@ import { paperMeans } from './comparison/paper-means.ts'
 import { comparisonTable } from './comparison/table.ts'
 import type { EncoderService } from './encoders.ts'
 import type { Parts } from './parts.ts'
-import type { ShownItems } from './report/comparison-items.ts'
+import { hasMaps, isOfMaps, type ShownItems } from './report/comparison-items.ts'
 import { comparisonReport } from './report/comparison-report.ts'
 import type { ImageData } from './report/maps.ts'
 import { pictureData } from './report/picture-data.ts'
@@ -53,10 +53,11 @@ export function createComparisonService({ store, project, now, newId }: Parts, e
     const found: ShownItems[] = []
     for (const row of chosen) {
       if (row === undefined) continue
-      const { items } = itemsOf(comparedItemsRequestSchema.parse({ encoders: [a.id, b.id, ...ids.filter((id) => id !== a.id && id !== b.id)], row: row.id, show: 'discordant', limit: 40 }))
+      const { items } = itemsOf(comparedItemsRequestSchema.parse({ encoders: [a.id, b.id, ...ids.filter((id) => id !== a.id && id !== b.id)], row: row.id, show: isOfMaps(row) ? 'all' : 'discordant', limit: 200 }))
       const shown: { item: ComparedItem; image: ImageData }[] = []
       for (const item of items) {
-        if (shown.length === ITEMS_SHOWN || item.gain <= 0) break
+        if (shown.length === ITEMS_SHOWN || (!isOfMaps(row) && item.gain <= 0)) break
+        if (isOfMaps(row) && !hasMaps(item, row.metric, a.id, b.id)) continue
         const image = item.image === null ? null : await pictureData({ store, project }, item.image.sha256)
         if (image !== null) shown.push({ item, image })
       }

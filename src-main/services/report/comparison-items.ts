@@ -18,8 +18,8 @@ export interface ShownItems {
 
 export function itemSection({ row, a, b, items }: ShownItems, encoders: readonly EncoderRow[], section: number): Markup | null {
   if (items.length === 0) return null
-  const isMapped = items.some(({ item }) => mapsOf(item, a.id, row.metric) !== null)
-  return html`<h3>${row.label}: where ${b.shortName} gains most on ${a.shortName}</h3>
+  const isMapped = isOfMaps(row)
+  return html`<h3>${isMapped ? `Where do they look? Pictures whose maps were kept, those on which ${b.shortName} gains most first (${row.label})` : `${row.label}: where ${b.shortName} gains most on ${a.shortName}`}</h3>
     ${items.map(({ item, image }, i) => {
       const id = `item-${section}-${i}`
       return html`<article class="example">
@@ -63,6 +63,11 @@ function mapsOf(item: ComparedItem, encoder: string, metric: string): PatchMap |
   const which = metric.split('/')[1]
   return detail?.kind === 'maps' && (which === 'sft' || which === 'chosen' || which === 'rejected' || which === 'dpo') ? detail.maps[which] : null
 }
+
+export const isOfMaps = ({ metric }: Pick<ComparedRow, 'metric'>): boolean => metric.startsWith('localisation/')
+
+/** Maps are kept of a few items alone. */
+export const hasMaps = (item: ComparedItem, metric: string, ...encoders: readonly string[]): boolean => encoders.every((encoder) => mapsOf(item, encoder, metric) !== null)
 
 function mapTable(item: ComparedItem, metric: string, a: EncoderRow, b: EncoderRow, id: string, image: ImageData): Markup | null {
   const [mapA, mapB] = [mapsOf(item, a.id, metric), mapsOf(item, b.id, metric)]
