@@ -141,10 +141,11 @@ export function createSampleCountStore(db: Db) {
         .get(parameters) as { low: number | null; high: number | null }
       if (ends.low === null || ends.high === null) return []
       const width = Math.max(1, Math.ceil((ends.high - ends.low + 1) / bins))
+      // Numbers are bound as fractions: without the cast each value would be a bin of its own.
       const counts = new Map(
         (
           db
-            .prepare(`SELECT (${expression} - @low) / @width AS bin, COUNT(*) AS count FROM samples s WHERE ${where} GROUP BY 1`)
+            .prepare(`SELECT CAST((${expression} - @low) / @width AS INTEGER) AS bin, COUNT(*) AS count FROM samples s WHERE ${where} GROUP BY 1`)
             .all({ ...parameters, low: ends.low, width }) as { bin: number; count: number }[]
         ).map(({ bin, count }) => [Math.floor(bin), count]),
       )

@@ -110,6 +110,14 @@ describe('pages', () => {
     }
   })
 
+  it('histograms count every sample once, however many share a bin', async () => {
+    await importQuestions('mine', 200)
+    const { textLength, imageSize } = await lab.curation.statistics(filter({}))
+    for (const bins of [textLength, imageSize]) expect(bins.reduce((sum, { count }) => sum + count, 0)).toBe(200)
+    const lengths = pages({}).map(({ textLength: each }) => each)
+    for (const { from, to, count } of textLength) expect(count).toBe(lengths.filter((each) => from <= each && each <= to).length)
+  })
+
   it('text search finds words, beginnings of the last one, and no syntax of its own', async () => {
     await importQuestions('mine', 12)
     expect(lab.curation.count(filter({ text: 'number 1' }))).toBe(5) // numbers 1, 10 and 11, and the answers 1 of 5 and 9
