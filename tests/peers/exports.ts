@@ -80,6 +80,6 @@ function requests(family: string): readonly ExportSettings[] {
   )
   const whole = EXPORT_DTYPES.map((dtype) => exportSettingsSchema.parse({ part: 'multimodal-lm', dtype }))
   return [...encoders, ...(family === 'siglip' || family === 'clip' ? whole : [])].filter(
-    (settings) => exportFault(settings) === null && (settings.format !== 'open_clip' || family === 'clip') && settings.format !== 'tfjs',
+    (settings) => exportFault(settings) === null && (settings.format !== 'open_clip' || family === 'clip') && (settings.format !== 'timm' || family !== 'siglip2') && settings.format !== 'tfjs',
   )
 }

@@ -14,7 +14,7 @@ import { familyOf, familyOfConfig } from '../models/vision/families.ts'
 import type { Json } from '../models/vision/family.ts'
 
 /** Numbers that transformers insists are floats: it refuses `1` where it wants `1.0`, which JSON.stringify never writes. */
-const FLOATS = /^(\s*"(?:layerscale_value|rope_theta|factor|low_freq_factor|high_freq_factor|attention_factor|layer_norm_eps|rms_norm_eps)": -?\d+)(,?)$/gm
+const FLOATS = /^(\s*"(?:layerscale_value|rope_theta|factor|low_freq_factor|high_freq_factor|attention_factor|layer_norm_eps|rms_norm_eps|mask_ratio)": -?\d+)(,?)$/gm
 
 /** The text of a config.json. */
 export function configText(config: Json): string {

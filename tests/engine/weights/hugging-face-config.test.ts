@@ -154,8 +154,8 @@ it('another architecture, another activation and sizes that do not fit are refus
 })
 
 it('whole numbers that transformers insists are floats are written as floats, at any depth, and nothing else changes', () => {
-  const config = { layerscale_value: 1, mlp_ratio: 4, text_config: { rope_theta: 10000, vocab_size: 7, rope_parameters: { factor: 8, rope_theta: 0.5 } } }
+  const config = { layerscale_value: 1, mask_ratio: 0, mlp_ratio: 4, text_config: { rope_theta: 10000, vocab_size: 7, rope_parameters: { factor: 8, rope_theta: 0.5 } } }
   const text = configText(config)
   expect(JSON.parse(text)).toEqual(config)
-  for (const line of ['"layerscale_value": 1.0,', '"mlp_ratio": 4,', '"rope_theta": 10000.0,', '"vocab_size": 7,', '"factor": 8.0,', '"rope_theta": 0.5\n']) expect(text).toContain(line)
+  for (const line of ['"layerscale_value": 1.0,', '"mask_ratio": 0.0,', '"mlp_ratio": 4,', '"rope_theta": 10000.0,', '"vocab_size": 7,', '"factor": 8.0,', '"rope_theta": 0.5\n']) expect(text).toContain(line)
 })
