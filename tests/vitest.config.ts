@@ -10,5 +10,7 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 60_000,
+    // A loaded machine takes long to open the engine.
+    hookTimeout: 120_000,
   },
 })
