@@ -6,6 +6,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import * as tf from '@tensorflow/tfjs'
 import type { ExecutionMode } from '../domain/device.ts'
+import { LabError } from '../domain/errors.ts'
 import type { MultimodalLmSpec } from '../domain/model-spec.ts'
 import { trainingSchema, type Training } from '../domain/run-config.ts'
 import type { MemoryPrediction, TrainingPlan } from '../domain/training-plan.ts'
@@ -131,13 +132,14 @@ export function peakBytes(): number {
   return 1024 * process.resourceUsage().maxRSS
 }
 
-/** The prediction, or why there is none: no training fails for want of it. */
+/** The prediction, or why there is none: no training fails for want of one. An error that is no LabError is a bug, and surfaces. */
 export function memoryOf(oracle: Oracle, training: Training): { readonly memory: MemoryPrediction | null; readonly unpredicted: string | null } {
   const unpredicted = whyUnpredicted()
   if (unpredicted !== null) return { memory: null, unpredicted }
   try {
     return { memory: predictMemory(oracle, training), unpredicted: null }
   } catch (thrown) {
-    return { memory: null, unpredicted: (thrown as Error).message }
+    if (!(thrown instanceof LabError)) throw thrown
+    return { memory: null, unpredicted: thrown.message }
   }
 }

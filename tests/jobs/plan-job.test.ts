@@ -5,10 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { LabError } from '../../src-main/domain/errors.ts'
 import { jobSchema, type PlanJob } from '../../src-main/domain/job.ts'
 import type { Start } from '../../src-main/domain/run-config.ts'
 import { predictionError, trainingPlanSchema, type TrainingPlan } from '../../src-main/domain/training-plan.ts'
-import { peakBytes, resetPeak } from '../../src-main/jobs/memory-oracle.ts'
+import { initialWeights } from '../../src-main/engine/weights/initial.ts'
+import { memoryOf, peakBytes, residentBytes, resetPeak, type Oracle } from '../../src-main/jobs/memory-oracle.ts'
 import { runPlanJob } from '../../src-main/jobs/plan-job.ts'
 import { faultOfPromise } from '../support/fault-of.ts'
 import { tinyProject, type TinyProject } from './evaluate/tiny-project.ts'
@@ -70,6 +72,16 @@ describe('a dry run', () => {
     expect(batchSize).toBeLessThan(512)
     expect(tight.proposal!.peak).toBeLessThanOrEqual(peak - working / 2)
     expect((await plan({ batchSize: 512 }, base / 2)).proposal).toBeNull()
+  })
+
+  it('gives as reason for no prediction what the lab itself says, and lets a fault of the program surface', () => {
+    const { training } = jobOf({}).config
+    const oracle: Oracle = { spec: SMALL_SPEC, shapes: initialWeights(SMALL_SPEC, 0), batch: { P: 16, patchWidth: 48, I: 16, T: 32, A: 4 }, execution: 'eager', base: residentBytes(), images: 0 }
+    expect(memoryOf(oracle, training)).toMatchObject({ memory: { base: oracle.base }, unpredicted: null })
+    const { projector: _, ...without } = oracle.shapes
+    expect(() => memoryOf({ ...oracle, shapes: without as unknown as Oracle['shapes'] }, training)).toThrow(TypeError)
+    const throwing = (thrown: Error) => ({ ...oracle, get shapes(): never { throw thrown } })
+    expect(memoryOf(throwing(new LabError('internal', 'the kernel is not known')), training)).toEqual({ memory: null, unpredicted: 'the kernel is not known' })
   })
 
   it('refuses what the training would refuse', async () => {
