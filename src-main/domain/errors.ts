@@ -43,9 +43,16 @@ export function toFailure(thrown: unknown): Failure {
   const message = typeof error?.message === 'string' ? error.message : String(thrown)
   if (error?.code === 'ENOSPC' || error?.code === 'EDQUOT' || error?.code === 'SQLITE_FULL')
     return { code: 'out-of-disk', message: `${message}. Free space on that disk or choose another project folder, then resume.`, details: {} }
-  if (error?.code === 'ENOENT') return { code: 'not-found', message, details: { path: error.path } }
-  if (error?.code === 'EROFS' || error?.code === 'EACCES' || error?.code === 'EPERM' || error?.code === 'ENOTDIR')
-    return { code: 'invalid-input', message: `${message}. Choose a folder that can be written to.`, details: { path: error.path } }
+  if (typeof error?.code === 'string' && error.code.startsWith('SQLITE_BUSY'))
+    return { code: 'conflict', message: `The project's database is held by another program (${message}). Close what else has the project open, then do it again.`, details: {} }
+  if (typeof error?.path === 'string') {
+    const { path } = error
+    if (error.code === 'ENOENT') return { code: 'not-found', message: `${path} is not there: it was moved, renamed or deleted. Put it back, or choose another. (${message})`, details: { path } }
+    if (error.code === 'EISDIR') return { code: 'invalid-input', message: `${path}: expected a file, found a folder; choose a file. (${message})`, details: { path } }
+    if (error.code === 'ENOTDIR') return { code: 'invalid-input', message: `${path}: expected only folders on the way there, found a file; choose another place. (${message})`, details: { path } }
+    if (error.code === 'EROFS' || error.code === 'EACCES' || error.code === 'EPERM')
+      return { code: 'invalid-input', message: `${path} is not yours to use as it is. Change its permissions, or choose a place that can be read and written to. (${message})`, details: { path } }
+  }
   if (isOutOfMemory(message))
     return {
       code: 'out-of-memory',

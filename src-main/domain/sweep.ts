@@ -5,8 +5,9 @@ import { z } from 'zod'
 import { LabError } from './errors.ts'
 import { evaluationSchema, type Evaluator } from './evaluation.ts'
 import { freshModelsSchema } from './fresh-models.ts'
+import { metricNamed } from './metric.ts'
 import { trainingSchema } from './run-config.ts'
-import { oneSampleT } from './statistics/intervals.ts'
+import { oneSampleT, withinShare } from './statistics/intervals.ts'
 
 const grid = <T extends z.ZodType>(of: T, label: string, help: string) => z.array(of).min(1).max(32).meta({ label, help })
 
@@ -149,16 +150,16 @@ export function stillRunning(cells: readonly SweepCell[], points: readonly Sweep
 }
 
 /** Score against data size, a curve an objective and start: at each size the setting with the best mean over its seeds. */
-export function sweepCurves(points: readonly SweepPoint[]): readonly SweepCurve[] {
+export function sweepCurves(points: readonly SweepPoint[], metric: string): readonly SweepCurve[] {
   const curves = Map.groupBy(points, ({ arm, start }) => JSON.stringify([arm, start]))
   return [...curves.values()].map((of): SweepCurve => {
     const sizes = [...Map.groupBy(of, ({ dataSize }) => dataSize).entries()].toSorted(([a], [b]) => (a ?? Infinity) - (b ?? Infinity))
-    return { arm: of[0]!.arm, start: of[0]!.start, points: sizes.map(([dataSize, all]) => ({ dataSize, ...bestSetting(all) })) }
+    return { arm: of[0]!.arm, start: of[0]!.start, points: sizes.map(([dataSize, all]) => ({ dataSize, ...bestSetting(all, metric) })) }
   })
 }
 
 /** Score against the size of the encoder, and of the language model: a curve an objective, wherever two sizes or more can be compared. */
-export function sizeCurves(points: readonly SweepPoint[]): readonly SizeCurve[] {
+export function sizeCurves(points: readonly SweepPoint[], metric: string): readonly SizeCurve[] {
   return SIZED_MODULES.flatMap((of) => {
     const other = of === 'visionEncoder' ? 'languageModel' : 'visionEncoder'
     const sized = points.filter((point): point is SweepPoint & { readonly size: SweepSize } => point.size !== null)
@@ -167,16 +168,17 @@ export function sizeCurves(points: readonly SweepPoint[]): readonly SizeCurve[] 
       const { arm, dataSize, size } = all[0]!
       const sizes = [...Map.groupBy(all, (point) => point.size[of]).entries()].toSorted(([a], [b]) => a - b)
       if (sizes.length < 2) return []
-      return [{ of, arm, dataSize, other: size[other], points: sizes.map(([parameters, at]) => ({ parameters, start: at[0]!.start, ...bestSetting(at) })) }]
+      return [{ of, arm, dataSize, other: size[other], points: sizes.map(([parameters, at]) => ({ parameters, start: at[0]!.start, ...bestSetting(at, metric) })) }]
     })
   })
 }
 
 /** Of trainings that differ in setting and seed. */
-function bestSetting(points: readonly SweepPoint[]): z.output<typeof bestSettingSchema> {
+function bestSetting(points: readonly SweepPoint[], metric: string): z.output<typeof bestSettingSchema> {
   const settings = [...Map.groupBy(points, ({ start, learningRate, beta }) => JSON.stringify([start, learningRate, beta])).values()]
   const best = settings.reduce((a, b) => (meanOf(b) > meanOf(a) ? b : a))
-  const interval = best.length < 2 ? null : oneSampleT(best.map(({ score }) => score)).interval
+  const ofT = best.length < 2 ? null : oneSampleT(best.map(({ score }) => score)).interval
+  const interval = ofT !== null && metricNamed(metric).unit === 'share' ? withinShare(ofT) : ofT
   const { learningRate, beta } = best[0]!
   return { value: meanOf(best), low: interval?.low ?? null, high: interval?.high ?? null, seeds: best.length, learningRate, beta }
 }

@@ -145,12 +145,14 @@ export async function tidyRunFolder(runFolder: string, keep: string): Promise<vo
   }
 }
 
-/** @throws LabError 'corrupt-artifact' when the weights are not those that lab.json names */
+/** @throws LabError 'corrupt-artifact' when the weights are gone, or not those that lab.json names */
 export async function verifyCheckpoint(folder: string): Promise<void> {
   // What others wrote names no hash.
   if (!existsSync(join(folder, 'lab.json'))) return
   const { sha256: expected } = parse(checkpointSchema, await readJson(join(folder, 'lab.json')), 'corrupt-artifact')
-  const found = await sha256OfFile(join(folder, 'model.safetensors'))
+  const weights = join(folder, 'model.safetensors')
+  if (!existsSync(weights)) throw new LabError('corrupt-artifact', `${weights} is not there, though lab.json names it; restore it from a backup or train again`, { path: weights })
+  const found = await sha256OfFile(weights)
   if (found !== expected)
     throw new LabError('corrupt-artifact', `${folder}/model.safetensors: expected SHA-256 ${expected}, found ${found}; restore it from a backup or train again`)
 }

@@ -20,9 +20,9 @@ export async function* runImageFeaturesJob(job: ImageFeaturesJob, signal: AbortS
   try {
     const identity = `${model.identity.slice(0, 24)}-${sha256(JSON.stringify(model.preprocess)).slice(0, 12)}`
     const file = featureFilePath(job.project, identity)
-    const known: FeatureFile = existsSync(file)
-      ? await readFeatures(file)
-      : { images: [], features: { rows: 0, columns: model.featureWidth, values: new Float32Array() } }
+    const nothing: FeatureFile = { images: [], features: { rows: 0, columns: model.featureWidth, values: new Float32Array() } }
+    // A cache that cannot be read is as good as none: its features are computed again.
+    const known = existsSync(file) ? await readFeatures(file).catch(() => nothing) : nothing
     const has = new Set(known.images)
     const images = (await readFile(job.images, 'utf8'))
       .split('\n')

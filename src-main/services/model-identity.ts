@@ -9,10 +9,19 @@ import { z } from 'zod'
 import { LabError } from '../domain/errors.ts'
 import { parse } from '../domain/parse.ts'
 
+const recordSchema = z.string().transform((text, context) => {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (thrown) {
+    context.addIssue(`not JSON: ${(thrown as Error).message}`)
+    return z.NEVER
+  }
+}).pipe(z.object({ sha256: z.string() }))
+
 /** SHA-256. @throws LabError 'not-found' for a folder without weights, 'corrupt-artifact' for a record that cannot be read */
 export async function weightsIdentity(folder: string): Promise<string> {
   const record = join(folder, 'lab.json')
-  if (existsSync(record)) return parse(z.object({ sha256: z.string() }), JSON.parse(await readFile(record, 'utf8')), 'corrupt-artifact', record).sha256
+  if (existsSync(record)) return parse(recordSchema, await readFile(record, 'utf8'), 'corrupt-artifact', record).sha256
   const names = existsSync(folder) ? (await readdir(folder)).filter((name) => name.endsWith('.safetensors')).sort() : []
   if (names.length === 0) throw new LabError('not-found', `${folder}: expected a model folder with safetensors files, found none; choose the folder that holds the weights`, { folder })
   const hashes = await Promise.all(names.map((name) => sha256OfFile(join(folder, name))))

@@ -34,6 +34,9 @@ describe('what the system throws', () => {
       ['EROFS', 'invalid-input'],
       ['EACCES', 'invalid-input'],
       ['EPERM', 'invalid-input'],
+      ['EISDIR', 'invalid-input'],
+      ['ENOTDIR', 'invalid-input'],
+      ['SQLITE_BUSY', 'conflict'],
       ['EIO', 'internal'],
     ] as const)
       expect(toFailure(system(code)).code, code).toBe(expected)
@@ -41,8 +44,18 @@ describe('what the system throws', () => {
 
   it('keeps its own words, and is told what to do about disk, memory and folders', () => {
     expect(toFailure(system('ENOSPC')).message).toMatch(/^ENOSPC.*Free space/)
-    expect(toFailure(system('EROFS'))).toMatchObject({ details: { path: '/data/x' } })
-    expect(toFailure(system('ENOENT'))).toMatchObject({ details: { path: '/data/x' } })
+    for (const [code, remedy] of [
+      ['ENOENT', /moved, renamed or deleted\. Put it back, or choose another/],
+      ['EISDIR', /expected a file, found a folder/],
+      ['ENOTDIR', /expected only folders on the way there, found a file/],
+      ['EACCES', /Change its permissions/],
+      ['EROFS', /Change its permissions/],
+    ] as const) {
+      const failure = toFailure(system(code))
+      expect(failure, code).toMatchObject({ message: expect.stringMatching(remedy), details: { path: '/data/x' } })
+      expect(failure.message.startsWith('/data/x')).toBe(true)
+      expect(failure.message).toContain(`${code}: it failed`)
+    }
     for (const message of [
       'OOM when allocating tensor with shape[64,512,512]',
       'RESOURCE_EXHAUSTED: Out of memory while trying to allocate',

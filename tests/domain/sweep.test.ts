@@ -42,12 +42,15 @@ describe('the rule', () => {
   })
 })
 
+/** A score that may be any number: its bands are Student's t as it is. */
+const UNBOUNDED = 'localisation/dpo/energy'
+
 describe('curves against sizes', () => {
   const sized = (score: number, seed: number, visionEncoder: number, languageModel: number, fields: Partial<SweepCell> = {}): SweepPoint => ({ ...point(score, seed, { start: `${visionEncoder} ${languageModel}`, ...fields }), size: { visionEncoder, languageModel } })
   const grid = [10, 20].flatMap((encoder) => [5, 7].flatMap((language) => [0, 1].map((seed) => sized(encoder + language / 10 + seed, seed, encoder, language))))
 
   it('each holds the other module and the data fixed, sizes ascending, with the mean over seeds', () => {
-    const curves = sizeCurves(grid)
+    const curves = sizeCurves(grid, UNBOUNDED)
     expect(curves.map(({ of, other, points }) => [of, other, points.map(({ parameters }) => parameters)])).toEqual([
       ['visionEncoder', 5, [10, 20]],
       ['visionEncoder', 7, [10, 20]],
@@ -59,9 +62,9 @@ describe('curves against sizes', () => {
   })
 
   it('there is none of one size alone, of unknown sizes, nor over data of two sizes', () => {
-    expect(sizeCurves([sized(1, 0, 10, 5), sized(1, 1, 10, 5)])).toEqual([])
-    expect(sizeCurves([point(1, 0), point(1, 0, { start: 'b' })])).toEqual([])
-    expect(sizeCurves([sized(1, 0, 10, 5, { dataSize: 8 }), sized(1, 0, 20, 5, { dataSize: 9 })])).toEqual([])
+    expect(sizeCurves([sized(1, 0, 10, 5), sized(1, 1, 10, 5)], UNBOUNDED)).toEqual([])
+    expect(sizeCurves([point(1, 0), point(1, 0, { start: 'b' })], UNBOUNDED)).toEqual([])
+    expect(sizeCurves([sized(1, 0, 10, 5, { dataSize: 8 }), sized(1, 0, 20, 5, { dataSize: 9 })], UNBOUNDED)).toEqual([])
   })
 })
 
@@ -70,7 +73,7 @@ describe('curves', () => {
     const curves = sweepCurves([
       point(0.6, 0), point(0.8, 1), point(0.9, 0, { learningRate: 0.2 }), point(0.3, 1, { learningRate: 0.2 }),
       point(0.4, 0, { dataSize: 100 }), point(0.2, 0, { dataSize: 20 }), point(0.5, 0, { arm: 'DPO' }),
-    ])
+    ], UNBOUNDED)
     expect(curves.map(({ arm, start }) => `${arm} ${start}`)).toEqual(['SFT a', 'DPO a'])
     expect(curves[0]!.points.map(({ dataSize }) => dataSize)).toEqual([20, 100, null])
     const all = curves[0]!.points[2]!
@@ -80,5 +83,12 @@ describe('curves', () => {
     expect(all.low).toBeCloseTo(0.7 - 1.2706, 3)
     expect(all.high).toBeCloseTo(0.7 + 1.2706, 3)
     expect(curves[0]!.points[0]).toMatchObject({ value: 0.2, low: null, high: null })
+  })
+
+  it('the band of a share stays on its scale, of data and of model sizes', () => {
+    const points = [0.6, 0.8].map((score, seed) => ({ ...point(score, seed), size: { visionEncoder: 10, languageModel: 5 } }))
+    const larger = points.map((each) => ({ ...each, start: 'b', score: each.score - 0.55, size: { visionEncoder: 20, languageModel: 5 } }))
+    const bands = [sweepCurves(points, 'vqa/all')[0]!, sizeCurves([...points, ...larger], 'vqa/all')[0]!].flatMap((curve) => curve.points.map(({ low, high }) => [low, high]))
+    expect(bands).toEqual([[0, 1], [0, 1], [0, 1]])
   })
 })

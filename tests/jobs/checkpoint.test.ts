@@ -142,6 +142,13 @@ describe('a checkpoint', () => {
     expect([fault.code, fault.message.includes('logit_scale')]).toEqual(['corrupt-artifact', true])
   })
 
+  it('whose weights were deleted by hand says so', async () => {
+    const folder = join(root, 'step-8')
+    await writeCheckpoint(folder, parts())
+    rmSync(join(folder, 'model.safetensors'))
+    expect(await faultOfPromise(verifyCheckpoint(folder))).toMatchObject({ code: 'corrupt-artifact', message: expect.stringMatching(/step-8\/model\.safetensors is not there.*train again/) })
+  })
+
   it('that does not exist says which file is missing', async () => {
     const fault = await faultOfPromise(readCheckpoint(join(root, 'nowhere')))
     expect([fault.code, fault.message.includes('lab.json')]).toEqual(['not-found', true])

@@ -1,6 +1,6 @@
 // Features of images under an encoder: kept on disk, computed once, and nothing of the engine is left behind.
 
-import { writeFileSync } from 'node:fs'
+import { readdirSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { beforeAll, expect, it } from 'vitest'
@@ -32,11 +32,15 @@ it('are computed once an image and encoder, in the order in which images were fi
     const file = events.find((event) => event.kind === 'artifact')!.path
     return { missing, ...(await readFeatures(file)) }
   }
+  const file = () => join(project, 'cache', 'features', readdirSync(join(project, 'cache', 'features'))[0]!)
   const first = await features(images.slice(0, 5))
   const all = await features(images)
   expect([first.missing, all.missing]).toEqual([5, images.length - 5])
   expect(all.images).toEqual(images.map(({ sha256 }) => sha256))
   expect([...all.features.values.subarray(0, first.features.values.length)]).toEqual([...first.features.values])
   expect((await features(images)).missing).toBe(0)
+  // A file cut short is computed again, not complained of for ever.
+  truncateSync(file(), 100)
+  expect(await features(images)).toMatchObject({ missing: images.length, images: all.images })
   expect(tf.memory().numTensors).toBe(tensors)
 })

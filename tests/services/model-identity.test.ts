@@ -20,6 +20,8 @@ it('is the hash of the one file, of the shards’ hashes in order, and of a chec
   expect(await weightsIdentity(folder)).toBe('abc')
   writeFileSync(join(folder, 'lab.json'), '{}')
   expect((await faultOfPromise(weightsIdentity(folder))).code).toBe('corrupt-artifact')
+  writeFileSync(join(folder, 'lab.json'), '{"sha256": "ab')
+  expect(await faultOfPromise(weightsIdentity(folder))).toMatchObject({ code: 'corrupt-artifact', message: expect.stringMatching(/lab\.json.*not JSON/) })
   rmSync(folder, { recursive: true })
   expect((await faultOfPromise(weightsIdentity(folder))).code).toBe('not-found')
 })

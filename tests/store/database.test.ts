@@ -5,11 +5,26 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { toFailure } from '../../src-main/domain/errors.ts'
 import { MIGRATIONS, migrate, openForReading, openForWriting } from '../../src-main/store/database.ts'
 import { createStore } from '../../src-main/store/store.ts'
 import { aRunConfig } from '../support/builders.ts'
 import { faultOf } from '../support/fault-of.ts'
 import { temporaryFolder } from '../support/temporary-folder.ts'
+
+it('that another program holds says who is in the way and what to do', () => {
+  const file = join(temporaryFolder(), 'lab.db')
+  const [one, other] = [new Database(file), new Database(file, { timeout: 0 })]
+  onTestFinished(() => [one, other].forEach((each) => each.close()))
+  one.exec('CREATE TABLE held (id INTEGER); BEGIN IMMEDIATE; INSERT INTO held VALUES (1)')
+  let thrown: unknown
+  try {
+    other.exec('INSERT INTO held VALUES (2)')
+  } catch (fault) {
+    thrown = fault
+  }
+  expect(toFailure(thrown)).toMatchObject({ code: 'conflict', message: expect.stringMatching(/database is held by another program.*Close/) })
+})
 
 describe('migrations', () => {
   it('run once each, in order, and leave a record', () => {

@@ -80,6 +80,11 @@ export function oneSampleT(differences: ArrayLike<number>, level = 0.95): Paired
   )
 }
 
+/** Of a score that is a share: Student's t knows no end of the scale. */
+export function withinShare({ low, high }: Pick<Interval, 'low' | 'high'>): Pick<Interval, 'low' | 'high'> {
+  return { low: Math.max(0, low), high: Math.min(1, high) }
+}
+
 /** difference ± t·standardError, and the two-sided p of no difference. */
 export function studentInterval(difference: number, standardError: number, degreesOfFreedom: number, level: number): PairedT {
   const half = studentTQuantile(tailsOf(level)[1], degreesOfFreedom) * standardError

@@ -7,7 +7,7 @@ import type { Random } from '../random.ts'
 import { clusteredDifference } from './clustered-difference.ts'
 import { mean } from './description.ts'
 import { effectOfMeans, neededOfItems, neededWithSeeds, oddsOf, shareEffect, type Effect, type Needed } from './effects.ts'
-import { oneSampleT, pairedT, wilsonInterval, type PairedT } from './intervals.ts'
+import { oneSampleT, pairedT, wilsonInterval, withinShare, type PairedT } from './intervals.ts'
 import { seedsAndItems, unpairedSeeds, unpairedSeedsAndItems } from './seeds-and-items.ts'
 import { differenceOfTotals, imagesOf, intervalOfTotals, linearised, scoreOfItems, type Images, type TermRows, type TotalledItems } from './totals.ts'
 
@@ -82,8 +82,7 @@ export const meanOverSeeds = ({ seeds }: Measured): number => mean(seeds.map(({ 
 /** The interval of one encoder's mean, or null where nothing that varied is known. */
 export function intervalOfMean(measured: Measured, items: ItemPlaces, isShare: boolean, random: Random): Limits | null {
   const limits = limitsOfMean(measured, items, random)
-  // Student's t knows no end of the scale.
-  return limits === null || !isShare ? limits : { low: Math.max(0, limits.low), high: Math.min(1, limits.high) }
+  return limits === null || !isShare ? limits : withinShare(limits)
 }
 
 function limitsOfMean({ seeds }: Measured, items: ItemPlaces, random: Random): Limits | null {

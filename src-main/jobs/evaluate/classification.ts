@@ -9,7 +9,7 @@ import { LabError } from '../../domain/errors.ts'
 import type { ItemResult, JobEvent } from '../../domain/job.ts'
 import type { Probe } from '../../domain/probe.ts'
 import { createRandom } from '../../domain/random.ts'
-import { oneSampleT } from '../../domain/statistics/intervals.ts'
+import { oneSampleT, withinShare } from '../../domain/statistics/intervals.ts'
 import type { ItemDetail } from '../../domain/study-results.ts'
 import { columnMeans, takeRows, type Matrix } from '../../engine/evaluate/measures/matrix.ts'
 import { accuracy, correctness } from '../../engine/evaluate/probes/labels.ts'
@@ -137,7 +137,7 @@ function* fewShots({ train, validation, test, categories }: ClassificationSets, 
       const metric = `probe/few-shot/${probe}/n=${n}${suffix}`
       const { interval, standardError } = oneSampleT(accuracies[probe])
       yield { kind: 'items', metric, items: test.pictures.map(({ id, image, category }, i): ItemResult => ({ itemId: id, cluster: image, group: category, value: right[probe][i]!, detail: null })) }
-      yield { kind: 'result', metric, value: mean(accuracies[probe]), n: test.pictures.length, ...(standardError > 0 ? { interval: { low: Math.max(0, interval.low), high: Math.min(1, interval.high) } } : {}) }
+      yield { kind: 'result', metric, value: mean(accuracies[probe]), n: test.pictures.length, ...(standardError > 0 ? { interval: withinShare(interval) } : {}) }
     }
   }
 }

@@ -21,6 +21,9 @@ import { segmentationMap } from './segmentation-map.ts'
 /** What is shown of a colour between black and full: the rest, outliers, is cut off by whoever draws. */
 const SHOWN = [0.02, 0.98] as const
 
+/** Whole, or in shards by their index. */
+const WEIGHT_FILES = ['model.safetensors', 'model.safetensors.index.json'] as const
+
 const keptSchema = z.strictObject({
   encoder: mapsSchema.shape.encoders.element,
   layers: z.array(patchLayerSchema),
@@ -173,12 +176,21 @@ function renamed({ encoder, layers, missing, features }: Kept, name: string): Ke
   }
 }
 
-/** Names what decides a model's maps without loading it: weights by the hash that lies beside them, the small files by their bytes. */
+/**
+ * Names what decides a model's maps without loading it: weights by the hash that lies beside them, the small files by their bytes.
+ * @throws LabError 'not-found' for a folder that is gone or holds no weights
+ */
 export async function folderIdentity(folder: string): Promise<string> {
+  if (!WEIGHT_FILES.some((name) => existsSync(join(folder, name))))
+    throw new LabError(
+      'not-found',
+      `${folder}: expected a checkpoint (${WEIGHT_FILES.join(' or ')}), found ${existsSync(folder) ? 'a folder without weights' : 'no folder: it was moved or deleted'}. Put it back, train it again, or take this encoder out of the comparison.`,
+      { path: folder },
+    )
   const record = join(folder, 'lab.json')
   const weights = existsSync(record)
     ? parse(z.object({ sha256: z.string() }), await readJson(record), 'corrupt-artifact', record).sha256
-    : await sha256OfFile(join(folder, 'model.safetensors')).catch(() => sha256OfFile(join(folder, 'model.safetensors.index.json')))
+    : await sha256OfFile(WEIGHT_FILES.map((name) => join(folder, name)).find((file) => existsSync(file))!)
   const small = ['config.json', 'preprocessor_config.json', 'tokenizer.json', 'tokenizer_config.json']
   const hashes = await Promise.all(small.map((name) => sha256OfFile(join(folder, name)).catch(() => 'none')))
   return [weights, ...hashes].join('-')

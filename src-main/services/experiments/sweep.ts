@@ -70,7 +70,7 @@ export function sweep(parts: Parts, services: ExperimentServices, request: Exper
       if (isSpent() && undone > 0) notes.push(`the budget of ${settings.budget.runs} runs${settings.budget.hours === null ? '' : ` and ${settings.budget.hours} hours`} ended it: ${undone} trainings were not begun or were stopped by the rule`)
       if (cells.some((cell) => points.filter(isCell(cell)).length > 0) && settings.arms.some(({ learningRates, betas }) => (learningRates?.length ?? 1) * (betas?.length ?? 1) > 1))
         notes.push('each curve shows the best setting by the very score that it shows, which favours arms with more settings: confirm it on other data')
-      return { kind: 'sweep', metric: settings.metric, points, curves: [...sweepCurves(points)], sizeCurves: [...sizeCurves(points)], notes }
+      return { kind: 'sweep', metric: settings.metric, points, curves: [...sweepCurves(points, settings.metric)], sizeCurves: [...sizeCurves(points, settings.metric)], notes }
 
       /** The folder of a model to start from, made first where it is a fresh one; null: the budget was spent over it. */
       async function startOf(named: string, seed: number): Promise<string | null> {

@@ -161,6 +161,15 @@ describe('what cannot be had is said', () => {
     expect(answers.at(-1)).toEqual(await mapsOf(aJob({ chosen: 'Streamed.' })))
   })
 
+  it('a checkpoint that was deleted, or its weights, is named with what to do', async () => {
+    const folder = join(root, 'gone')
+    const fault = () => faultOfPromise(mapsOf(aJob({}, everything, [checkpoints[0]!, folder])))
+    expect(await fault()).toMatchObject({ code: 'not-found', message: expect.stringMatching(/gone: expected a checkpoint .*found no folder: it was moved or deleted\. Put it back/) })
+    cpSync(checkpoints[1]!, folder, { recursive: true })
+    rmSync(join(folder, 'model.safetensors'))
+    expect(await fault()).toMatchObject({ code: 'not-found', message: expect.stringMatching(/gone: .*found a folder without weights/) })
+  })
+
   it('stops where it is told to, and keeps nothing of the encoder it was at', async () => {
     const before = tf.memory().numTensors
     const job = aJob({ chosen: 'Something else.' })
