@@ -27,9 +27,9 @@ describe('a model spec', () => {
 
   it('is refused at the field that does not fit', () => {
     for (const [fields, field] of [
-      [{ visionEncoder: { imageSize: 64, patchSize: 7 } }, 'visionEncoder.patchSize'],
+      [{ visionEncoder: { imageSize: 64, patchSize: 65 } }, 'visionEncoder.patchSize'],
       [{ visionEncoder: { hiddenSize: 128, numAttentionHeads: 3 } }, 'visionEncoder.numAttentionHeads'],
-      [{ visionEncoder: { hiddenAct: 'relu' } }, 'visionEncoder.hiddenAct'],
+      [{ visionEncoder: { hiddenAct: 'softplus' } }, 'visionEncoder.hiddenAct'],
       [{ visionEncoder: { hiddenSize: 0 } }, 'visionEncoder.hiddenSize'],
       [{ languageModel: { hiddenSize: 192, numAttentionHeads: 5, numKeyValueHeads: 5 } }, 'languageModel.numAttentionHeads'],
       // Heads of width 3: rotary positions turn pairs.
@@ -68,6 +68,9 @@ describe('a model spec', () => {
       headDim: null,
       attentionBias: false,
       mlpBias: false,
+      hiddenAct: 'silu',
+      slidingWindow: null,
+      maxWindowLayers: 0,
       ropeScaling: { kind: 'default' },
     })
   })

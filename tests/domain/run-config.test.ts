@@ -148,7 +148,7 @@ describe('a setting outside its range', () => {
     ['batchSize', 0, '1'],
     ['batchSize', '8', 'number'],
     ['gradientAccumulation', 0, '1'],
-    ['schedule', 'linear', '"cosine"|"constant"'],
+    ['schedule', 'polynomial', '"cosine"|"linear"|"constant"'],
     ['warmupRatio', 1.1, '1'],
     ['weightDecay', -0.1, '0'],
     ['adamBeta1', 1, '0.9999'],
