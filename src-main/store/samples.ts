@@ -133,18 +133,21 @@ export function createSampleStore(db: Db, counts: SampleCountStore) {
     },
     /**
      * Rows of all samples of the filter, in order. Few are found and sorted; many are picked out of the order of all, whatever
-     * their state, which an index holds: to look each of them up would take longer than both walks.
+     * their state, which an index holds: to look each of them up would take longer than both walks. Where the kept counts know
+     * that nothing is left out, that order is the answer.
      */
     order(request: OrderRequest): readonly number[] {
       const { filter, direction } = request
       const sort = sortOf(request)
       const directed = (rows: number[]) => (direction === 'ascending' ? rows : rows.reverse())
+      const tokens = sort === 'tokens' ? { tokenizer: filter.tokens!.tokenizer } : null
+      const everything = sampleFilterSchema.parse({ datasetId: filter.datasetId, states: [...SAMPLE_STATES], tokens })
+      const inOrder = () => rowsIn(ordered({ filter: everything, sort, direction }))
+      if (sort !== 'imported' && isOfCounts(filter) && counts.count(filter) === counts.count(everything)) return inOrder()
       const found = rowsOf(conditionOf(filter))
       if (sort === 'imported') return directed(inRowOrder(found))
       if (found.length <= FEW_ROWS) return rowsIn(sorted(found, { filter, sort, direction }))
-      const tokens = sort === 'tokens' ? { tokenizer: filter.tokens!.tokenizer } : null
-      const everything = sampleFilterSchema.parse({ datasetId: filter.datasetId, states: [...SAMPLE_STATES], tokens })
-      const all = rowsIn(ordered({ filter: everything, sort, direction }))
+      const all = inOrder()
       if (all.length === found.length) return all
       const isFound = new Uint8Array(found.reduce((most, row) => Math.max(most, row), 0) + 1)
       for (const row of found) isFound[row] = 1
