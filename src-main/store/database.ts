@@ -27,6 +27,7 @@ import { runWatchMigration } from './migrations/0096-run-watch.ts'
 import { importedRunsMigration } from './migrations/0097-imported-runs.ts'
 import { itemTermsMigration } from './migrations/0099-item-terms.ts'
 import { modelChecksMigration } from './migrations/0104-model-checks.ts'
+import { soleCategoryMigration } from './migrations/0110-sole-category.ts'
 import type { Migration } from './migrations/migration.ts'
 import { registerFunctions } from './sql-functions.ts'
 
@@ -55,6 +56,7 @@ export const MIGRATIONS: readonly Migration[] = [
   importedRunsMigration,
   itemTermsMigration,
   modelChecksMigration,
+  soleCategoryMigration,
 ]
 
 /** A change of samples alters pages all over the file, the same ones again and again: written back at every transaction, each

@@ -58,11 +58,11 @@ export function createDatasetStore(db: Db) {
   const isEmpty = db.prepare('SELECT NOT EXISTS (SELECT 1 FROM samples WHERE dataset_id = ?)').pluck()
   const insertSample = db.prepare(`
     INSERT INTO samples (dataset_id, id, kind, split, source, image_sha256, image_format, width, height, pixels, image_bytes,
-      question_group, has_mask, has_pair, text_length, task_id)
+      question_group, has_mask, has_pair, text_length, categories, sole_category, task_id)
     VALUES (@datasetId, @id, @kind, @split, @source, @sha256, @format, @width, @height, @pixels, @bytes, @group, @hasMask,
       @sha256 IS NOT NULL AND (@kind = 'preferences' OR EXISTS (
         SELECT 1 FROM samples WHERE image_sha256 = @sha256 AND kind = 'preferences' AND state = 'kept')),
-      @textLength, @taskId)
+      @textLength, @categories, @soleCategory, @taskId)
     ON CONFLICT DO NOTHING`)
   const insertContent = db.prepare('INSERT INTO sample_contents (row, content) VALUES (?, ?)')
   const insertText = db.prepare('INSERT INTO sample_text (rowid, text) VALUES (?, ?)')
@@ -160,6 +160,7 @@ export function createDatasetStore(db: Db) {
     ): 'added' | 'revived' | 'known' {
       const { content } = sample
       const text = textOfContent(content)
+      const categories = categoriesOfContent(content)
       const { changes, lastInsertRowid } = insertSample.run({
         datasetId,
         id: sample.id,
@@ -175,12 +176,14 @@ export function createDatasetStore(db: Db) {
         group: groupOfContent(content),
         hasMask: hasMask(content) ? 1 : 0,
         textLength: text.length,
+        categories: categories.length,
+        soleCategory: categories.length === 1 ? categories[0]! : null,
         taskId,
       })
       if (changes === 0) return revive.run(datasetId, sample.id).changes === 1 ? 'revived' : 'known'
       insertContent.run(lastInsertRowid, JSON.stringify(content))
       if (text !== '') insertText.run(lastInsertRowid, text)
-      for (const category of categoriesOfContent(content)) insertCategory.run(category, lastInsertRowid)
+      for (const category of categories) insertCategory.run(category, lastInsertRowid)
       for (const tag of tags) insertTag.run(tag, lastInsertRowid)
       return 'added'
     },

@@ -4,7 +4,7 @@
 import type { Facets, SampleFilter, SampleMeasure } from '../domain/sample-query.ts'
 import { SPLITS } from '../domain/sample.ts'
 import type { Db } from './database.ts'
-import { conditionOf, isOfCounts, TOKENS } from './sample-filter.ts'
+import { conditionOf, isOfCounts, partOfCounts, TOKENS } from './sample-filter.ts'
 
 const MOST_FACET_VALUES = 100
 const MOST_MEASURES = 1000
@@ -13,15 +13,17 @@ const MOST_MEASURES = 1000
 const COUNTS = "(SELECT *, NULLIF(has_image, 0) AS width FROM sample_counts WHERE samples > 0) s"
 const CATEGORY_COUNTS = '(SELECT *, NULLIF(has_image, 0) AS width FROM category_counts WHERE samples > 0) s'
 
-interface FacetCell {
-  readonly kind: string
-  readonly split: string
-  readonly state: string
-  readonly question_group: string | null
-  readonly image_format: string | null
+const FACET_COLUMNS = ['kind', 'split', 'state', 'question_group', 'image_format'] as const
+type FacetColumn = (typeof FACET_COLUMNS)[number]
+/** Of a column with more values than these each is read, and none has a sum of its own. */
+const FEW_VALUES = 8
+
+interface Tallies {
   readonly total: number
   readonly images: number
   readonly masks: number
+  readonly by: Readonly<Record<FacetColumn, Map<string, number>>>
+  readonly categories: ReadonlyMap<string, number>
 }
 
 interface Counted {
@@ -34,22 +36,63 @@ export type SampleCountStore = ReturnType<typeof createSampleCountStore>
 export function createSampleCountStore(db: Db) {
   const ranked = 'GROUP BY 1 ORDER BY 2 DESC, 1'
 
-  function cellsOf(filter: SampleFilter): readonly FacetCell[] {
+  /** For a filter that the kept counts can answer. */
+  function keptTallies(filter: SampleFilter): Omit<Tallies, 'categories'> {
     const { sql, parameters } = conditionOf(filter)
-    if (isOfCounts(filter))
-      return db
-        .prepare(
-          `SELECT kind, split, state, NULLIF(question_group, '') AS question_group, NULLIF(image_format, '') AS image_format,
-            samples AS total, samples * has_image AS images, samples * has_mask AS masks FROM ${COUNTS} WHERE ${sql}`,
-        )
-        .all(parameters) as FacetCell[]
-    // One walk over the index for all that stands in it; what is counted is added up by each value.
-    return db
+    const cells = db
       .prepare(
-        `SELECT s.kind, s.split, s.state, s.question_group, s.image_format, COUNT(*) AS total, COUNT(s.width) AS images,
-          SUM(s.has_mask) AS masks FROM samples s WHERE ${sql} GROUP BY 1, 2, 3, 4, 5`,
+        `SELECT ${FACET_COLUMNS.map((column) => `NULLIF(${column}, '') AS ${column}`).join(', ')},
+          samples AS total, samples * has_image AS images, samples * has_mask AS masks FROM ${COUNTS} WHERE ${sql}`,
       )
-      .all(parameters) as FacetCell[]
+      .all(parameters) as (Readonly<Record<FacetColumn, string | null>> & Readonly<Record<'total' | 'images' | 'masks', number>>)[]
+    const sum = (of: 'total' | 'images' | 'masks') => cells.reduce((total, cell) => total + cell[of], 0)
+    const by = Object.fromEntries(FACET_COLUMNS.map((column) => [column, new Map<string, number>()])) as Tallies['by']
+    for (const cell of cells) for (const column of FACET_COLUMNS) if (cell[column] !== null) add(by[column], cell[column], cell.total)
+    return { total: sum('total'), images: sum('images'), masks: sum('masks'), by }
+  }
+
+  function keptCategories(filter: SampleFilter): ReadonlyMap<string, number> {
+    const { sql, parameters } = conditionOf(filter)
+    const counts = db.prepare(`SELECT category AS value, SUM(samples) AS count FROM ${CATEGORY_COUNTS} WHERE ${sql} GROUP BY 1`).all(parameters) as Counted[]
+    return new Map(counts.map(({ value, count }) => [value, count]))
+  }
+
+  /**
+   * For any filter, in one walk over the index that holds all of it. A column of few values, which the kept counts know, is a sum for
+   * each; of many, all of its values are listed as one text and counted here: SQLite groups by sorting, which takes longer.
+   */
+  function walkedTallies(filter: SampleFilter): Tallies {
+    const { sql, parameters } = conditionOf(filter)
+    const { by: possible } = keptTallies(partOfCounts(filter))
+    // All have a kind, a split and a state: where one value is possible, it is that of all.
+    const same = (['kind', 'split', 'state'] as const).filter((column) => possible[column].size === 1)
+    const few = FACET_COLUMNS.filter((column) => possible[column].size <= FEW_VALUES && !(same as readonly string[]).includes(column)).flatMap((column) =>
+      [...possible[column].keys()].map((value) => ({ column, value })),
+    )
+    const many = FACET_COLUMNS.filter((column) => possible[column].size > FEW_VALUES)
+    const counted = db
+      .prepare(
+        `SELECT ${[
+          ...['COUNT(*) AS total', 'COUNT(s.width) AS images', 'SUM(s.has_mask) AS masks', 'SUM(s.categories > 1) AS ofSeveral'],
+          'json_group_array(s.sole_category) FILTER (WHERE s.sole_category IS NOT NULL) AS categories',
+          ...few.map(({ column }, i) => `SUM(s.${column} = @v${i}) AS v${i}`),
+          ...many.map((column) => `json_group_array(s.${column}) FILTER (WHERE s.${column} <> '') AS ${column}`),
+        ].join(', ')} FROM samples s WHERE ${sql}`,
+      )
+      .get({ ...parameters, ...Object.fromEntries(few.map(({ value }, i) => [`v${i}`, value])) }) as Readonly<Record<string, unknown>>
+    const number = (name: string) => (counted[name] as number | null) ?? 0
+    const by = Object.fromEntries(FACET_COLUMNS.map((column) => [column, new Map<string, number>()])) as Tallies['by']
+    for (const column of same) add(by[column], [...possible[column].keys()][0]!, number('total'))
+    few.forEach(({ column, value }, i) => add(by[column], value, number(`v${i}`)))
+    for (const column of many) for (const value of JSON.parse(counted[column] as string) as string[]) add(by[column], value, 1)
+    const categories = new Map<string, number>()
+    for (const value of JSON.parse(counted['categories'] as string) as string[]) add(categories, value, 1)
+    if (number('ofSeveral') > 0)
+      for (const { value, count } of db
+        .prepare(`SELECT t.category AS value, COUNT(*) AS count FROM sample_categories t JOIN samples s ON s.row = t.row WHERE ${sql} AND s.categories > 1 GROUP BY 1`)
+        .all(parameters) as Counted[])
+        add(categories, value, count)
+    return { total: number('total'), images: number('images'), masks: number('masks'), by, categories }
   }
 
   /** @param from  of samples s and what has the value */
@@ -60,14 +103,6 @@ export function createSampleCountStore(db: Db) {
       .all(parameters) as Counted[]
   }
 
-  function categoriesOf(filter: SampleFilter): Counted[] {
-    if (!isOfCounts(filter)) return counted('t.category', 'sample_categories t JOIN samples s ON s.row = t.row', filter)
-    const { sql, parameters } = conditionOf(filter)
-    return db
-      .prepare(`SELECT category AS value, SUM(samples) AS count FROM ${CATEGORY_COUNTS} WHERE ${sql} ${ranked} LIMIT ${MOST_FACET_VALUES}`)
-      .all(parameters) as Counted[]
-  }
-
   return {
     count(filter: SampleFilter): number {
       const { sql, parameters } = conditionOf(filter)
@@ -75,28 +110,19 @@ export function createSampleCountStore(db: Db) {
       return db.prepare(`${query} WHERE ${sql}`).pluck().get(parameters) as number
     },
     facets(filter: SampleFilter): Facets {
-      const cells = cellsOf(filter)
-      const sum = (of: 'total' | 'images' | 'masks') => cells.reduce((total, cell) => total + cell[of], 0)
-      const by = (key: 'kind' | 'split' | 'state' | 'question_group' | 'image_format') => {
-        const counts = new Map<string, number>()
-        for (const cell of cells) if (cell[key] !== null) counts.set(cell[key], (counts.get(cell[key]) ?? 0) + cell.total)
-        return [...counts]
-          .map(([value, count]) => ({ value, count }))
-          .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
-          .slice(0, MOST_FACET_VALUES)
-      }
+      const { total, images, masks, by, categories } = isOfCounts(filter) ? { ...keptTallies(filter), categories: keptCategories(filter) } : walkedTallies(filter)
       return {
-        total: sum('total'),
-        kinds: by('kind'),
-        splits: by('split'),
-        states: by('state'),
+        total,
+        kinds: mostFrequent(by.kind),
+        splits: mostFrequent(by.split),
+        states: mostFrequent(by.state),
         // Few samples have tags: from those to the samples.
         tags: counted('t.tag', 'sample_tags t CROSS JOIN samples s ON s.row = t.row', filter),
-        categories: categoriesOf(filter),
-        groups: by('question_group'),
-        imageFormats: by('image_format'),
-        hasImage: sum('images'),
-        hasMask: sum('masks'),
+        categories: mostFrequent(categories),
+        groups: mostFrequent(by.question_group),
+        imageFormats: mostFrequent(by.image_format),
+        hasImage: images,
+        hasMask: masks,
       }
     },
     /** Sources that begin with or hold `search`, the most frequent first. */
@@ -171,4 +197,15 @@ export function createSampleCountStore(db: Db) {
       return db.prepare(`SELECT COUNT(DISTINCT s.image_sha256) FROM samples s WHERE ${sql}`).pluck().get(parameters) as number
     },
   }
+}
+
+function add(counts: Map<string, number>, value: string, by: number): void {
+  counts.set(value, (counts.get(value) ?? 0) + by)
+}
+
+function mostFrequent(counts: ReadonlyMap<string, number>): Counted[] {
+  return [...counts]
+    .flatMap(([value, count]) => (count === 0 ? [] : [{ value, count }]))
+    .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+    .slice(0, MOST_FACET_VALUES)
 }

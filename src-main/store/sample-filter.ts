@@ -148,8 +148,16 @@ export function isOfCounts(filter: SampleFilter): boolean {
   return JSON.stringify(rest) === EVERYTHING_ELSE && ![...groups, ...imageFormats].includes('')
 }
 
+/** What of a filter the kept counts can answer: it finds all that the filter finds, and more. */
+export function partOfCounts({ datasetId, kinds, splits, states, groups, imageFormats, hasImage, hasMask, hasPair }: SampleFilter): SampleFilter {
+  const withoutNone = (values: readonly string[]) => (values.includes('') ? [] : [...values])
+  return { ...ASKS_NOTHING, datasetId, kinds, splits, states, groups: withoutNone(groups), imageFormats: withoutNone(imageFormats), hasImage, hasMask, hasPair }
+}
+
+const ASKS_NOTHING = sampleFilterSchema.parse({})
+
 /** What a filter says of the rest when it asks for nothing of it. */
 const EVERYTHING_ELSE = (() => {
-  const { datasetId, kinds, splits, states, groups, imageFormats, hasImage, hasMask, hasPair, ...rest } = sampleFilterSchema.parse({})
+  const { datasetId, kinds, splits, states, groups, imageFormats, hasImage, hasMask, hasPair, ...rest } = ASKS_NOTHING
   return JSON.stringify(rest)
 })()

@@ -63,6 +63,18 @@ async function importPairs(name: string, images: readonly number[]) {
   await lab.datasets.import({ path: join(source, 'pairs.jsonl'), name })
 }
 
+/** An image with one object of a category, one with several, one with none. */
+async function importObjects(name: string) {
+  const source = temporaryFolder()
+  const objects = [['cat'], ['cat', 'dog', 'dog'], []]
+  const categories = ['cat', 'dog']
+  const images = objects.map((_, i) => ({ id: i, file_name: `${i}.png`, width: 24, height: 20 }))
+  for (const { id, file_name } of images) writeFileSync(join(source, file_name), encodePng({ width: 24, height: 20, data: new Uint8Array(24 * 20 * 3).fill(40 * id) }))
+  const annotations = objects.flatMap((of, image) => of.map((category, i) => ({ id: 10 * image + i, image_id: image, category_id: categories.indexOf(category), bbox: [i, 0, 5, 5] })))
+  writeFileSync(join(source, 'coco.json'), JSON.stringify({ images, annotations, categories: categories.map((each, id) => ({ id, name: each })) }))
+  await lab.datasets.import({ path: join(source, 'coco.json'), name })
+}
+
 const tally = (values: readonly string[]) => Object.fromEntries([...Map.groupBy(values, (each) => each)].map(([value, of]) => [value, of.length]))
 
 const filter = (fields: object = {}) => sampleFilterSchema.parse(fields)
@@ -99,6 +111,22 @@ describe('pages', () => {
     },
   )
 
+  it('an order by value leaves out what is excluded, whether that is none, some or in another dataset', async () => {
+    await importQuestions('mine', 12)
+    await importQuestions('other', 9)
+    const ofOne = { datasetId: lab.datasets.named('mine').id }
+    const assertOrders = () => {
+      for (const fields of [ofOne, {}, { states: ['kept', 'excluded'] }, { ...ofOne, states: ['excluded'] }, { ...ofOne, splits: ['train'] }])
+        for (const direction of ['ascending', 'descending'] as const)
+          expect(lab.curation.order({ filter: filter(fields), sort: 'textLength', direction })).toEqual(pages({ filter: fields, sort: 'textLength', direction }).map(({ row }) => row))
+    }
+    assertOrders()
+    await lab.curation.change(all({ ...ofOne, categories: ['shape'] }), change({ kind: 'state', state: 'excluded' }))
+    assertOrders()
+    await lab.curation.undo()
+    assertOrders()
+  })
+
   it('count and facets agree with what is listed', async () => {
     await importQuestions('mine', 40)
     for (const fields of [{}, { categories: ['count'] }, { text: 'number 1' }, { textLength: { from: 25 } }, { hasImage: false }]) {
@@ -132,21 +160,29 @@ describe('kept counts', () => {
   it('are what counting one by one gives, whatever is changed, deleted and imported, and taken back', async () => {
     await importQuestions('mine', 24)
     await importPairs('pairs', [0, 1, 1, 3])
+    await importObjects('objects')
     const filters = [
       {},
       ...[{ kinds: ['questions'] }, { splits: ['train'] }, { splits: ['test', 'validation'] }, { states: ['excluded', 'kept'] }],
       ...[{ hasPair: true }, { hasPair: false }, { hasImage: true }, { imageFormats: ['png'] }, { hasMask: false }],
       { states: ['deleted'], hasPair: true },
+      // These walk, and must tell the same.
+      ...[{ textLength: { from: 0 } }, { textLength: { from: 25 } }, { width: { from: 1 }, splits: ['train'] }, { states: ['excluded', 'deleted'], textLength: { to: 40 } }],
+      { text: 'number', hasPair: true },
     ]
     const assertCounts = () => {
       const images = new Map(lab.datasets.list().map(({ id, images: of }) => [id, of]))
       for (const fields of filters) {
         const rows = pages({ filter: fields })
         expect([fields, lab.curation.count(filter(fields))]).toEqual([fields, rows.length])
-        const { total, categories, splits } = lab.curation.facets(filter(fields))
-        expect(total).toBe(rows.length)
-        expect(Object.fromEntries(categories.map(({ value, count }) => [value, count]))).toEqual(tally(rows.flatMap((row) => row.categories)))
-        expect(Object.fromEntries(splits.map(({ value, count }) => [value, count]))).toEqual(tally(rows.map(({ split }) => split)))
+        const { total, categories, splits, kinds, states, imageFormats, hasImage } = lab.curation.facets(filter(fields))
+        expect([total, hasImage]).toEqual([rows.length, rows.filter(({ image }) => image !== null).length])
+        const told = (facet: readonly { value: string; count: number }[]) => Object.fromEntries(facet.map(({ value, count }) => [value, count]))
+        expect(told(categories)).toEqual(tally(rows.flatMap((row) => row.categories)))
+        expect(told(splits)).toEqual(tally(rows.map(({ split }) => split)))
+        expect(told(kinds)).toEqual(tally(rows.map(({ kind }) => kind)))
+        expect(told(states)).toEqual(tally(rows.map(({ state }) => state)))
+        expect(told(imageFormats)).toEqual(tally(rows.flatMap(({ image }) => image?.format ?? [])))
       }
       const kept = pages({})
       for (const [id, of] of images) expect(of).toBe(new Set(kept.filter(({ datasetId }) => datasetId === id).map(({ image }) => image!.sha256)).size)
