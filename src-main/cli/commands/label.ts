@@ -12,6 +12,7 @@ import { PAIR_FORMATS, type PairFormat } from '../../domain/labelling/pair-expor
 import { PAIR_FAULT_TABLE, PAIR_FAULTS } from '../../domain/labelling/pair-health.ts'
 import { queueRequestSchema, queueSourceSchema, type QueueRow } from '../../domain/labelling/queue.ts'
 import type { Share, TrustReport } from '../../domain/labelling/trust.ts'
+import type { SidePreference } from '../../domain/labelling/side-preference.ts'
 import { parse } from '../../domain/parse.ts'
 import { formatInterval, formatValue } from '../../services/number-text.ts'
 import { withLab, type CliParts, type GlobalOptions, type Session } from '../session.ts'
@@ -243,13 +244,16 @@ function tellTrust(
   const right = (title: string) => ({ title, align: 'right' }) as const
   const left = (title: string) => ({ title, align: 'left' }) as const
   const share = (each: Share | null) => (each === null ? '–' : `${formatValue(each.value, 'share')} ${formatInterval(each.low, each.high, 'share')}`)
+  const offset = ({ value, interval, judgements }: SidePreference) =>
+    interval === null ? (judgements > 0 ? 'not identified' : '–') : `${value!.toFixed(2)} [${interval.low.toFixed(2)}, ${interval.high.toFixed(2)}]`
   terminal.out(
     table(
-      [left('Labeller'), right('Judged'), right('Chooses A'), right('Chooses the longer'), right('Consistent'), right('Right on gold'), right('Seconds')],
+      [left('Labeller'), right('Judged'), right('Chooses A'), right('Side preference'), right('Chooses the longer'), right('Consistent'), right('Right on gold'), right('Seconds')],
       trust.labellers.map((each) => [
         each.labeller,
         String(each.judged),
         share(each.sideA),
+        offset(each.sidePreference),
         share(each.longer),
         share(each.consistent),
         share(each.gold),

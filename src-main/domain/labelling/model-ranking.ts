@@ -36,7 +36,8 @@ export const modelRankingSchema = z.strictObject({
 })
 export type ModelRanking = z.output<typeof modelRankingSchema>
 
-const RIDGE = 0.01
+/** Holds strengths finite where somebody never lost. */
+export const RIDGE = 0.01
 
 /**
  * All items first, then each category, by name; empty where no item sets two sources against each other. An item counts once,

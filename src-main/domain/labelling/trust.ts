@@ -9,6 +9,7 @@ import { wilsonInterval } from '../statistics/intervals.ts'
 import { jackknife } from '../statistics/jackknife.ts'
 import { VERDICTS, verdictOf, type Judgement, type Verdict } from './judgement.ts'
 import type { LabelItem, Slot } from './queue.ts'
+import { sidePreferences, sidePreferenceSchema } from './side-preference.ts'
 
 /** A judgement that stands, with the place and the item it is about. */
 export interface JudgedSlot {
@@ -68,7 +69,7 @@ export const noiseSchema = z.strictObject({
 export type Noise = z.output<typeof noiseSchema>
 
 export const trustReportSchema = z.strictObject({
-  labellers: z.array(labellerQualitySchema),
+  labellers: z.array(z.strictObject({ ...labellerQualitySchema.shape, sidePreference: sidePreferenceSchema })),
   agreement: z.array(coefficientSchema),
   noise: noiseSchema.nullable(),
   /** Items on which labellers disagree, and of how many that at least two have judged. */
@@ -81,8 +82,12 @@ export function trustReport(judged: readonly JudgedSlot[]): TrustReport {
   const labellers = [...new Set(judged.map(({ judgement }) => judgement.labeller))].toSorted()
   const table = verdictTable(judged)
   const shared = [...table.values()].filter((votes) => votes.size >= 2)
+  const preferences = sidePreferences(judged)
   return {
-    labellers: labellers.map((labeller) => labellerQuality(labeller, judged.filter((each) => each.judgement.labeller === labeller))),
+    labellers: labellers.map((labeller) => ({
+      ...labellerQuality(labeller, judged.filter((each) => each.judgement.labeller === labeller)),
+      sidePreference: preferences.get(labeller)!,
+    })),
     agreement: labellers.length < 2 ? [] : agreementOf(labellers, table),
     noise: labelNoise(judged),
     disagreements: shared.filter((votes) => new Set(votes.values()).size > 1).length,

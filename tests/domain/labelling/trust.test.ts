@@ -38,6 +38,54 @@ describe('a labeller', () => {
   })
 })
 
+describe('the preference for a side', () => {
+  const preferenceOf = (judged: Parameters<typeof trustReport>[0], of = 'Ada') => trustReport(judged).labellers.find(({ labeller }) => labeller === of)!.sidePreference
+  /** Item `i` with the first model at A, or the second. */
+  const shown = (i: number, aShows: 'first' | 'second', choice: 'a' | 'b' | 'tie', labeller = 'Ada') => aJudgedSlot(i, { labeller, aShows, choice })
+
+  it('is told from a liking for a model: who always takes the better model has none, however often it stood at A', () => {
+    // Of 40, the first model stands at A in 30 and is taken in nine of ten wherever it stands.
+    const judged = many(40, (i) => shown(i, i < 30 ? 'first' : 'second', (i < 30) === (i % 10 > 0) ? 'a' : 'b'))
+    expect(labellerQuality('Ada', judged).sideA!.low).toBeGreaterThan(0.5)
+    const { value, interval } = preferenceOf(judged)
+    expect(Math.abs(value!)).toBeLessThan(0.02)
+    expect(interval!.low).toBeLessThan(0)
+  })
+
+  it('of one who takes A three times of four between equals is log 3, while another has none', () => {
+    const judged = [...many(80, (i) => shown(i, i % 2 ? 'first' : 'second', i % 8 < 6 ? 'a' : 'b')), ...many(80, (i) => shown(i, i % 2 ? 'first' : 'second', i % 4 < 2 ? 'a' : 'b', 'Ben'))]
+    const { value, interval, judgements } = preferenceOf(judged)
+    expect(value).toBeCloseTo(Math.log(3), 6)
+    expect(interval!.low).toBeGreaterThan(0)
+    expect(judgements).toBe(80)
+    expect(preferenceOf(judged, 'Ben').value).toBeCloseTo(0, 6)
+  })
+
+  it('says why it cannot be told: one side chosen, one side shown, nothing chosen', () => {
+    const reasons = [
+      many(20, (i) => shown(i, i % 2 ? 'first' : 'second', 'a')),
+      many(20, (i) => shown(i, 'first', i % 3 ? 'a' : 'b')),
+      [aJudgedSlot(0, { choice: 'skip' })],
+    ].map((judged) => preferenceOf(judged))
+    expect(reasons.map(({ value }) => value)).toEqual([null, null, null])
+    expect(reasons.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/not identified: side A was chosen every time/),
+      expect.stringMatching(/not identified: each model’s answers stood on one side only/),
+      expect.stringMatching(/no side has been chosen/),
+    ])
+  })
+
+  it('counts a tie for both sides, and no repeat, gold item or skip', () => {
+    const judged = [
+      ...many(10, (i) => shown(i, i % 2 ? 'first' : 'second', 'tie')),
+      aJudgedSlot(0, { choice: 'a', ordinal: 30 }, { role: 'repeat', ordinal: 30 }),
+      aJudgedSlot(40, { choice: 'a' }, { role: 'gold', expected: 'first' }),
+      aJudgedSlot(41, { choice: 'skip' }),
+    ]
+    expect(preferenceOf(judged)).toMatchObject({ value: expect.closeTo(0, 9), judgements: 10 })
+  })
+})
+
 describe('agreement', () => {
   const two = (disagree: (i: number) => boolean) =>
     many(20, (i) => [

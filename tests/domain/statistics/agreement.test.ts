@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { cohenKappa, fleissKappa, gwetAc1, krippendorffAlpha } from '../../../src-main/domain/statistics/agreement.ts'
-import { bradleyTerry } from '../../../src-main/domain/statistics/bradley-terry.ts'
+import { bradleyTerry, type Comparison } from '../../../src-main/domain/statistics/bradley-terry.ts'
 import { refusal } from '../../support/refusal.ts'
 
 const references = JSON.parse(readFileSync(new URL('agreement-references.json', import.meta.url), 'utf8')) as {
@@ -181,6 +181,62 @@ describe('Bradley–Terry', () => {
     const { logStrengths } = bradleyTerry(3, comparisons, 0.1)
     expect(logStrengths[0]).toBeGreaterThan(logStrengths[1]!)
     expect(logStrengths.every(Number.isFinite)).toBe(true)
+  })
+
+  describe('with an offset of each labeller for side A', () => {
+    /** `times` judgements of `labeller` with i at A and j at B: A is chosen, or B. */
+    const seen = (labeller: number, i: number, j: number, a: number, b: number): readonly Comparison[] => [
+      { winner: i, loser: j, weight: a, seen: { labeller, atA: 'winner' } },
+      { winner: j, loser: i, weight: b, seen: { labeller, atA: 'loser' } },
+    ]
+
+    it('two players on either side: offset and difference are half the sum and half the difference of two log odds', () => {
+      // First at A: 30 of 40 choose A. Second at A: 24 of 60 do. Both proportions are fitted exactly, so logits add up:
+      // β = ½(logit ¾ + logit ⅖), θ₁ − θ₂ = ½(logit ¾ − logit ⅖), Var β = ¼(1/(40·¾·¼) + 1/(60·⅖·⅗)).
+      const { logStrengths, sideOffsets } = bradleyTerry(2, [...seen(0, 0, 1, 30, 10), ...seen(0, 1, 0, 24, 36)], 1e-9, 1)
+      const [p, q] = [Math.log(3), Math.log(24 / 36)]
+      expect(sideOffsets[0]!.value).toBeCloseTo((p + q) / 2, 8)
+      expect(logStrengths[0]! - logStrengths[1]!).toBeCloseTo((p - q) / 2, 8)
+      expect(sideOffsets[0]!.standardError).toBeCloseTo(0.5 * Math.sqrt(1 / 7.5 + 1 / 14.4), 8)
+    })
+
+    it('a player against itself tells of the side alone: the log odds of A', () => {
+      const { sideOffsets } = bradleyTerry(1, seen(0, 0, 0, 30, 10), 0.01, 1)
+      expect(sideOffsets[0]!.value).toBeCloseTo(Math.log(3), 10)
+      expect(sideOffsets[0]!.standardError).toBeCloseTo(1 / Math.sqrt(40 * 0.75 * 0.25), 10)
+    })
+
+    it('agrees with a logistic regression in which strengths and sides are columns', () => {
+      // statsmodels.GLM(y, X, family=Binomial()), X: +1 for the player at A, −1 for the one at B, 1 for the labeller.
+      const counts: readonly (readonly [number, number, number, number, number])[] = [
+        [0, 0, 1, 14, 5.5], [0, 1, 0, 9, 8], [0, 1, 2, 11.5, 7.5], [0, 2, 0, 6, 13], [0, 0, 2, 16, 3],
+        [1, 0, 1, 7, 9], [1, 1, 0, 4, 12.5], [1, 2, 1, 5, 10], [1, 0, 2, 9.5, 6.5], [1, 2, 0, 3, 14],
+      ]
+      const { logStrengths, standardErrors, sideOffsets } = bradleyTerry(3, counts.flatMap((each) => seen(...each)), 1e-9, 2)
+      const expected = [
+        [0.4960852595978, 0.12437518311171], [-0.0639679469334185, 0.150813072515151], [-0.432117312664382, 0.150333233334415],
+        [0.376351140566314, 0.230234063146951], [-0.584049853445654, 0.252532735223097],
+      ]
+      const found = [...logStrengths.map((value, i) => [value, standardErrors[i]!]), ...sideOffsets.map((each) => [each!.value, each!.standardError])]
+      found.flat().forEach((value, i) => expect(value).toBeCloseTo(expected.flat()[i]!, 8))
+    })
+
+    it('is not identified where a player never changed sides, and is where another labeller tells the players apart', () => {
+      const oneSide = seen(0, 0, 1, 30, 10)
+      expect(bradleyTerry(2, oneSide, 0.01, 1).sideOffsets).toEqual([null])
+      const both = bradleyTerry(2, [...oneSide, ...seen(1, 0, 1, 20, 20), ...seen(1, 1, 0, 20, 20)], 0.01, 2).sideOffsets
+      expect(both[0]!.value).toBeCloseTo(Math.log(3), 2)
+      expect(both[1]!.value).toBeCloseTo(0, 2)
+    })
+
+    it('refuses a labeller who chose one side only, an unknown one, and a fit without a ridge', () => {
+      for (const call of [
+        () => bradleyTerry(2, seen(0, 0, 1, 5, 0), 0.01, 1),
+        () => bradleyTerry(2, seen(1, 0, 1, 5, 5), 0.01, 1),
+        () => bradleyTerry(2, seen(0, 0, 1, 5, 5), 0, 1),
+      ])
+        expect(refusal(call)).toBe('invalid-input')
+    })
   })
 
   it('refuses unknown players, games against oneself, no games', () => {
