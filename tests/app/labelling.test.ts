@@ -1,15 +1,17 @@
 // Labelling in the real window, by keyboard alone: forty pairs with undo, the app killed in the middle, the labels out as
 // files and into the project, and a run on them.
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { DataTaskRow } from '../../src-main/domain/data-task.ts'
 import type { Judgement } from '../../src-main/domain/labelling/judgement.ts'
 import { areaOf } from '../../src-main/domain/mask.ts'
 import type { QueueRow, Upcoming } from '../../src-main/domain/labelling/queue.ts'
 import type { RunView } from '../../src-main/domain/run-view.ts'
 import type { Mask } from '../../src-main/domain/sample.ts'
+import { quantity } from '../../src-renderer/ui/quantity.ts'
 import { seriousFaults } from './accessibility.ts'
 import { ask, goTo, makeLabFolder, type LabFolder, type OpenLab } from './open-lab.ts'
 import { tinySightTest, tinyStudy } from './tiny-study.ts'
@@ -34,6 +36,17 @@ async function press(page: Page, key: string): Promise<void> {
   const before = await placeOf(page)
   await page.keyboard.press(key)
   await page.waitForFunction((old) => document.querySelector<HTMLElement>('.judge > [aria-live]')?.innerText !== old, before)
+}
+
+async function importPairs(name: string, rows: readonly { readonly prompt: string; readonly chosen: string; readonly rejected: string }[]): Promise<void> {
+  const path = join(folder.folder, `${name}.jsonl`)
+  writeFileSync(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+  await lab.app.evaluate(({ dialog }, path) => {
+    dialog.showOpenDialog = async () => ({ canceled: false, filePaths: [path] })
+  }, path)
+  await ask(lab.page, 'files.chooseFile', { title: name })
+  const { taskId } = await ask<{ taskId: string }>(lab.page, 'datasets.import', { path, name })
+  await expect.poll(async () => (await ask<DataTaskRow>(lab.page, 'tasks.get', { taskId })).status, { timeout: 30_000, interval: 100 }).toBe('finished')
 }
 
 it('makes a queue of a dataset’s pairs, and asks once who is judging', async () => {
@@ -149,6 +162,55 @@ it('judges to the end: all forty and the planted repeats', async () => {
   await page.getByRole('button', { name: 'How far can the labels be trusted?' }).click()
   await page.getByRole('rowheader', { name: 'Ada' }).waitFor()
 })
+
+it('tells from planted repeats and gold items, which look like all others, how steady and how right somebody was', async () => {
+  const { page } = lab
+  // Forty-one to judge, of which a fifth comes twice, and a twentieth of that many from the pairs that are known.
+  await importPairs('plain', Array.from({ length: 41 }, (_, i) => ({ prompt: `Plain question ${i}?`, chosen: `yes, ${i}`, rejected: `no, ${i}` })))
+  await importPairs('certain', Array.from({ length: 6 }, (_, i) => ({ prompt: `Certain question ${i}?`, chosen: `right, ${i}`, rejected: `wrong, ${i}` })))
+  await goTo(page, '#/labelling/new')
+  await page.getByLabel('Name', { exact: true }).fill('Planted')
+  for (const [box, dataset] of [['Dataset', 'plain'], ['Gold items', 'certain']] as const) {
+    await page.getByRole('combobox', { name: box }).click()
+    await page.getByRole('option', { name: dataset }).click()
+  }
+  await page.getByRole('textbox', { name: 'Planted repeats, %' }).fill('20')
+  await page.getByRole('button', { name: 'Make the queue' }).click()
+  await page.getByRole('button', { name: 'Begin' }).click()
+  await page.locator('.stage').waitFor()
+
+  // Side A of everything, but of a known pair the right answer two times of three, and of a repeat the answer of the first
+  // time three times of four.
+  const chosen = new Map<string, string>()
+  let [sideA, repeats, known, places] = [0, 0, 0, 0]
+  while ((await page.locator('.stage').count()) > 0) {
+    const prompt = await page.locator('.prompt').innerText()
+    const [a, b] = (await page.locator('.answer-text').allInnerTexts()) as [string, string]
+    const before = chosen.get(prompt)
+    let picked = a
+    if (before !== undefined) picked = repeats++ % 4 === 1 ? [a, b].find((text) => text !== before)! : before
+    else if (prompt.startsWith('Certain')) picked = [a, b].find((text) => text.startsWith(known % 3 === 1 ? 'wrong' : 'right'))!
+    if (prompt.startsWith('Certain')) known += 1
+    chosen.set(prompt, picked)
+    if (picked === a) sideA += 1
+    places += 1
+    await press(page, picked === a ? '1' : '2')
+  }
+  expect([places, repeats, known]).toEqual([52, 8, 3])
+
+  await page.getByRole('button', { name: 'How far can the labels be trusted?' }).click()
+  const row = page.getByRole('row').filter({ has: page.getByRole('rowheader', { name: 'Ada' }) })
+  await row.waitFor()
+  const told = await row.locator('td:has(.share), td:has(.faint)').evaluateAll((cells) => cells.map((cell) => [cell.querySelector('.value')?.textContent, /\d+ counted/.exec(cell.querySelector('.share')?.getAttribute('title') ?? '')?.[0]]))
+  expect(told).toEqual([
+    [quantity(sideA / 52, 'share'), '52 counted'],
+    [undefined, undefined],
+    [quantity(6 / 8, 'share'), '8 counted'],
+    [quantity(2 / 3, 'share'), '3 counted'],
+  ])
+  // Of what was not planted, side A every time: a share, but no finite preference.
+  await row.getByRole('button', { name: 'not identified' }).waitFor()
+}, 60_000)
 
 it('can be read by everybody, in both colour schemes', async () => {
   const { page } = lab
