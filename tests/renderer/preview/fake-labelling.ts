@@ -142,7 +142,7 @@ export function fakeLabelling(scene: string): Pick<Handlers, LabellingName> {
   }
 }
 
-/** Two labellers over the same 80 items, Ben a little careless and fond of side A, with repeats. */
+/** Two labellers over the same 80 items, Ben a little careless and fond of side A, with repeats and gold items. */
 function fakeJudgements(): readonly JudgedSlot[] {
   const random = createRandom(5, 'labels')
   const judged: JudgedSlot[] = []
@@ -169,6 +169,7 @@ function fakeJudgements(): readonly JudgedSlot[] {
             item,
           ),
         )
+      if (i % 7 === 0) judged.push(aJudgedSlot(i, { labeller, choice: follows ? 'b' : 'a', ordinal: 200 + i, seconds }, { itemId: `gold ${i}`, role: 'gold', expected: 'first', ordinal: 200 + i }, { ...item, id: `gold ${i}` }))
     }
   }
   return judged
