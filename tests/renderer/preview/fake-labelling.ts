@@ -169,7 +169,15 @@ function fakeJudgements(): readonly JudgedSlot[] {
             item,
           ),
         )
-      if (i % 7 === 0) judged.push(aJudgedSlot(i, { labeller, choice: follows ? 'b' : 'a', ordinal: 200 + i, seconds }, { itemId: `gold ${i}`, role: 'gold', expected: 'first', ordinal: 200 + i }, { ...item, id: `gold ${i}` }))
+      if (i % 7 === 0)
+        judged.push(
+          aJudgedSlot(
+            i,
+            { labeller, choice: (aShows === 'first') === follows ? 'b' : 'a', aShows, ordinal: 200 + i, seconds },
+            { itemId: `gold ${i}`, role: 'gold', expected: 'first', ordinal: 200 + i },
+            { ...item, id: `gold ${i}` },
+          ),
+        )
     }
   }
   return judged
