@@ -3,7 +3,7 @@
 
 import type { Evaluator } from '../../src-main/domain/evaluation.ts'
 import { metricNamed } from '../../src-main/domain/metric.ts'
-import type { ObjectiveKind } from '../../src-main/domain/objective-config.ts'
+import { needsPairs, type ObjectiveKind } from '../../src-main/domain/objective-config.ts'
 import type { Probe } from '../../src-main/domain/probe.ts'
 import type { StudyConfig } from '../../src-main/domain/study.ts'
 
@@ -81,7 +81,9 @@ export const MAIN_METRICS: readonly string[] = [
 
 /** What a run of an objective shows first. */
 export function mainMetricsOf(objective: ObjectiveKind | null | undefined): readonly string[] {
-  return objective === 'grpo' ? ['loss', 'reward', 'frac_reward_zero_std', 'kl', 'grad_norm', 'completions/mean_length'] : MAIN_METRICS
+  if (objective === 'grpo') return ['loss', 'reward', 'frac_reward_zero_std', 'kl', 'grad_norm', 'completions/mean_length']
+  // Where no pairs are compared there is no margin to wait for.
+  return objective == null || needsPairs(objective) ? MAIN_METRICS : MAIN_METRICS.filter((metric) => !metric.startsWith('rewards/'))
 }
 
 /** "Loss (nats)", "Linear probe (share)". */

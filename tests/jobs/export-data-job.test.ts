@@ -1,10 +1,11 @@
 // What is exported reads back as it was: every format that the lab writes, over generated samples with hostile texts.
 
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { EXPORT_FORMAT_TABLE, EXPORT_FORMATS, type ExportFormat } from '../../src-main/domain/data-export.ts'
+import { toFailure } from '../../src-main/domain/errors.ts'
 import type { ImportedSample } from '../../src-main/domain/import-event.ts'
 import { SPLITS, type Content, type DatasetKind, type ImageRef, type Mask, type Sample } from '../../src-main/domain/sample.ts'
 import { runExportDataJob } from '../../src-main/jobs/export-data-job.ts'
@@ -120,6 +121,15 @@ function asHeld(format: ExportFormat, sample: Sample): Sample {
 const cases = EXPORT_FORMATS.filter((format) => format !== 'class-folders').flatMap((format) =>
   EXPORT_FORMAT_TABLE[format].kinds.map((kind) => [format, kind] as const),
 )
+
+it.each(['csv', 'webdataset'] as const)('%s of a picture that was moved names it, and leaves nothing half written', async (format) => {
+  const { project, images: [image] } = aProject()
+  rmSync(join(project, image!.path))
+  const sample: Sample = { id: 'a', split: 'test', source: 'b', image: image!, content: { kind: 'questions', question: 'What is it?', answer: 'Grey.', group: null, category: null, region: [] } }
+  const failure = await roundTrip(project, format, [sample]).then(() => null, toFailure)
+  expect(failure).toMatchObject({ code: 'not-found', message: expect.stringMatching(/images\/.*\.png is not there: it was moved.*Put it back/) })
+  expect(readdirSync(project).filter((name) => name.includes('out-'))).toEqual([])
+})
 
 describe('a round trip', () => {
   it.each(cases)('%s of %s loses nothing: texts, images, splits, sources, groups, categories, regions', async (format, kind) => {

@@ -27,8 +27,13 @@ it('names an axis with its unit', () => {
   ])
 })
 
+it('keeps margins for objectives that compare pairs', () => {
+  expect(mainMetricsOf('dpo')).toEqual(MAIN_METRICS)
+  expect(mainMetricsOf('sft')).toEqual(['loss', 'grad_norm', 'learning_rate', 'mean_token_accuracy'])
+})
+
 it('puts what was measured below the row of the loss and loses nothing', () => {
-  for (const metrics of [MAIN_METRICS, mainMetricsOf('grpo'), ['loss'], []]) {
+  for (const metrics of [MAIN_METRICS, mainMetricsOf('grpo'), mainMetricsOf('sft'), ['loss'], []]) {
     const all = withMeasured(metrics, ['probe/linear'])
     expect(all.filter((name) => name !== 'probe/linear')).toEqual(metrics)
     expect(all.indexOf('probe/linear')).toBe(Math.min(3, metrics.length))
