@@ -42,30 +42,64 @@ export function* nearPairs<T>(hashed: readonly Hashed<T>[], maxDistance: number)
 /**
  * Clusters of two and more items around their best, which stands first: all of a cluster differ from it in at most
  * `maxDistance` bits, and no best is that near to another, so that the bests alone hold no near pair. Items that merely
- * hang together by others between them are not of one cluster.
+ * hang together by others between them are not of one cluster. Whoever walks through it is told every few bests how many
+ * hashes are done, and may stop there.
  * @param hashed  the best first
  */
-export function clustersAroundBest<T>(hashed: readonly Hashed<T>[], maxDistance: number): ReadonlySet<T>[] {
+export function* clustersAroundBest<T>(hashed: readonly Hashed<T>[], maxDistance: number): Generator<{ readonly done: number; readonly of: number }, ReadonlySet<T>[]> {
   const byHash = Map.groupBy(hashed, ([, hash]) => hash)
-  const distinct = [...byHash.keys()].map(halved)
+  const distinct = [...byHash.keys()]
+  const of = distinct.length
+  const [low, high] = [new Int32Array(of), new Int32Array(of)]
+  distinct.forEach((hash, i) => {
+    low[i] = Number(hash & 0xffffffffn)
+    high[i] = Number(hash >> 32n)
+  })
   const stretches = maxDistance + 1
-  const buckets = Array.from({ length: stretches }, (_, stretch) => Map.groupBy(distinct, ({ hash }) => stretchOf(hash, stretch, stretches)))
-  const left = new Set(byHash.keys())
+  const buckets = Array.from({ length: stretches }, (_, stretch) => bucketsOf(distinct, stretch, stretches))
+  const isTaken = new Uint8Array(of)
   const clusters: ReadonlySet<T>[] = []
-  for (const best of distinct) {
-    if (!left.delete(best.hash)) continue
-    const items = [...byHash.get(best.hash)!]
-    buckets.forEach((bucketOf, stretch) => {
-      for (const other of bucketOf.get(stretchOf(best.hash, stretch, stretches))!)
-        // In this order: nearly all are far, and a look into a set costs more than a distance.
-        if (distanceOfHalves(best, other) <= maxDistance && left.has(other.hash)) {
-          left.delete(other.hash)
-          for (const item of byHash.get(other.hash)!) items.push(item)
-        }
-    })
+  for (let best = 0; best < of; best++) {
+    if (best % BESTS_A_TURN === 0 && best > 0) yield { done: best, of }
+    if (isTaken[best] === 1) continue
+    isTaken[best] = 1
+    const items = [...byHash.get(distinct[best]!)!]
+    const [bestLow, bestHigh] = [low[best]!, high[best]!]
+    for (const { members, bucketOf } of buckets) {
+      const bucket = members[bucketOf[best]!]!
+      // Who is taken leaves the bucket, so that of very many alike each is looked at once.
+      let kept = 0
+      for (let at = 0; at < bucket.length; at++) {
+        const other = bucket[at]!
+        if (isTaken[other] === 1) continue
+        if (ones(bestLow ^ low[other]!) + ones(bestHigh ^ high[other]!) <= maxDistance) {
+          isTaken[other] = 1
+          for (const item of byHash.get(distinct[other]!)!) items.push(item)
+        } else bucket[kept++] = other
+      }
+      members[bucketOf[best]!] = bucket.subarray(0, kept)
+    }
     if (items.length > 1) clusters.push(new Set(items.map(([item]) => item)))
   }
   return clusters
+}
+
+/** Between two of its words clustering cannot be stopped. */
+const BESTS_A_TURN = 500
+
+/** Hashes, by index, that agree in a stretch; and of each the bucket that it is in. */
+function bucketsOf(hashes: readonly bigint[], stretch: number, stretches: number): { readonly members: Int32Array[]; readonly bucketOf: Int32Array } {
+  const numbers = new Map<bigint, number[]>()
+  hashes.forEach((hash, i) => {
+    const key = stretchOf(hash, stretch, stretches)
+    const held = numbers.get(key)
+    if (held === undefined) numbers.set(key, [i])
+    else held.push(i)
+  })
+  const members = [...numbers.values()].map((each) => Int32Array.from(each))
+  const bucketOf = new Int32Array(hashes.length)
+  members.forEach((each, number) => each.forEach((i) => (bucketOf[i] = number)))
+  return { members, bucketOf }
 }
 
 /** A hash with its halves as 32-bit numbers, which compare faster. */

@@ -53,9 +53,11 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
     const tokenizer = kind === 'token-counts' ? await countTokens(filter, requireCheckpoint(settings.checkpoint), work) : null
     const neighbours = OF_FEATURES.includes(kind) ? await neighbourhood(filter, requireCheckpoint(settings.checkpoint), settings.neighbours, work) : null
     store.findings.clear(work.taskId)
+    let part = 'reading samples'
     try {
       await read({ kind: 'find', check: kind, filter, settings, neighbours, tokenizer }, z.int(), work.signal, (event) => {
-        if (event.kind === 'progress') work.progress('reading samples', event.done, event.of)
+        if (event.kind === 'part') part = event.name
+        if (event.kind === 'progress') work.progress(part, event.done, event.of)
         if (event.kind === 'found') store.findings.insert(work.taskId, event.findings)
       })
     } finally {

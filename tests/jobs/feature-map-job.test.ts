@@ -25,6 +25,10 @@ async function twoClouds(): Promise<string> {
   return file
 }
 
+function ended<Result>(work: Generator<unknown, Result>): Result {
+  for (let step = work.next(); ; step = work.next()) if (step.done === true) return step.value
+}
+
 async function answer(job: DataJob): Promise<Record<string, never>> {
   let value: unknown
   for await (const event of runDataJob(job, { aborted: false })) if (event.kind === 'answer') ({ value } = event)
@@ -107,7 +111,7 @@ describe('near hashes', () => {
     const items = hashes.map((hash, i) => [i, hash] as const)
     const distance = (a: number, b: number) => hammingDistance(hashes[a]!, hashes[b]!)
     for (const limit of [0, 1, 4, 9]) {
-      const clusters = clustersAroundBest(items, limit).map((each) => [...each])
+      const clusters = ended(clustersAroundBest(items, limit)).map((each) => [...each])
       const members = clusters.flat()
       expect(new Set(members).size).toBe(members.length)
       for (const [best, ...others] of clusters) for (const other of others) expect([other > best!, distance(best!, other) <= limit]).toEqual([true, true])
@@ -117,6 +121,21 @@ describe('near hashes', () => {
     }
     // Two steps of the limit are not one: the middle is with the first, the last alone.
     const chain = [['first', 0n], ['middle', 0xfn], ['last', 0xffn]] as const
-    expect(clustersAroundBest<string>(chain, 4).map((each) => [...each])).toEqual([['first', 'middle']])
+    expect(ended(clustersAroundBest<string>(chain, 4)).map((each) => [...each])).toEqual([['first', 'middle']])
+  })
+
+  it('of very many alike are one cluster, and whoever waits is told how far it is and may stop', () => {
+    // All 43,745 hashes that differ from one in at most three bits, the one first; and each as often as the other.
+    const bits = Array.from({ length: 64 }, (_, i) => 1n << BigInt(i))
+    const near = [0n, ...bits, ...bits.flatMap((a, i) => bits.slice(i + 1).flatMap((b, j) => [a | b, ...bits.slice(i + j + 2).map((c) => a | b | c)]))]
+    expect(near.length).toBe(43_745)
+    const alike = [...near, ...near].map((hash, i) => [i, hash] as const)
+    expect(ended(clustersAroundBest(alike, 3)).map(({ size }) => size)).toEqual([2 * near.length])
+    const random = createRandom(3, 'hashes')
+    const unlike = Array.from({ length: 2000 }, (_, i) => [i, bits.filter(() => random.uniform() < 0.5).reduce((hash, bit) => hash | bit, 0n)] as const)
+    const told = [...clustersAroundBest(unlike, 8)]
+    expect(told.length).toBeGreaterThan(1)
+    expect(told.map(({ done }) => done)).toEqual(told.map(({ done }) => done).toSorted((a, b) => a - b))
+    for (const { done, of } of told) expect([done < of, of]).toEqual([true, 2000])
   })
 })

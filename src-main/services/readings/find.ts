@@ -30,9 +30,12 @@ const MANY_SAME_ANSWERS = 20
 const FAR_LENGTH = 4
 const FINDINGS_A_MESSAGE = 500
 
+/** What it finds, and on the way how far it is. */
+type Finder = Generator<JobEvent, FindingRow[]>
+
 export function* find(store: Store, reading: ReadingOf<'find'>): Generator<JobEvent, number> {
   const { check } = reading
-  const findings = check === 'token-counts' ? longTexts(store, reading) : finders(store, reading, yield* examined(store, reading.filter))[check]()
+  const findings = check === 'token-counts' ? longTexts(store, reading) : yield* finders(store, reading, yield* examined(store, reading.filter))[check]()
   for (let from = 0; from < findings.length; from += FINDINGS_A_MESSAGE) yield { kind: 'found', findings: findings.slice(from, from + FINDINGS_A_MESSAGE) }
   return findings.length
 }
@@ -59,9 +62,9 @@ function longTexts(store: Store, { filter, settings: { maxTokens }, tokenizer }:
   }))
 }
 
-function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, examined: readonly Examined[]): Readonly<Record<Exclude<DataCheck, 'token-counts'>, () => FindingRow[]>> {
+function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, examined: readonly Examined[]): Readonly<Record<Exclude<DataCheck, 'token-counts'>, () => Finder>> {
   return {
-    'exact-duplicates': () => {
+    *'exact-duplicates'() {
       const facts = store.findings.facts()
       const groups = new Map<string, Examined[]>()
       for (const sample of examined) {
@@ -74,17 +77,17 @@ function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, exam
       }
       return clustered([...groups.values()].filter((each) => each.length > 1), 'the same image and the same words')
     },
-    'near-duplicates': () => {
+    *'near-duplicates'() {
       const samples = examined.filter(({ sha256 }) => sha256 !== null)
       const facts = store.findings.facts()
-      const clusters = clustersAroundBest(hashesOf(facts, imagesOf(samples.toSorted(betterFirst))), settings.maxDistance)
+      const clusters = yield* told(clustersAroundBest(hashesOf(facts, imagesOf(samples.toSorted(betterFirst))), settings.maxDistance))
       return clustered(
         samplesOf(clusters, samples),
         `hash at most ${settings.maxDistance} of 64 bits from the best’s`,
         ({ sha256 }, best) => distanceOf(facts, sha256, best.sha256),
       )
     },
-    leakage: () => {
+    *leakage() {
       const samples = examined.filter(({ sha256 }) => sha256 !== null)
       const facts = store.findings.facts()
       const all = [...imagesOf(samples)]
@@ -109,7 +112,7 @@ function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, exam
         })),
       )
     },
-    images: () => {
+    *images() {
       const facts = store.findings.facts()
       const found: FindingRow[] = []
       for (const sample of examined) {
@@ -125,7 +128,7 @@ function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, exam
       }
       return found
     },
-    texts: () => {
+    *texts() {
       const samples = examined
       const byAnswer = Map.groupBy(
         samples.filter(({ content }) => content.kind !== 'objects'),
@@ -149,7 +152,7 @@ function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, exam
       })
       return found
     },
-    'feature-duplicates': () => {
+    *'feature-duplicates'() {
       const near = neighboursIn(neighbours)
       const samples = examined.filter(({ sha256 }) => sha256 !== null)
       const links = near.of.flatMap((image, i) =>
@@ -163,7 +166,7 @@ function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, exam
         `cosine of features at least ${settings.minSimilarity}`,
       )
     },
-    'label-outliers': () => {
+    *'label-outliers'() {
       const near = neighboursIn(neighbours)
       const samples = examined.filter(({ sha256 }) => sha256 !== null)
       const labels = new Map<string, string>()
@@ -191,6 +194,17 @@ function finders(store: Store, { settings, neighbours }: ReadingOf<'find'>, exam
       }
       return found
     },
+  }
+}
+
+/** How far the comparing of hashes is. */
+function* told<Result>(comparing: Generator<{ readonly done: number; readonly of: number }, Result>): Generator<JobEvent, Result> {
+  let isTold = false
+  for (let step = comparing.next(); ; step = comparing.next()) {
+    if (step.done === true) return step.value
+    if (!isTold) yield { kind: 'part', name: 'comparing images', of: step.value.of }
+    isTold = true
+    yield { kind: 'progress', ...step.value }
   }
 }
 
