@@ -6,6 +6,7 @@ import type { MapColour, MapPoints, MapValues } from '../domain/feature-map.ts'
 import type { Split } from '../domain/sample.ts'
 import { conditionOfSelection } from './curation.ts'
 import type { Db } from './database.ts'
+import { byFrequency } from './sql-functions.ts'
 
 /** Expressions on the first sample `s` about an image, and on what was seen in it, `f`. */
 const CLASSES: Readonly<Record<Extract<MapColour, { by: 'class' }>['field'], string>> = {
@@ -104,7 +105,7 @@ export function createMapPointStore(db: Db) {
 function classes(rows: readonly { readonly row: number; readonly value: string | null }[]): MapValues {
   const counts = new Map<string, number>()
   for (const { value } of rows) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1)
-  const names = [...counts].sort(([a, x], [b, y]) => y - x || (a < b ? -1 : 1)).map(([name]) => name)
+  const names = byFrequency(counts).map(({ value }) => value)
   const places = new Map(names.map((name, i) => [name, i]))
   return { kind: 'classes', rows: rowsOf(rows), names, of: Int32Array.from(rows, ({ value }) => (value === null ? -1 : places.get(value)!)) }
 }

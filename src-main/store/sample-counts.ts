@@ -5,6 +5,7 @@ import type { Facets, SampleFilter, SampleMeasure } from '../domain/sample-query
 import { SPLITS } from '../domain/sample.ts'
 import type { Db } from './database.ts'
 import { conditionOf, isOfCounts, partOfCounts, TOKENS } from './sample-filter.ts'
+import { byFrequency } from './sql-functions.ts'
 
 const MOST_FACET_VALUES = 100
 const MOST_MEASURES = 1000
@@ -34,7 +35,8 @@ interface Counted {
 export type SampleCountStore = ReturnType<typeof createSampleCountStore>
 
 export function createSampleCountStore(db: Db) {
-  const ranked = 'GROUP BY 1 ORDER BY 2 DESC, 1'
+  // As byFrequency.
+  const ranked = 'GROUP BY 1 ORDER BY 2 DESC, natural_key(value), 1'
 
   /** For a filter that the kept counts can answer. */
   function keptTallies(filter: SampleFilter): Omit<Tallies, 'categories'> {
@@ -188,7 +190,7 @@ export function createSampleCountStore(db: Db) {
       return db
         .prepare(
           `SELECT category AS value, ${SPLITS.map((split) => `SUM((s.split = '${split}') * ${each}) AS ${split}`).join(', ')}
-          FROM ${from} WHERE ${sql} GROUP BY 1 ORDER BY SUM(${each}) DESC, 1 LIMIT 500`,
+          FROM ${from} WHERE ${sql} GROUP BY 1 ORDER BY SUM(${each}) DESC, natural_key(value), 1 LIMIT 500`,
         )
         .all(parameters) as { value: string; train: number; validation: number; test: number }[]
     },
@@ -204,8 +206,7 @@ function add(counts: Map<string, number>, value: string, by: number): void {
 }
 
 function mostFrequent(counts: ReadonlyMap<string, number>): Counted[] {
-  return [...counts]
-    .flatMap(([value, count]) => (count === 0 ? [] : [{ value, count }]))
-    .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+  return byFrequency(counts)
+    .filter(({ count }) => count > 0)
     .slice(0, MOST_FACET_VALUES)
 }

@@ -138,6 +138,22 @@ describe('pages', () => {
     }
   })
 
+  it('values of a facet that are equally frequent stand in the order of their numbers, those left out last', async () => {
+    const source = temporaryFolder()
+    const classes = Array.from({ length: 120 }, (_, i) => `class ${i}`)
+    const line = (category: string, i: number) => JSON.stringify({ question: `What is number ${i}?`, answer: 'it', category })
+    writeFileSync(join(source, 'rows.jsonl'), ['class 07', ...classes, 'class 119'].map(line).join('\n'))
+    await lab.datasets.import({ path: join(source, 'rows.jsonl'), name: 'classes' })
+    const expected = ['class 119', ...classes.slice(0, 7), 'class 07', ...classes.slice(7, 119)]
+    // From the kept counts, and from a walk.
+    for (const fields of [{}, { textLength: { from: 1 } }]) {
+      const { categories } = lab.curation.facets(filter(fields))
+      expect(categories.map(({ value }) => value)).toEqual(expected.slice(0, 100))
+    }
+    const { categories } = await lab.curation.statistics(filter({}))
+    expect(categories.map(({ value }) => value)).toEqual(expected)
+  })
+
   it('histograms count every sample once, however many share a bin', async () => {
     await importQuestions('mine', 200)
     const { textLength, imageSize } = await lab.curation.statistics(filter({}))
