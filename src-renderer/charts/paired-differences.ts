@@ -1,11 +1,12 @@
-// One encoder minus another, measure by measure, as a forest plot: a mark at the mean, a line over the interval, zero in the
-// middle. Right is always in favour of the second, b: a measure of which less is better is drawn with its sign turned, and
-// marked ↓.
+// One encoder minus another, measure by measure, as a forest plot: a mark at the mean, that of the encoder which is better,
+// or a hollow circle; a line over the interval, zero in the middle. Right is always in favour of the second, b: a measure of
+// which less is better is drawn with its sign turned, and marked ↓.
 
 import type { MetricResult } from '../../src-main/domain/study-results.ts'
 import type { EncoderNames } from '../../src-main/domain/study.ts'
 import { difference, differenceInterval, pValue, type Unit } from '../ui/quantity.ts'
-import type { ChartTheme } from './chart-theme.ts'
+import { markSymbol } from '../ui/encoder-marks.ts'
+import { markColor, type ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
 import { differenceTick, itemTooltip, labelAxis, panelGrids, panelsOf, tooltipText, valueAxis } from './unit-panels.ts'
 
@@ -24,7 +25,8 @@ export interface DifferenceRow {
 
 export interface Side {
   readonly name: string
-  readonly color: string
+  /** Of its mark (ui/encoder-marks.ts). */
+  readonly index: number
 }
 
 /** The two that are compared; b − a is shown. */
@@ -56,13 +58,13 @@ export function differenceRows(metrics: readonly MetricResult[]): readonly Diffe
   )
 }
 
-export function studySides(names: EncoderNames, theme: ChartTheme): Sides {
-  return { a: { name: names.sft, color: theme.encoders.sft }, b: { name: names.dpo, color: theme.encoders.dpo } }
+export function studySides(names: EncoderNames, marks: Readonly<Record<'sft' | 'dpo', number>>): Sides {
+  return { a: { name: names.sft, index: marks.sft }, b: { name: names.dpo, index: marks.dpo } }
 }
 
 export function pairedDifferencesChart(rows: readonly DifferenceRow[], sides: Sides, theme: ChartTheme): ChartOption {
   const panels = panelsOf(rows)
-  const colorOf = (row: DifferenceRow) => (row.winner === 'neither' ? theme.faint : sides[row.winner].color)
+  const colorOf = (row: DifferenceRow) => (row.winner === 'neither' ? theme.faint : markColor(theme, sides[row.winner].index))
   return {
     animation: false,
     textStyle: { fontFamily: theme.font },
@@ -114,7 +116,7 @@ export function pairedDifferencesChart(rows: readonly DifferenceRow[], sides: Si
         data: panel.rows.map((row, y) => ({
           value: [row.isTurned ? -row.mean : row.mean, y],
           name: row.label,
-          symbol: row.winner === 'neither' ? 'circle' : 'diamond',
+          symbol: row.winner === 'neither' ? 'circle' : markSymbol(sides[row.winner].index),
           symbolSize: row.winner === 'neither' ? 8 : 12,
           itemStyle: {
             color: row.winner === 'neither' ? theme.surface : colorOf(row),

@@ -66,8 +66,16 @@ export function outcomeOf(row: ComparedRow): string {
   const [best, tied] = [measured.filter((cell) => cell.isBest).length, measured.filter((cell) => cell.isTied).length]
   if (best === measured.length) return 'all equal'
   if (best + tied === measured.length) return 'all tied'
-  if (best === 1 && tied === 0) return 'decided'
+  if (best === 1 && tied === 0) return testedOutcome(row)
   return best === 0 ? 'not tested' : 'tied at the top'
+}
+
+/** Of one that is best by value, tied with none: it is better only than those that it was tested against. */
+function testedOutcome({ cells, pairs }: ComparedRow): string {
+  const best = cells.find((cell) => cell?.isBest)!.encoder
+  const tested = pairs.filter(({ a, b, holmPValue }) => holmPValue !== null && (a === best || b === best)).length
+  if (tested === 0) return 'not tested'
+  return tested === cells.filter((cell) => cell !== null).length - 1 ? 'decided' : 'partly tested'
 }
 
 /** In words: "1 200 more items", "2 more seeds"; '' where it is decided or cannot be said. */

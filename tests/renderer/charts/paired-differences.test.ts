@@ -9,9 +9,10 @@ import {
   type DifferenceRow,
 } from '../../../src-renderer/charts/paired-differences.ts'
 import { panelsHeight, panelsOf } from '../../../src-renderer/charts/unit-panels.ts'
+import { markSymbol } from '../../../src-renderer/ui/encoder-marks.ts'
 import { theme } from '../theme.ts'
 
-const sides = studySides({ 'stage-1': 'Stage 1', sft: 'SFT', dpo: 'DPO' }, theme)
+const sides = studySides({ 'stage-1': 'Stage 1', sft: 'SFT', dpo: 'DPO' }, { sft: 10, dpo: 11 })
 const row = (over: Partial<DifferenceRow> = {}): DifferenceRow => ({
   label: 'Linear probe',
   unit: 'share',
@@ -90,4 +91,9 @@ it('draws a point without an interval where there is none', () => {
   const option = pairedDifferencesChart([row({ low: null, high: null })], sides, theme) as Record<string, any>
   const drawn = option['series'][0].renderItem({ dataIndex: 0 }, { value: () => 0, coord: () => [0, 0] })
   expect(drawn).toBeNull()
+})
+
+it('draws the mark of the encoder that is better, and a circle where neither is', () => {
+  const { series } = pairedDifferencesChart([row({ winner: 'a' }), row({ winner: 'b' }), row({ winner: 'neither' })], sides, theme) as any
+  expect(series[1].data.map(({ symbol }: { symbol: string }) => symbol)).toEqual([markSymbol(10), markSymbol(11), 'circle'])
 })

@@ -78,7 +78,7 @@ const pair = (over: Partial<ComparedPair> = {}): ComparedPair => ({
   words: '',
   ...over,
 })
-const cell = (value: number, isBest: boolean, isTied = false) => ({ encoder: '', value, low: value - 0.1, high: value + 0.1, n: 10, perSeed: [], isBest, isTied })
+const cell = (value: number, isBest: boolean, isTied = false, encoder = isBest ? 'dpo' : 'sft') => ({ encoder, value, low: value - 0.1, high: value + 0.1, n: 10, perSeed: [], isBest, isTied })
 const row = (over: Partial<ComparedRow> = {}): ComparedRow => ({
   id: 'r',
   metric: 'vqa/all',
@@ -117,6 +117,11 @@ it('says whether somebody is best, and never of equals that one is', () => {
   expect(outcome(cell(0.2, false), cell(0.5, false, true), cell(0.6, true))).toBe('tied at the top')
   expect(outcome(cell(0.6, true), null)).toBe('not compared')
   expect(outcomeOf(row({ better: 'neither' }))).toBe('no better side')
+  // The higher value alone decides nothing.
+  const cells = [cell(0.5, false), cell(0.6, true), cell(0.4, false, false, 'stage-1')]
+  expect(outcomeOf(row({ cells }))).toBe('partly tested')
+  expect(outcomeOf(row({ pairs: [] }))).toBe('not tested')
+  expect(outcomeOf(row({ pairs: [pair({ pValue: null, holmPValue: null, winner: 'neither' })] }))).toBe('not tested')
 })
 
 it('says what would decide it in items and seeds, one of one and many of many', () => {
