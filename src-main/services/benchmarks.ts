@@ -91,7 +91,7 @@ export function createBenchmarkService(parts: Parts, { datasets, runs, encoders,
   }
 
   /** Every benchmark on every encoder; what an encoder has answered under the same conditions is left alone. */
-  async function runAll(request: { readonly encoders: readonly string[]; readonly datasets: readonly string[]; readonly settings: BenchmarkSettings }, { signal, progress }: TaskWork): Promise<DataTaskResult> {
+  async function runAll(request: { readonly encoders: readonly string[]; readonly datasets: readonly string[]; readonly settings: BenchmarkSettings }, { signal, progress, piece }: TaskWork): Promise<DataTaskResult> {
     const measured = encoders.measurable(request.encoders)
     const known = new Map(encoders.list().map((each) => [each.id, each]))
     const [all, failures] = [measured.length * request.datasets.length, [] as { encoder: string; dataset: string; message: string }[]]
@@ -99,7 +99,8 @@ export function createBenchmarkService(parts: Parts, { datasets, runs, encoders,
     for (const dataset of request.datasets) {
       const snapshot = await datasets.snapshotOf(dataset)
       for (const { id, name, folder } of measured) {
-        const part = `${dataset}, ${name} (${++at} of ${all})`
+        piece(++at, all)
+        const part = `${at} of ${all}: ${dataset}, ${name}`
         if (hasAnswered(id, snapshot, request.settings)) {
           reused++
           continue

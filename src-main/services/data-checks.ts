@@ -157,7 +157,7 @@ export function createDataCheckService(parts: Parts, tasks: DataTaskService) {
       const { request, result } = tasks.get(taskId)
       if (request.kind !== 'map') throw new LabError('invalid-input', `"${taskId}" is no map; choose one of lab tasks`, { taskId })
       const images = store.mapPoints.images(taskId)
-      const work: TaskWork = { taskId, signal: new AbortController().signal, progress: () => {} }
+      const work: TaskWork = { taskId, signal: new AbortController().signal, progress: () => {}, piece: () => {} }
       // The map's own features, so that nobody waits for the engine behind a training.
       const kept = result?.kind === 'map' && result.features !== null ? join(project, result.features) : null
       const features = kept !== null && existsSync(kept) ? kept : (await featuresOf(request.filter, request.checkpoint, work, 2)).features

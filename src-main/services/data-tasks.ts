@@ -14,6 +14,17 @@ export interface TaskWork {
   readonly signal: AbortSignal
   /** Tells how far the present part is. */
   progress(part: string, done: number, of: number): void
+  /** Of work in pieces that take alike: which one begins, from 1. The time left is then that of all of them. */
+  piece(at: number, of: number): void
+}
+
+/** The pieces of a task under way. */
+interface Pieces {
+  readonly at: number
+  readonly of: number
+  readonly beganMs: number
+  /** How long each before it took. */
+  readonly tookMs: readonly number[]
 }
 
 export interface TaskPlan {
@@ -34,6 +45,7 @@ export function createDataTaskService({ store, queue: engine, now, newId, announ
   /** An experiment may take hours: imports need not wait for it. */
   const lanes = { data: createWorkQueue(), engine, experiments: createWorkQueue() }
   const underWay = new Map<string, { readonly stop: StopRequest; readonly ended: Promise<void> }>()
+  const pieces = new Map<string, Pieces>()
   /** How a kind of request is carried out: given by the service whose work it is. */
   const plans = new Map<DataTaskRequest['kind'], (request: never) => TaskPlan>()
 
@@ -62,6 +74,10 @@ export function createDataTaskService({ store, queue: engine, now, newId, announ
         store.dataTasks.setProgress(taskId, { part, done, of })
         changed(taskId)
       },
+      piece(at, of) {
+        const last = pieces.get(taskId)
+        pieces.set(taskId, { at, of, beganMs: now(), tookMs: last === undefined ? [] : [...last.tookMs, now() - last.beganMs] })
+      },
     }
     const ended = lanes[lane].add(async () => {
       try {
@@ -76,6 +92,7 @@ export function createDataTaskService({ store, queue: engine, now, newId, announ
         store.dataTasks.end(taskId, ending.status, now(), { failure: ending.status === 'failed' ? ending.failure : null })
       } finally {
         underWay.delete(taskId)
+        pieces.delete(taskId)
         changed(taskId)
       }
     })
@@ -128,8 +145,8 @@ export function createDataTaskService({ store, queue: engine, now, newId, announ
       store.dataTasks.delete(taskId)
       changed(taskId)
     },
-    list: (limit = 200): readonly DataTaskRow[] => store.dataTasks.list(limit).map((task) => withClock(task, now())),
-    get: (taskId: string): DataTaskRow => withClock(found(taskId), now()),
+    list: (limit = 200): readonly DataTaskRow[] => store.dataTasks.list(limit).map((task) => withClock(task, pieces.get(task.id), now())),
+    get: (taskId: string): DataTaskRow => withClock(found(taskId), pieces.get(taskId), now()),
     faults(taskId: string, afterId: number, limit: number): { readonly rows: readonly ImportFaultRow[]; readonly total: number } {
       found(taskId)
       return { rows: store.dataTasks.faults(taskId, afterId, limit), total: store.dataTasks.countFaults(taskId) }
@@ -173,8 +190,17 @@ export function createDataTaskService({ store, queue: engine, now, newId, announ
 }
 
 /** The row at this moment: time left from the pace of the part under way. */
-function withClock({ startedAtMs, ...task }: StoredTask, nowMs: number): DataTaskRow {
+function withClock({ startedAtMs, ...task }: StoredTask, pieces: Pieces | undefined, nowMs: number): DataTaskRow {
+  if (task.status === 'running' && pieces !== undefined) return { ...task, leftMs: leftOfPieces(pieces, nowMs) }
   const { progress } = task
   const isPaced = task.status === 'running' && progress !== null && progress.done > 0 && progress.of > 0
   return { ...task, leftMs: isPaced ? ((nowMs - startedAtMs) / progress.done) * Math.max(0, progress.of - progress.done) : null }
+}
+
+/** null: no piece has ended yet. What a resumed task finds done already took a moment and tells nothing of the pace. */
+function leftOfPieces({ at, of, beganMs, tookMs }: Pieces, nowMs: number): number | null {
+  const worked = tookMs.filter((ms) => ms > 0 && ms >= Math.max(...tookMs) / 10)
+  if (worked.length === 0) return null
+  const each = worked.reduce((sum, ms) => sum + ms, 0) / worked.length
+  return Math.max(0, each - (nowMs - beganMs)) + each * (of - at)
 }

@@ -1,7 +1,7 @@
 // A score against something that was varied, one curve an arm: the mean at each value, and a band over the interval where there
 // is one. With data size across it is the paper's Figure 5 (arXiv 2510.16333).
 
-import { interval, quantity, type Unit } from '../ui/quantity.ts'
+import { interval, quantity, significant, type Unit } from '../ui/quantity.ts'
 import { markDash, markSymbol } from '../ui/encoder-marks.ts'
 import type { ChartTheme } from './chart-theme.ts'
 import type { ChartOption } from './echarts-parts.ts'
@@ -33,7 +33,12 @@ export interface BandedChart {
   readonly theme: ChartTheme
 }
 
+/** Room beside the first and the last value, as a factor. */
+const LOG_MARGIN = 1.25
+const AXIS_UNITS: Readonly<Record<Unit, string>> = { share: ', per cent', ratio: ', × chance', nats: ', nats', number: '' }
+
 export function bandedCurve({ curves, xName, yName, unit, isLogarithmic, theme }: BandedChart): ChartOption {
+  const places = [...new Set(curves.flatMap(({ points }) => points.map(({ x }) => x)))].sort((a, b) => a - b)
   const inOrder = curves.map((curve) => ({ ...curve, points: curve.points.toSorted((a, b) => a.x - b.x) }))
   return {
     animation: false,
@@ -47,13 +52,16 @@ export function bandedCurve({ curves, xName, yName, unit, isLogarithmic, theme }
       nameGap: 28,
       nameTextStyle: { color: theme.muted, fontSize: 11 },
       scale: true,
+      // What was tried is named, and not the powers of ten around it.
+      ...(isLogarithmic && places.length > 0 ? { min: places[0]! / LOG_MARGIN, max: places.at(-1)! * LOG_MARGIN } : {}),
+      axisTick: { customValues: places },
       axisLine: { onZero: false, lineStyle: { color: theme.strong } },
-      axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true },
+      axisLabel: { color: theme.muted, fontSize: 11, hideOverlap: true, customValues: places, formatter: (value: number) => (Number.isInteger(value) ? String(value) : significant(value)) },
       splitLine: { show: false },
     },
     yAxis: {
       type: 'value',
-      name: yName,
+      name: `${yName}${AXIS_UNITS[unit]}`,
       nameLocation: 'end',
       nameGap: 10,
       nameTextStyle: { color: theme.faint, fontSize: 11, align: 'left', padding: [0, 0, 0, -48] },

@@ -147,7 +147,7 @@ it('writes a report that stands alone in a page of its own', async () => {
   const { page, app } = lab
   const encoders = comparison.encoders.map(({ id }) => id)
   // The transplant has added its numbers.
-  const { verdict } = await ask<Comparison>(page, 'compare.table', { encoders })
+  const { verdict, rows } = await ask<Comparison>(page, 'compare.table', { encoders })
   const artifact = await ask<{ path: string }>(page, 'compare.export', { encoders, format: 'html', open: false })
   const opened = await app.evaluate(async ({ BrowserWindow, session }, address) => {
     const outside: string[] = []
@@ -159,14 +159,19 @@ it('writes a report that stands alone in a page of its own', async () => {
     const window = new BrowserWindow({ show: false, webPreferences: { session: alone, sandbox: true } })
     await window.loadURL(address)
     const text: string = await window.webContents.executeJavaScript('document.body.innerText')
-    const drawings: number = await window.webContents.executeJavaScript('document.querySelectorAll("svg").length')
+    const cells: number = await window.webContents.executeJavaScript('document.querySelectorAll("table tbody td.number > span").length')
+    // A chart is one that has room and holds marks of encoders.
+    const charts: number = await window.webContents.executeJavaScript(
+      '[...document.querySelectorAll("svg")].filter((svg) => svg.getBoundingClientRect().height > 100 && svg.querySelector("path.point") !== null).length',
+    )
     window.destroy()
-    return { text, drawings, outside }
+    return { text, cells, charts, outside }
   }, pathToFileURL(artifact.path).href)
   expect(words(opened.text)).toContain(words(verdict[0]!))
   for (const { name } of comparison.encoders) expect(opened.text).toContain(name)
   expect(opened.outside).toEqual([])
-  expect(opened.drawings).toBeGreaterThan(0)
+  expect(opened.cells).toBeGreaterThanOrEqual(rows.flatMap(({ cells }) => cells).filter((cell) => cell !== null).length)
+  expect(opened.charts).toBeGreaterThanOrEqual(2)
   for (const format of ['csv', 'latex']) {
     const { path } = await ask<{ path: string }>(page, 'compare.export', { encoders, format })
     expect(existsSync(path)).toBe(true)

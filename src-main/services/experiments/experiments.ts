@@ -82,7 +82,7 @@ export function modelNamed({ encoders, runs }: Pick<ExperimentServices, 'encoder
 export function progressOf(work: TaskWork, about: string): (event: JobEvent) => void {
   let part = about
   return (event) => {
-    if (event.kind === 'part') part = about === '' ? event.name : `${event.name} of ${about}`
+    if (event.kind === 'part') part = about === '' ? event.name : `${event.name}, ${about}`
     if (event.kind === 'part') work.progress(part, 0, event.of)
     if (event.kind === 'progress') work.progress(part, event.done, event.of)
   }

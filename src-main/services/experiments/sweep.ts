@@ -34,6 +34,9 @@ export function sweep(parts: Parts, services: ExperimentServices, request: Exper
   const fresh = settings.fresh === null ? [] : freshModels(settings.fresh)
   if (request.encoders.length + fresh.length === 0) throw new LabError('invalid-input', 'encoders: expected a model to start from, found none; name one, or sizes to be made (settings.fresh)', { path: ['encoders'] })
   const cells = sweepCells(settings, [...request.encoders, ...fresh.map(({ label }) => label)])
+  /** What is the same in all goes unsaid. */
+  const startWords = new Set(cells.map(({ start }) => start)).size < 2 ? null : new Map(services.encoders.list().map(({ id, shortName }) => [id, shortName]))
+  const wordsOf = (cell: SweepCell) => wordsOfCell(cell, startWords && (startWords.get(cell.start) ?? cell.start))
   const subsets = new Map<string, Subset>()
   const sizes = new Map<string, SweepSize | null>()
   return {
@@ -57,7 +60,9 @@ export function sweep(parts: Parts, services: ExperimentServices, request: Exper
           if (isSpent()) break
           const start = await startOf(cell.start, seed)
           if (start === null || isSpent()) break
-          const point = await trained(cell, seed, start, `${points.length + 1} of ${cells.length * settings.seeds.length}: ${wordsOf(cell)}, seed ${seed}`)
+          const all = cells.length * settings.seeds.length
+          work.piece(points.length + 1, all)
+          const point = await trained(cell, seed, start, `${points.length + 1} of ${all}: ${wordsOf(cell)}, seed ${seed}`)
           runs += 1
           points.push(point)
         }
@@ -95,7 +100,7 @@ export function sweep(parts: Parts, services: ExperimentServices, request: Exper
         const config = parse(runConfigSchema, { training, snapshot: sha256, start: { kind: 'checkpoint', folder: start }, images: null }, 'invalid-input', cell.arm)
         const phaseId = `${work.taskId}/${JSON.stringify(cell)}/seed-${seed}`
         const runId = await services.runs.trained({ name: `${request.name}: ${wordsOf(cell)}, seed ${seed}`, dataset: request.dataset, config, phaseId }, work.signal, (event) => {
-          if (event.kind === 'step') work.progress(`training ${about}`, event.step, event.of)
+          if (event.kind === 'step') work.progress(`training, ${about}`, event.step, event.of)
         })
         workedMs += store.runs.find(runId)!.row.workedMs
         const job: EvaluateJob = { kind: 'evaluate', project, checkpoint: services.runs.newestCheckpoint(runId), baseline: null, evaluators: [evaluator], settings: settings.evaluation, snapshots }
@@ -145,6 +150,6 @@ export function sweep(parts: Parts, services: ExperimentServices, request: Exper
   }
 }
 
-function wordsOf({ arm, start, dataSize, learningRate, beta }: SweepCell): string {
-  return [arm, `from ${start}`, dataSize === null ? null : `${dataSize} samples`, `learning rate ${learningRate}`, beta === null ? null : `β ${beta}`].filter((each) => each !== null).join(', ')
+function wordsOfCell({ arm, dataSize, learningRate, beta }: SweepCell, start: string | null): string {
+  return [arm, start === null ? null : `from ${start}`, dataSize === null ? null : `${dataSize} samples`, `learning rate ${learningRate}`, beta === null ? null : `β ${beta}`].filter((each) => each !== null).join(', ')
 }

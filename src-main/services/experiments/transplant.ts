@@ -37,11 +37,12 @@ export function transplant(parts: Parts, services: ExperimentServices, request: 
           // Of an arm the checkpoint of this very seed: its trainings are paired all the way through.
           const member = of.find((each) => each.seed === seed) ?? of[s % of.length]!
           const phaseId = `${work.taskId}/${encoder}/seed-${seed}`
+          work.piece(candidates.length + 1, total)
           const about = `${candidates.length + 1} of ${total}: ${member.name}, seed ${seed}`
           const start = transplantStart({ folder: member.folder, projectorLayers: request.projectorLayers, languageModelFolder, seed })
           const config = parse(runConfigSchema, { training: { ...training, seed }, snapshot, start, images: null })
           const runId = await runs.trained({ name: `${request.name}: ${member.name}, seed ${seed}`, dataset: request.dataset, config, phaseId }, work.signal, (event) => {
-            if (event.kind === 'step') work.progress(`training ${about}`, event.step, event.of)
+            if (event.kind === 'step') work.progress(`training, ${about}`, event.step, event.of)
           })
           const isShared = request.seeds.some((_, other) => other !== s && (of.find((each) => each.seed === request.seeds[other]) ?? of[other % of.length]!) === member)
           const job: EvaluateJob = {

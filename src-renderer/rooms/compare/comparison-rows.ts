@@ -51,11 +51,14 @@ export interface PairTally {
   readonly a: number
   readonly b: number
   readonly tied: number
+  /** No test was possible: neither tied nor told apart. */
+  readonly untested: number
 }
 
 export function tallyOf(rows: readonly DifferenceRow[]): PairTally {
   const number = (winner: DifferenceRow['winner']) => rows.filter((row) => row.winner === winner).length
-  return { a: number('a'), b: number('b'), tied: number('neither') }
+  const untested = rows.filter(({ holmPValue }) => holmPValue === null).length
+  return { a: number('a'), b: number('b'), tied: number('neither') - untested, untested }
 }
 
 /** Whether somebody is best, in two or three words; 'decided': the one that is marked. */

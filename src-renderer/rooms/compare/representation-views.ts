@@ -38,8 +38,8 @@ export function tableNote({ best, shuffled }: LayerTable): string {
 }
 
 export const MEASURE_MEANINGS: Readonly<Record<LayerTable['measure'], string>> = {
-  cka: 'Linear centred kernel alignment, minibatch and unbiased: 1, the same up to rotation and scale; 0, nothing in common. Of mean-pooled features of the same pictures.',
-  'mutual-knn': 'Share of each picture’s nearest neighbours in one layer that are also its nearest neighbours in the other.',
+  cka: 'Linear centred kernel alignment, minibatch and unbiased: 1, the same up to rotation and scale; 0, nothing in common. Of mean-pooled features of the same pictures. Shuffled: the same with the pictures of one side mixed up, which is what chance gives.',
+  'mutual-knn': 'Share of each picture’s nearest neighbours in one layer that are also its nearest neighbours in the other. Shuffled: the same with the pictures of one side mixed up, which is what chance gives.',
 }
 
 /** The pictures that moved farthest first. */

@@ -5,7 +5,7 @@ import { pairOf, rowLabel, type ComparedItem, type ComparedPair, type ComparedRo
 import type { EncoderRow } from '../../../src-main/domain/encoder.ts'
 import type { Maps, PatchLayer } from '../../../src-main/domain/patch-maps.ts'
 import { firstEncoders, parsePlace, placeSection } from '../../../src-renderer/rooms/compare/compare-place.ts'
-import { differenceRowsOf, neededWords, outcomeOf } from '../../../src-renderer/rooms/compare/comparison-rows.ts'
+import { differenceRowsOf, neededWords, outcomeOf, tallyOf } from '../../../src-renderer/rooms/compare/comparison-rows.ts'
 import { encoderGroups } from '../../../src-renderer/rooms/compare/encoder-search.ts'
 import { gainWords, itemWords, scoreWords, wrongAnswer } from '../../../src-renderer/rooms/compare/item-words.ts'
 import { classVerdicts, seenClasses, shownDifference, shownMaps, VERDICTS } from '../../../src-renderer/rooms/compare/map-layers.ts'
@@ -107,6 +107,11 @@ it('turns a pair round with its interval, its winner and its effects', () => {
 it('leaves measures without a better direction out of who sees better', () => {
   expect(differenceRowsOf([row(), row({ better: 'neither' })], 'sft', 'dpo')).toHaveLength(1)
   expect(differenceRowsOf([row({ better: 'lower' })], 'sft', 'dpo')[0]!.isTurned).toBe(true)
+})
+
+it('counts what could not be tested apart from what is tied', () => {
+  const rows = [row(), row({ pairs: [pair({ winner: 'neither', holmPValue: 0.4 })] }), row({ pairs: [pair({ winner: 'neither', pValue: null, holmPValue: null })] })]
+  expect(tallyOf(differenceRowsOf(rows, 'sft', 'dpo'))).toEqual({ a: 0, b: 1, tied: 1, untested: 1 })
 })
 
 it('says whether somebody is best, and never of equals that one is', () => {
