@@ -2,22 +2,12 @@
 // what it shows finds them.
 
 import { computed, inject, provide, type ComputedRef, type InjectionKey } from 'vue'
-import { armId, nextColour } from '../../src-main/domain/encoder.ts'
-import { ENCODERS, type EncoderName } from '../../src-main/domain/study.ts'
+import { studyMarks, type StudyMarks } from '../ui/encoder-marks.ts'
 import { useAnnouncement } from './use-announcements.ts'
 import { useOperation } from './use-operation.ts'
 
-/** Indices of ui/encoder-marks.ts. */
-export type StudyMarks = Readonly<Record<EncoderName, number>>
 const FIRST: StudyMarks = { 'stage-1': 0, sft: 1, dpo: 2 }
 const key: InjectionKey<ComputedRef<StudyMarks>> = Symbol('marks of a study')
-
-/** An arm has its mark with its first checkpoint; until then it is shown with the one that it will be given. */
-export function studyMarks(studyId: string, known: readonly { readonly id: string; readonly colour: number }[]): StudyMarks {
-  const taken = new Set(known.map(({ colour }) => colour))
-  const markOf = (arm: EncoderName) => known.find(({ id }) => id === armId(studyId, arm))?.colour ?? nextColour(arm, taken)
-  return Object.fromEntries(ENCODERS.map((arm) => [arm, markOf(arm)])) as Record<EncoderName, number>
-}
 
 export function provideStudyMarks(studyId: () => string): ComputedRef<StudyMarks> {
   const list = useOperation('encoders.list', () => undefined)

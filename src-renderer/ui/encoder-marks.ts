@@ -3,7 +3,8 @@
 // colour and another shape. The index is the encoder's own and never changes (domain/encoder.ts). Colours repeat after nine,
 // shapes after seven: a pair of the two comes again only after 63.
 
-import { markShape } from '../../src-main/domain/encoder.ts'
+import { armId, markShape, nextColour } from '../../src-main/domain/encoder.ts'
+import { ENCODERS, type EncoderName } from '../../src-main/domain/study.ts'
 
 export interface EncoderMark {
   /** Of style/tokens.css. */
@@ -37,4 +38,14 @@ export function markSymbol(index: number): string {
 /** Lines of one colour differ in their dash. */
 export function markDash(index: number): 'solid' | 'dashed' | 'dotted' {
   return (['solid', 'dashed', 'dotted'] as const)[Math.floor(index / MARK_TOKENS.length) % 3]!
+}
+
+/** Indices of the marks of a study's encoders. */
+export type StudyMarks = Readonly<Record<EncoderName, number>>
+
+/** An arm has its mark with its first checkpoint; until then it is shown with the one that it will be given. */
+export function studyMarks(studyId: string, known: readonly { readonly id: string; readonly colour: number }[]): StudyMarks {
+  const taken = new Set(known.map(({ colour }) => colour))
+  const markOf = (arm: EncoderName) => known.find(({ id }) => id === armId(studyId, arm))?.colour ?? nextColour(arm, taken)
+  return Object.fromEntries(ENCODERS.map((arm) => [arm, markOf(arm)])) as Record<EncoderName, number>
 }

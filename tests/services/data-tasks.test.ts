@@ -8,7 +8,7 @@ import { createStore } from '../../src-main/store/store.ts'
 it('tells the time left of all the pieces of a task, not of its present part, once one has ended', async () => {
   let [clock, ids] = [1000, 0]
   const store = createStore(openForWriting(':memory:', 'a test'))
-  const tasks = createDataTaskService({ store, queue: createWorkQueue(), now: () => clock, newId: (kind) => `${kind}-${++ids}`, announce: () => {} } as unknown as Parts)
+  const tasks = createDataTaskService({ store, queue: createWorkQueue(), now: () => clock, newId: (kind: string) => `${kind}-${++ids}`, announce: () => {} } as unknown as Parts)
   const left: (number | null)[] = []
   tasks.define('benchmark', () => ({
     title: 'four pieces',
