@@ -27,14 +27,19 @@ export function layerMatrix(table: LayerTable, names: PairNames): LayerMatrix {
   }
 }
 
-/** The title as a question, and what chance gives beside the best. */
+/** The measure first: it tells tables apart where a title is cut short. */
 export function tableTitle(table: LayerTable, { a, b }: PairNames): string {
-  if (table.columns === 'language') return `How near is ${table.rows === 'a' ? a : b} to language? ${MEASURES[table.measure]}`
-  return `How alike, layer by layer? ${MEASURES[table.measure]}`
+  if (table.columns === 'language') return `${capital(MEASURES[table.measure])} to language: ${table.rows === 'a' ? a : b}`
+  return `${capital(MEASURES[table.measure])}, layer by layer`
 }
 
+const capital = (words: string) => words.charAt(0).toUpperCase() + words.slice(1)
+
+/** What chance gives beside the best. */
 export function tableNote({ best, shuffled }: LayerTable): string {
-  return `best ${best.value.toFixed(2)}, pictures shuffled ${shuffled.mean.toFixed(2)} (≤ ${shuffled.largest.toFixed(2)})`
+  // Adding nought takes the sign off a rounded minus zero.
+  const short = (value: number) => (Number(value.toFixed(2)) + 0).toFixed(2)
+  return `best ${short(best.value)}, pictures shuffled ${short(shuffled.mean)} (≤ ${short(shuffled.largest)})`
 }
 
 export const MEASURE_MEANINGS: Readonly<Record<LayerTable['measure'], string>> = {

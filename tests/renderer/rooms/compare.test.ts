@@ -10,7 +10,7 @@ import { encoderGroups } from '../../../src-renderer/rooms/compare/encoder-searc
 import { gainWords, itemWords, scoreWords, wrongAnswer } from '../../../src-renderer/rooms/compare/item-words.ts'
 import { classVerdicts, seenClasses, shownDifference, shownMaps, VERDICTS } from '../../../src-renderer/rooms/compare/map-layers.ts'
 import { moduleSizeCurves, parseNumbers, parseSizes, rateCurves, sizeCurves, trainingsOf } from '../../../src-renderer/rooms/compare/sweep-grid.ts'
-import { layerMatrix, motionsOf } from '../../../src-renderer/rooms/compare/representation-views.ts'
+import { layerMatrix, motionsOf, tableNote, tableTitle } from '../../../src-renderer/rooms/compare/representation-views.ts'
 
 it('comes back from the address to the same encoders in the same order, number and item', () => {
   const there = { encoders: ['study/sft', 'run-1@200', 'a b&c=d'], row: 'vqa/all\nlimit 8', item: 'x/1#2' }
@@ -300,4 +300,9 @@ it('reads sizes as width × blocks, and draws a score against the millions of pa
   expect(moduleSizeCurves([curve('SFT', 1e6)], 'visionEncoder', look)).toMatchObject([{ name: 'SFT', points: [{ x: 2.5, mean: 0.5, low: 0.4, basis: expect.stringContaining('3 seeds') }] }])
   expect(moduleSizeCurves([curve('SFT', 1e6), curve('SFT', 2e6)], 'visionEncoder', look).map(({ name }) => name)).toEqual(['SFT, language model of 1 M', 'SFT, language model of 2 M'])
   expect(moduleSizeCurves([curve('SFT', 1e6)], 'languageModel', look)).toEqual([])
+})
+
+it('names a table of layers by its measure first, and shows no minus zero', () => {
+  const table = { rows: 'a', columns: 'language', measure: 'cka', best: { value: 0.124 }, shuffled: { mean: -0.0004, largest: 0.001 } } as unknown as Parameters<typeof tableNote>[0]
+  expect([tableTitle(table, { a: 'SFT', b: 'DPO' }), tableNote(table)]).toEqual(['Linear CKA to language: SFT', 'best 0.12, pictures shuffled 0.00 (≤ 0.00)'])
 })
