@@ -17,7 +17,14 @@ export function parse<Schema extends z.ZodType>(
   if (result.success) return result.data
   const fault = result.error.issues[0]!
   const path = fault.path.map(String).join('.') || 'value'
-  // Only scalars are repeated: an object could be megabytes long.
-  const found = Object(fault.input) === fault.input || fault.input === undefined ? '' : `, got ${JSON.stringify(fault.input)}`
+  // Only scalars are repeated, and of a long text its beginning: an object could be megabytes long.
+  const found = Object(fault.input) === fault.input || fault.input === undefined ? '' : `, got ${shortened(fault.input)}`
   throw new LabError(code, `${where && `${where}: `}${path}: ${fault.message}${found}`, { path: fault.path.map(String) })
+}
+
+const LONGEST_REPEATED = 200
+
+function shortened(scalar: unknown): string {
+  if (typeof scalar === 'string' && scalar.length > LONGEST_REPEATED) return `${JSON.stringify(`${scalar.slice(0, LONGEST_REPEATED)}…`)} of ${scalar.length} characters`
+  return JSON.stringify(scalar)
 }

@@ -34,6 +34,12 @@ describe('parse', () => {
     }
   })
 
+  it('repeats the beginning of a long text, and its length', () => {
+    const fault = faultOf(() => parse(z.string().max(100), 'why '.repeat(100_000), 'invalid-input', 'ask'))
+    expect(fault.message).toMatch(/^ask: value: .*100.*"why why .*…" of 400000 characters$/)
+    expect(fault.message.length).toBeLessThan(400)
+  })
+
   it('takes the code and the place that it is given, and repeats no large value', () => {
     const fault = faultOf(() => parse(schema, { batchSize: { text: 'x'.repeat(10_000) } }, 'corrupt-artifact', 'lab.json'))
     expect(fault.code).toBe('corrupt-artifact')
