@@ -100,6 +100,8 @@ export const multimodalLmSpecSchema = z
     visionFeatureLayer: z.union([z.int().max(-1), z.array(z.int().max(-1)).min(1)], { error: 'expected a negative whole number, or a list of such' }).default(-2),
     /** LLaVA's names: 'full' keeps every token of that state, 'default' drops the first (the class token, where there is one). */
     visionFeatureSelectStrategy: z.enum(['default', 'full']).default('full').meta({ help: "'default' drops the encoder's first token, its class token" }),
+    /** LLaVA-OneVision's `image_newline`: a learned vector that stands after an image's tokens. Absent: there is none. */
+    imageNewline: z.boolean().optional().meta({ help: "a learned vector after each image's tokens, as LLaVA-OneVision has" }),
   })
   .refine((spec) => -Math.min(...featureLayers(spec)) <= spec.visionEncoder.numHiddenLayers, {
     path: ['visionFeatureLayer'],
@@ -120,8 +122,13 @@ export function featureWidth(spec: Pick<MultimodalLmSpec, 'visionFeatureLayer' |
   return featureLayers(spec).length * spec.visionEncoder.hiddenSize
 }
 
-/** Tokens that an image takes among those of the text: the encoder's, without the first under the strategy 'default'. */
-export function numImageTokens({ visionEncoder, visionFeatureSelectStrategy }: MultimodalLmSpec): number {
+/** Tokens that an image takes among those of the text: one a feature, and the one that ends it in a model with `image_newline`. */
+export function numImageTokens(spec: MultimodalLmSpec): number {
+  return numImageFeatures(spec) + (spec.imageNewline === true ? 1 : 0)
+}
+
+/** What the projector sees of an image: the encoder's tokens, without the first under the strategy 'default'. */
+export function numImageFeatures({ visionEncoder, visionFeatureSelectStrategy }: Pick<MultimodalLmSpec, 'visionEncoder' | 'visionFeatureSelectStrategy'>): number {
   return numPrefixTokens(visionEncoder) + numPatches(visionEncoder) - (visionFeatureSelectStrategy === 'default' ? 1 : 0)
 }
 

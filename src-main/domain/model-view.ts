@@ -48,6 +48,8 @@ export const modelInspectionSchema = z.strictObject({
   preprocess: z.array(z.string()).nullable(),
   /** What would keep the lab from using the folder; empty: it can be used. */
   faults: z.array(z.string()),
+  /** What a person should know before using the folder. */
+  notes: z.array(z.string()),
 })
 export type ModelInspection = z.output<typeof modelInspectionSchema>
 

@@ -49,6 +49,7 @@ export async function* runExportRecipeJob(job: ExportRecipeJob, signal: AbortSig
       await verifyCheckpoint(checkpoint)
       const loaded = await readCheckpoint(checkpoint)
       await writeModelFolder(join(folder, 'model', `seed-${seed}`), loaded)
+      assertOneWayToSee(loaded)
       // All seeds share tokenizer, sizes and preprocessing, so the tokens are the same.
       data ??= recipeData(pairs, loaded, job.arms)
       images ??= decodingOf(loaded.preprocess)
@@ -94,6 +95,16 @@ export async function* runExportRecipeJob(job: ExportRecipeJob, signal: AbortSig
   const [count, tooLong] = written as [number, number]
   yield { kind: 'log', level: 'info', message: `${count} pairs${tooLong === 0 ? '' : `, ${tooLong} left out as longer than maxLength`}, ${job.seeds.length} base models` }
   yield { kind: 'artifact', name: 'recipe', path: job.folder }
+}
+
+/** transformers cuts a picture alone into tiles for a model with `image_newline`, so that its steps would not be the study's. */
+function assertOneWayToSee({ checkpoint, folder }: LoadedCheckpoint): void {
+  if (checkpoint.model.imageNewline === true)
+    throw new LabError(
+      'invalid-input',
+      `${folder}: config.json: model_type: expected llava, found llava_onevision, for which transformers' trainers look at tiles of a picture where the study looks at one view. Train this study here, and export its models (lab export)`,
+      { field: 'model_type' },
+    )
 }
 
 function stopIfAsked(signal: AbortSignalLike): void {

@@ -12,7 +12,7 @@ import { languageModelSpec, languageModelWeights } from '../engine/models/langua
 import { preprocessWords } from '../domain/preprocess-spec.ts'
 import { specFromHuggingFace } from '../engine/preprocess/hugging-face.ts'
 import { createChatTokenizer, withImageToken } from '../engine/text/tokenizer.ts'
-import { imageTokenIdOf, multimodalLmSpec, visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
+import { imageTokenIdOf, multimodalLmSpec, visionEncoderSpec, withoutTiles } from '../engine/weights/hugging-face-config.ts'
 import { projectorLayout, visionEncoderLayout } from '../engine/weights/initial.ts'
 import { weightDifferences } from '../engine/weights/match.ts'
 import { splitByModule, visionEncoderTensors } from '../engine/weights/names.ts'
@@ -85,7 +85,13 @@ export async function inspectFolder(folder: string): Promise<ModelInspection> {
     tokenizer,
     preprocess,
     faults,
+    notes: notesOf(config),
   }
+}
+
+function notesOf(config: Readonly<Record<string, unknown>>): string[] {
+  const note = withoutTiles(config)
+  return note === null ? [] : [note]
 }
 
 function expectedOf(config: Readonly<Record<string, unknown>>): { readonly kind: ModelInspection['kind']; readonly expected: Expected } {
@@ -147,5 +153,6 @@ async function inspectAdapter(folder: string): Promise<ModelInspection> {
       ...(type === 'LORA' ? [] : [`${path}: peft_type: expected LORA, found ${String(type)}; merge it with PEFT first`]),
       ...(existsSync(weights) ? [] : [`${weights} does not exist: save the adapter with safe_serialization=True`]),
     ],
+    notes: [],
   }
 }

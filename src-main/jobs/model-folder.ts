@@ -10,7 +10,7 @@ import type { VisionEncoderSpec } from '../domain/vision-encoder-spec.ts'
 import { languageModelSpec, languageModelWeights } from '../engine/models/language/families.ts'
 import { withPoolingThatIsThere } from '../engine/models/vision/families.ts'
 import { createChatTokenizer, withImageToken, type ChatTokenizer, type TokenizerFiles } from '../engine/text/tokenizer.ts'
-import { imageTokenIdOf, multimodalLmSpec, visionEncoderSpec } from '../engine/weights/hugging-face-config.ts'
+import { imageTokenIdOf, multimodalLmSpec, visionEncoderSpec, withoutTiles } from '../engine/weights/hugging-face-config.ts'
 import { projectorLayout, visionEncoderLayout, type NamedArrays } from '../engine/weights/initial.ts'
 import { matchWeights, weightDifferences, type WeightDifferences } from '../engine/weights/match.ts'
 import { splitByModule, visionEncoderTensors } from '../engine/weights/names.ts'
@@ -59,6 +59,7 @@ export async function readMultimodalFolder(folder: string): Promise<MultimodalFo
   const found = { ...modules, visionEncoder: visionEncoderTensors(described.visionEncoder, modules.visionEncoder) }
   const spec = { ...described, visionEncoder: withPoolingThatIsThere(described.visionEncoder, (name) => Object.hasOwn(found.visionEncoder, name)) }
   const expected = expectedWeights(spec)
+  const tiles = withoutTiles(config)
   const matched = {
     visionEncoder: matchWeights(expected.visionEncoder, found.visionEncoder, `${folder}: vision encoder`),
     projector: matchWeights(expected.projector, found.projector, `${folder}: projector`),
@@ -71,7 +72,7 @@ export async function readMultimodalFolder(folder: string): Promise<MultimodalFo
     tokenizer,
     preprocess: await readSquarePreprocess(folder, spec.visionEncoder),
     sha256: await hashOf(tensors),
-    notes: notesOf([...unknown, ...Object.values(matched).flatMap(({ extra }) => extra)]),
+    notes: [...notesOf([...unknown, ...Object.values(matched).flatMap(({ extra }) => extra)]), ...(tiles === null ? [] : [tiles])],
   }
 }
 

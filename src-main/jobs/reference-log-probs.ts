@@ -40,6 +40,8 @@ export function referenceKey(parts: {
   readonly ldAlpha: number
   /** What decides whose answers stand under a prompt as mismatched ones; null: there are none. */
   readonly mismatched: { readonly maxLength: number } | null
+  /** Whether `image_newline` ends an image's tokens: the same files then say something else. */
+  readonly imageNewline?: boolean | undefined
 }): string {
   return sha256(JSON.stringify(parts))
 }

@@ -4,7 +4,7 @@
 // have to learn to look past that.
 
 import * as tf from '@tensorflow/tfjs'
-import { featureWidth, type Module } from '../domain/model-spec.ts'
+import { featureWidth, numImageFeatures, type Module } from '../domain/model-spec.ts'
 import type { Start } from '../domain/run-config.ts'
 import { imageFeatures } from '../engine/models/multimodal-lm.ts'
 import type { NamedArrays } from '../engine/weights/initial.ts'
@@ -19,7 +19,7 @@ const BATCH = 32
 export async function withStandardisedProjector(
   start: Start,
   model: StartModel,
-  source: Pick<BatchSource, 'images' | 'numImageTokens' | 'numPatches' | 'patchWidth'>,
+  source: Pick<BatchSource, 'images' | 'numPatches' | 'patchWidth'>,
   samples: readonly EncodedSample[],
 ): Promise<Readonly<Record<Module, NamedArrays>>> {
   const images = samples.flatMap(({ image }) => (image === null ? [] : [image])).slice(0, IMAGES)
@@ -39,7 +39,7 @@ export async function withStandardisedProjector(
       squares.push(square!)
       patches.dispose()
     }
-    const count = images.length * source.numImageTokens
+    const count = images.length * numImageFeatures(model.spec)
     const [mean, spread] = tf.tidy(() => {
       const average = tf.div(tf.addN(sums), count)
       const variance = tf.sub(tf.div(tf.addN(squares), count), tf.square(average))

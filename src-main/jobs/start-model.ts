@@ -53,7 +53,9 @@ export async function startModel(start: Start): Promise<StartModel> {
     case 'transplant': {
       const donor = await readCheckpoint(start.folder)
       const host = start.languageModelFolder === null ? null : await readHost(start.languageModelFolder)
-      const spec: MultimodalLmSpec = { ...donor.checkpoint.model, languageModel: host?.spec ?? donor.checkpoint.model.languageModel }
+      // It is put together afresh: what ended an image's tokens in the donor spoke to another language model.
+      const { imageNewline: _, ...withoutNewline } = donor.checkpoint.model
+      const spec: MultimodalLmSpec = { ...withoutNewline, languageModel: host?.spec ?? donor.checkpoint.model.languageModel }
       const fresh = initialWeights(spec, start.seed)
       const kept = Array.from({ length: start.projectorLayers }, (_, i) => `linear_${i + 1}.`)
       const projector = Object.fromEntries(

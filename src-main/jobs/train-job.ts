@@ -75,7 +75,7 @@ export async function* runTrainJob(job: TrainJob, signal: AbortSignalLike): Asyn
   if (objective.reference !== null) {
     const { ldAlpha } = objective.reference
     const mismatched = objective.needsMismatched ? { maxLength: training.maxLength } : null
-    const key = referenceKey({ model: start.identity, snapshot, tokenizer: tokenizerFiles, preprocess, ldAlpha, mismatched })
+    const key = referenceKey({ model: start.identity, snapshot, tokenizer: tokenizerFiles, preprocess, ldAlpha, mismatched, imageNewline: spec.imageNewline })
     reference = await cachedReference(job.project, key, data.samples)
     if (reference === null) {
       const held = compiledModel({ spec, weights: await fresh() })

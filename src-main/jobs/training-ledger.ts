@@ -1,6 +1,6 @@
 // A prepared training in numbers: what its memory is predicted from, and one line a module.
 
-import { featureWidth, MODULES, numImageTokens } from '../domain/model-spec.ts'
+import { featureWidth, MODULES, numImageFeatures, numImageTokens } from '../domain/model-spec.ts'
 import type { Training } from '../domain/run-config.ts'
 import type { ModuleLedger } from '../domain/training-plan.ts'
 import { numPatches, patchWidth } from '../domain/vision-encoder-spec.ts'
@@ -14,7 +14,7 @@ export function oracleOf({ start: { spec, weights }, buckets, images: met, image
   const { visionEncoder } = spec
   const { T, A } = buckets.buckets.at(-1)!
   const I = numImageTokens(spec)
-  const picture = imagesAs === 'features' ? { P: I, patchWidth: featureWidth(spec) } : { P: numPatches(visionEncoder), patchWidth: patchWidth(visionEncoder) }
+  const picture = imagesAs === 'features' ? { P: numImageFeatures(spec), patchWidth: featureWidth(spec) } : { P: numPatches(visionEncoder), patchWidth: patchWidth(visionEncoder) }
   const batch = { ...picture, imagesAs, I, T, A }
   const images = Math.min(met.length * batch.P * batch.patchWidth * 4, IMAGE_CACHE_BYTES)
   return { spec, shapes: weights, batch, execution, base, images }

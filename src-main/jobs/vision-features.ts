@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../domain/errors.ts'
 import type { AbortSignalLike, JobEvent } from '../domain/job.ts'
-import { featureWidth, numImageTokens, type MultimodalLmSpec } from '../domain/model-spec.ts'
+import { featureWidth, numImageFeatures, type MultimodalLmSpec } from '../domain/model-spec.ts'
 import type { PreprocessSpec } from '../domain/preprocess-spec.ts'
 import type { Training } from '../domain/run-config.ts'
 import type { ImageRef } from '../domain/sample.ts'
@@ -28,7 +28,7 @@ import { readTensors, type FileTensor } from './weight-files.ts'
 export interface VisionFeatures {
   /** I image tokens, D_vision numbers each. */
   readonly shape: readonly [number, number]
-  /** (I·D_vision) of an image that they were made for. */
+  /** (F·D_vision) of an image that they were made for. */
   of(image: ImageRef): Float32Array
 }
 
@@ -44,7 +44,7 @@ const BATCH = 16
 const FORMAT = 'vision features 2'
 
 export function featureBytes(spec: MultimodalLmSpec): number {
-  return 4 * numImageTokens(spec) * featureWidth(spec)
+  return 4 * numImageFeatures(spec) * featureWidth(spec)
 }
 
 /** Whether a training takes features: its encoder is frozen, and they fit on the disk. */
@@ -85,7 +85,7 @@ export async function* visionFeatures(
   images: readonly ImageRef[],
   signal: AbortSignalLike,
 ): AsyncGenerator<JobEvent, VisionFeatures> {
-  const shape = [numImageTokens(spec), featureWidth(spec)] as const
+  const shape = [numImageFeatures(spec), featureWidth(spec)] as const
   const folder = join(featuresFolder(project), featureKey({ spec, weights }, preprocess))
   const stored = await readFolder(folder, shape)
   const missing = images.filter(({ sha256: name }) => !stored.has(name))

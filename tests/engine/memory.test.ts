@@ -119,6 +119,20 @@ describe('a step on shapes alone', () => {
     expect(frozen.weights).toBe(whole.weights)
   })
 
+  it('counts image_newline: the vector, its moments, and a token more of each image', () => {
+    const training = aTraining({ batchSize: 4, modules: { languageModel: { train: false } } })
+    const memory = (imageNewline: boolean) => {
+      const spec = multimodalLmSpecSchema.parse({ ...TINY, imageNewline })
+      const rows = { P: numPatches(spec.visionEncoder), patchWidth: patchWidth(spec.visionEncoder), I: numImageTokens(spec), T: numImageTokens(spec) + 12, A: 4 }
+      return expectNoLeak(() => stepMemory(spec, initialWeights(spec, 0), training, createObjective(training.objective), rows))
+    }
+    const [without, with_] = [memory(false), memory(true)]
+    const bytes = 4 * TINY.languageModel.hiddenSize
+    expect(with_.weights - without.weights).toBe(bytes)
+    expect(with_.moments - without.moments).toBe(2 * bytes)
+    expect(with_.working).toBeGreaterThan(without.working)
+  })
+
   it('takes less where less is trained, and more for more', () => {
     const working = (settings: object) => predicted(aTraining({ batchSize: 16, ...settings })).working
     const plain = working({})

@@ -87,14 +87,45 @@ describe('a multimodal folder', () => {
     expect(back.checkpoint.sha256).toBe(identity)
   })
 
-  it('of the OneVision type is read in its single-image form, and what serves tiles is told as unused', async () => {
-    const spec = specOf({ family: 'qwen2', tieWordEmbeddings: true }, { visionFeatureLayer: -1, visionFeatureSelectStrategy: 'full' })
-    const { vision_feature_layer: _layer, vision_feature_select_strategy: _strategy, ...rest } = multimodalLmConfig(spec, tokenId('<image>'))
-    const folder = published(spec, { tensors: (all) => ({ ...all, 'model.image_newline': { shape: [16], values: new Float32Array(16) } }) })
-    json(folder, 'config.json', { ...rest, model_type: 'llava_onevision' })
-    const start = await startModel({ kind: 'checkpoint', folder })
-    expect(start.spec).toEqual(spec)
-    expect(start.notes.join()).toContain('image_newline')
+  describe('of the OneVision type', () => {
+    const spec = specOf({ family: 'qwen2', tieWordEmbeddings: true }, { visionFeatureLayer: -1, visionFeatureSelectStrategy: 'full', imageNewline: true })
+    const oneVision = (rename: (name: string) => string = (name) => name): string => {
+      const folder = published(spec, { tensors: (all) => named(all, rename) })
+      const { vision_feature_layer: _layer, vision_feature_select_strategy: _strategy, image_grid_pinpoints: _grids, ...rest } = multimodalLmConfig(spec, tokenId('<image>'))
+      json(folder, 'config.json', rest)
+      return folder
+    }
+
+    it('is read with one view a picture and image_newline after it, and says that tiles are not', async () => {
+      for (const name of ['image_newline', 'model.image_newline', 'language_model.model.image_newline']) {
+        const start = await startModel({ kind: 'checkpoint', folder: oneVision((each) => (each === 'image_newline' ? name : each)) })
+        expect(start.spec).toEqual(spec)
+        expect(numImageTokens(start.spec)).toBe(6)
+        expect(plainModules(start.weights)).toEqual(initialWeights(spec, 1))
+        expect(start.notes).toEqual([expect.stringContaining('one view of 16 × 16 pixels. Its tiles')])
+      }
+    })
+
+    it('goes on as a checkpoint of the same type with the same vector, and takes no other place in a new model', async () => {
+      const folder = oneVision()
+      const { weights, tokenizerFiles: files, preprocess } = await startModel({ kind: 'checkpoint', folder })
+      await writeCheckpoint(join(root, 'mine'), { weights, moments: null, tokenizerFiles: files, preprocess, describe: { step: 1, model: spec, config: null, execution: null, numTokens: 0 } })
+      const back = await readCheckpoint(join(root, 'mine'))
+      expect(back.checkpoint.model).toEqual(spec)
+      expect(plainModules(back.weights)).toEqual(initialWeights(spec, 1))
+      expect(JSON.parse(readFileSync(join(root, 'mine', 'config.json'), 'utf8'))).toMatchObject({ model_type: 'llava_onevision', image_grid_pinpoints: [[16, 16]] })
+      const transplanted = await startModel({ kind: 'transplant', folder, languageModelFolder: null, projectorLayers: 2, seed: 1 })
+      expect(numImageTokens(transplanted.spec)).toBe(5)
+      expect(Object.keys(transplanted.weights.projector).sort()).toEqual(['linear_1.bias', 'linear_1.weight', 'linear_2.bias', 'linear_2.weight'])
+    })
+
+    it('without image_newline is refused by its name; of the LLaVA type with one it is told as unused', async () => {
+      const folder = published(spec, { tensors: ({ image_newline: _, ...rest }) => rest })
+      expect((await faultOfPromise(startModel({ kind: 'checkpoint', folder }))).message).toMatch(/projector: 1 of 5 weights are missing: image_newline/)
+      const start = await startModel({ kind: 'checkpoint', folder: published(specOf(), { tensors: (all) => ({ ...all, image_newline: { shape: [16], values: new Float32Array(16) } }) }) })
+      expect(start.spec).toEqual(specOf())
+      expect(start.notes.join()).toContain('image_newline')
+    })
   })
 
   it('under the names of other releases is the same model', async () => {

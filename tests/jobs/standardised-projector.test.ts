@@ -26,7 +26,7 @@ let tiny: TinyProject
 let start: Start
 let model: StartModel
 let samples: readonly EncodedSample[]
-let source: { images: ReturnType<typeof createImageSource>; numImageTokens: number; numPatches: number; patchWidth: number }
+let source: { images: ReturnType<typeof createImageSource>; numPatches: number; patchWidth: number }
 beforeAll(async () => {
   await openBackend('native')
   tiny = tinyProject(root, { train: 40, validation: 1, test: 1 })
@@ -39,7 +39,7 @@ beforeAll(async () => {
     I,
     512,
   ).samples
-  source = { images: createImageSource(tiny.project, model.preprocess, 4), numImageTokens: I, numPatches: I, patchWidth: 48 }
+  source = { images: createImageSource(tiny.project, model.preprocess, 4), numPatches: I, patchWidth: 48 }
 })
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 

@@ -201,6 +201,7 @@ export const anInspection = (folder: string): ModelInspection => ({
   tokenizer: null,
   preprocess: null,
   faults: [],
+  notes: [],
 })
 
 /** As a job tells them: some rows a message, images where they were. */

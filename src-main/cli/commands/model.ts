@@ -77,7 +77,7 @@ export function addModelCommands(program: Command, parts: CliParts): void {
     })
 }
 
-function linesOf({ kind, modelType, files, bytes, modules, unknown, tokenizer, preprocess, faults }: ModelInspection): readonly string[] {
+function linesOf({ kind, modelType, files, bytes, modules, unknown, tokenizer, preprocess, faults, notes }: ModelInspection): readonly string[] {
   const sizes = ({ spec }: ModuleInspection) =>
     ['family', 'hiddenSize', 'numHiddenLayers', 'numAttentionHeads', 'numKeyValueHeads', 'imageSize', 'patchSize', 'vocabSize']
       .filter((name) => spec[name] !== undefined)
@@ -113,6 +113,7 @@ function linesOf({ kind, modelType, files, bytes, modules, unknown, tokenizer, p
     ...(tokenizer?.sampling == null ? [] : [`generation_config.json asks for: lab ask${Object.entries(tokenizer.sampling).map(([name, value]) => ` --${OPTIONS[name as keyof typeof OPTIONS]} ${value}`).join('')}. The lab answers greedily unless told`]),
     ...named('generation_config.json asks for, and no answer follows', tokenizer?.notComputed ?? []),
     ...(preprocess === null ? [] : [`preprocessing: ${preprocess.join(' → ')}`]),
+    ...notes.map((note) => `note: ${note}`),
     ...(faults.length === 0 ? ['✓ the lab can use this folder'] : faults.map((fault) => `✗ ${fault}`)),
   ]
 }

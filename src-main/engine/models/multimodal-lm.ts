@@ -7,7 +7,7 @@ import { featureLayers, type Module, type MultimodalLmSpec } from '../../domain/
 import { withGradient } from '../nn/with-gradient.ts'
 import type { Weights } from '../shapes.ts'
 import { embedTokens, languageHead, lastStatesAt } from './language-model.ts'
-import { projector } from './projector.ts'
+import { IMAGE_NEWLINE, projector, withNewline } from './projector.ts'
 import { visionHiddenStates, withoutFirst } from './vision-encoder.ts'
 
 /** What a batch holds of its images: patches, or the features of a frozen encoder, which is then not run. */
@@ -51,7 +51,7 @@ function blocksBelow({ visionEncoder }: MultimodalLmSpec, layer: number): number
 /**
  * The selected hidden state, without its first token under the strategy 'default': what the projector sees. Of several states
  * the channels stand beside each other (LLaVA's config, `vision_feature_layer` as a list).
- * @param images (B, P, C·patch²); where the model takes features, those themselves   @returns (B, I, D_vision · states)
+ * @param images (B, P, C·patch²); where the model takes features, those themselves   @returns (B, F, D_vision · states)
  */
 export function imageFeatures(model: MultimodalLm, images: tf.Tensor): tf.Tensor {
   const { spec, weights, gradientCheckpointing, imagesAs } = model
@@ -65,9 +65,15 @@ export function selectedFeatures(spec: MultimodalLmSpec, states: readonly tf.Ten
   return selected.length === 1 ? selected[0]! : tf.concat(selected, -1)
 }
 
-/** @param features (B, I, D_vision · states)   @returns (B, I, D) */
-export function imageTokens(model: MultimodalLm, features: tf.Tensor): tf.Tensor {
-  return projector(model.weights.projector, features)
+/**
+ * The projected features and, in a model that has it, `image_newline` after them. One view of the picture, as transformers'
+ * `LlavaOnevisionModel.pack_image_features` packs it; tiles (anyres grids) are not read.
+ * @param features (B, F, D_vision · states)   @returns (B, I, D), I = F, or F + 1 with `image_newline`
+ */
+export function imageTokens({ weights }: MultimodalLm, features: tf.Tensor): tf.Tensor {
+  const projected = projector(weights.projector, features)
+  const newline = weights.projector[IMAGE_NEWLINE]
+  return newline === undefined ? projected : withNewline(projected, newline)
 }
 
 /** Text embeddings with image tokens in their places. @param tokens (B, I, D) @returns (R, T, D) */

@@ -44,10 +44,13 @@ export function visionEncoderSpec(config: Json, where = 'config.json'): VisionEn
   return parse(visionEncoderSpecSchema, { family: family.family, ...family.spec(vision) }, 'invalid-input', where)
 }
 
+/** LLaVA's, or LLaVA-OneVision's for a model with `image_newline`, whose grids then hold nothing beyond the one view. */
 export function multimodalLmConfig(spec: MultimodalLmSpec, imageTokenId: number): Json {
+  const { imageSize } = spec.visionEncoder
   return {
-    architectures: ['LlavaForConditionalGeneration'],
-    model_type: 'llava',
+    ...(spec.imageNewline === true
+      ? { architectures: ['LlavaOnevisionForConditionalGeneration'], model_type: 'llava_onevision', image_grid_pinpoints: [[imageSize, imageSize]] }
+      : { architectures: ['LlavaForConditionalGeneration'], model_type: 'llava' }),
     image_token_index: imageTokenId,
     image_seq_length: numImageTokens(spec),
     multimodal_projector_bias: spec.projector.bias,
@@ -63,12 +66,23 @@ export function multimodalLmConfig(spec: MultimodalLmSpec, imageTokenId: number)
 
 /** LLaVA-type models: what their configs leave out. */
 const MULTIMODAL = {
-  llava: { text: 'llama', vision: 'clip_vision_model', visionFeatureLayer: -2, strategy: 'default' },
-  // Read in its single-image form: one square view and no tiles, so that `image_newline` and `image_grid_pinpoints` have no use.
-  llava_onevision: { text: 'qwen2', vision: 'siglip_vision_model', visionFeatureLayer: -1, strategy: 'full' },
+  llava: { text: 'llama', vision: 'clip_vision_model', visionFeatureLayer: -2, strategy: 'default', newline: {} },
+  // One square view and `image_newline` after it, as transformers packs a picture among several (`batch_num_images`).
+  llava_onevision: { text: 'qwen2', vision: 'siglip_vision_model', visionFeatureLayer: -1, strategy: 'full', newline: { imageNewline: true } },
 } as const
 
-/** @throws LabError 'invalid-input' listing the known types, or naming the field that the lab cannot follow */
+/** What a model that was trained with tiles of a picture loses here; null: nothing. */
+export function withoutTiles(config: Json): string | null {
+  if (config['model_type'] !== 'llava_onevision') return null
+  const side = multimodalLmSpec(config).visionEncoder.imageSize
+  return `The lab shows this model each picture as one view of ${side} × ${side} pixels. Its tiles (image_grid_pinpoints) are not read: detail finer than that view, such as small print, is lost, and answers differ from those of transformers with tiles.`
+}
+
+/**
+ * A model of the type llava_onevision is read with one view a picture and `image_newline` after its tokens; tiles (anyres
+ * grids, `image_grid_pinpoints`) are not read, so that what one that was trained with them would see beyond the view is lost.
+ * @throws LabError 'invalid-input' listing the known types, or naming the field that the lab cannot follow
+ */
 export function multimodalLmSpec(config: Json): MultimodalLmSpec {
   const type = String(config['model_type'])
   const absent = MULTIMODAL[type as keyof typeof MULTIMODAL]
@@ -91,6 +105,7 @@ export function multimodalLmSpec(config: Json): MultimodalLmSpec {
       languageModel: languageModelSpec(text),
       visionFeatureLayer: fromTheTop(config['vision_feature_layer'] ?? absent.visionFeatureLayer, vision.numHiddenLayers),
       visionFeatureSelectStrategy: config['vision_feature_select_strategy'] ?? absent.strategy,
+      ...absent.newline,
     },
     'invalid-input',
     'config.json',

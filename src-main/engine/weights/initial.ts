@@ -4,6 +4,7 @@ import { featureWidth, type LanguageModelSpec, type Module, type MultimodalLmSpe
 import { createRandom } from '../../domain/random.ts'
 import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
 import { languageModelWeights, type WeightLayout } from '../models/language/families.ts'
+import { IMAGE_NEWLINE } from '../models/projector.ts'
 import { familyOf } from '../models/vision/families.ts'
 import { linearLayout, residualScale, type Initial, type Layout } from './layout.ts'
 
@@ -61,8 +62,9 @@ export function visionEncoderLayout(spec: VisionEncoderSpec): Layout {
 
 export function projectorLayout(spec: MultimodalLmSpec): Layout {
   const [from, to] = [featureWidth(spec), spec.languageModel.hiddenSize]
-  const layout = { ...linearLayout('linear_1', from, to, std(from)), ...linearLayout('linear_2', to, to, std(to)) }
-  return spec.projector.bias ? layout : Object.fromEntries(Object.entries(layout).filter(([name]) => !name.endsWith('.bias')))
+  const layers = { ...linearLayout('linear_1', from, to, std(from)), ...linearLayout('linear_2', to, to, std(to)) }
+  const layout = spec.projector.bias ? layers : Object.fromEntries(Object.entries(layers).filter(([name]) => !name.endsWith('.bias')))
+  return spec.imageNewline === true ? { ...layout, [IMAGE_NEWLINE]: { shape: [to], std: std(to) } } : layout
 }
 
 export function languageModelLayout(spec: LanguageModelSpec): Layout {

@@ -3,6 +3,7 @@
 
 import { MODULES, type Module } from '../../domain/model-spec.ts'
 import type { VisionEncoderSpec } from '../../domain/vision-encoder-spec.ts'
+import { IMAGE_NEWLINE } from '../models/projector.ts'
 import { familyOf } from '../models/vision/families.ts'
 import type { NamedArray, NamedArrays } from './initial.ts'
 
@@ -14,6 +15,7 @@ const PREFIXES: readonly (readonly [RegExp, Module, string])[] = [
   [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\.0\./, 'projector', 'linear_1.'],
   [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\.2\./, 'projector', 'linear_2.'],
   [/^(?:model\.)?(?:multi_modal_projector|mm_projector)\./, 'projector', ''],
+  [/^(?:language_model\.)?(?:model\.)?(?=image_newline$)/, 'projector', ''],
   [/^(?:model\.)?language_model\.lm_head\./, 'languageModel', 'lm_head.'],
   [/^(?:model\.)?language_model\.(?:model\.)?/, 'languageModel', 'model.'],
   [/^lm_head\./, 'languageModel', 'lm_head.'],
@@ -32,6 +34,8 @@ export function localName(fileName: string): { readonly module: Module; readonly
 
 /** The name of a tensor in a multimodal checkpoint, as transformers 5 saves LLaVA. */
 export function multimodalName(module: Module, name: string): string {
+  // It is trained with the projector, and stands beside it in the file.
+  if (module === 'projector' && name === IMAGE_NEWLINE) return name
   const prefix = { visionEncoder: 'vision_tower.', projector: 'multi_modal_projector.', languageModel: 'language_model.' }[module]
   return prefix + name
 }

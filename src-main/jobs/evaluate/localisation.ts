@@ -17,7 +17,7 @@ import { mapBox } from '../../engine/preprocess/pipeline.ts'
 import { chooseBuckets, collateSamples, encodeSamples, rowTensors } from '../batches.ts'
 import { pairLogProbs } from '../reference-log-probs.ts'
 import { batchesOf, byLength, drawSamples, mean, samplesOfSplit, type Measurement } from './bench.ts'
-import { ofPatches, type MeasuredModel } from './measured-model.ts'
+import { mapOfPatches, type MeasuredModel } from './measured-model.ts'
 
 export const MAP_KINDS = ['sft', 'chosen', 'rejected', 'dpo'] as const
 export type MapKind = (typeof MAP_KINDS)[number]
@@ -125,7 +125,7 @@ export const measureLocalisation: Measurement = async function* (bench) {
 
 /** The maps without what pulls at class token and registers: those have no place in the picture. */
 function atPatches(measured: MeasuredModel, pair: PairMaps): PairMaps {
-  const [sft, chosen, rejected, dpo] = [pair.sft, pair.chosen, pair.rejected, pair.dpo].map((map) => ofPatches(measured, map)) as [Float64Array, Float64Array, Float64Array, Float64Array]
+  const [sft, chosen, rejected, dpo] = [pair.sft, pair.chosen, pair.rejected, pair.dpo].map((map) => mapOfPatches(measured, map)) as [Float64Array, Float64Array, Float64Array, Float64Array]
   return { ...pair, sft, chosen, rejected, dpo }
 }
 

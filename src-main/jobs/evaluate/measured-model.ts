@@ -3,7 +3,7 @@
 
 import * as tf from '@tensorflow/tfjs'
 import { LabError } from '../../domain/errors.ts'
-import { featureWidth, numImageTokens } from '../../domain/model-spec.ts'
+import { featureWidth, numImageFeatures, numImageTokens } from '../../domain/model-spec.ts'
 import type { PreprocessSpec } from '../../domain/preprocess-spec.ts'
 import type { ImageRef } from '../../domain/sample.ts'
 import { numPatches, patchGrid, patchWidth, seenSide } from '../../domain/vision-encoder-spec.ts'
@@ -21,12 +21,12 @@ export interface EncoderView {
   readonly preprocess: PreprocessSpec
   /** Side of what the patches of the square input cover, pixels. */
   readonly seenSide: number
-  readonly numImageTokens: number
+  readonly numImageFeatures: number
   readonly numPatches: number
   /** Width of an image feature. */
   readonly featureWidth: number
   readonly grid: PatchGrid
-  /** Features of stored images, (B, I, D). The caller disposes. */
+  /** Features of stored images, (B, F, D). The caller disposes. */
   features(images: readonly (ImageRef | null)[]): Promise<tf.Tensor3D>
 }
 
@@ -37,14 +37,15 @@ export interface MeasuredModel extends HeldModel, EncoderView {
   readonly preprocess: PreprocessSpec
   readonly images: ImageSource
   readonly numImageTokens: number
+  readonly numImageFeatures: number
   readonly numPatches: number
   readonly patchWidth: number
   /** Width of an image feature. */
   readonly featureWidth: number
   readonly grid: PatchGrid
-  /** Features of stored images as the projector sees them, (B, I, D); zeros where there is no image. The caller disposes. */
+  /** Features of stored images as the projector sees them, (B, F, D); zeros where there is no image. The caller disposes. */
   features(images: readonly (ImageRef | null)[]): Promise<tf.Tensor3D>
-  /** Features of pictures cut into patches (P, C·patch²), (B, I, D). The caller disposes. */
+  /** Features of pictures cut into patches (P, C·patch²), (B, F, D). The caller disposes. */
   featuresOf(patches: readonly Float32Array[]): tf.Tensor3D
   /** What could not be compiled, and why; each once. */
   readonly warnings: readonly string[]
@@ -65,7 +66,7 @@ export async function openMeasuredModel(project: string, folder: string, kept = 
   const warnings: string[] = []
   const held = compiledModel({ spec, weights }, { warn: (message) => warnings.push(message) })
   const { model, run } = held
-  const I = numImageTokens(spec)
+  const F = numImageFeatures(spec)
   const P = numPatches(visionEncoder)
   const D = featureWidth(spec)
   const ofPatch = patchWidth(visionEncoder)
@@ -90,7 +91,8 @@ export async function openMeasuredModel(project: string, folder: string, kept = 
     tokenizer,
     preprocess,
     images,
-    numImageTokens: I,
+    numImageTokens: numImageTokens(spec),
+    numImageFeatures: F,
     numPatches: P,
     patchWidth: ofPatch,
     featureWidth: D,
@@ -98,7 +100,7 @@ export async function openMeasuredModel(project: string, folder: string, kept = 
     seenSide: seenSide(visionEncoder),
     featuresOf,
     async features(refs) {
-      const values = new Float32Array(refs.length * I * D)
+      const values = new Float32Array(refs.length * F * D)
       const missing = new Map<string, ImageRef>()
       for (const ref of refs) if (ref !== null && !cache.has(ref.sha256)) missing.set(ref.sha256, ref)
       const fresh = new Map<string, Float32Array>()
@@ -108,13 +110,13 @@ export async function openMeasuredModel(project: string, folder: string, kept = 
         const encoded = featuresOf(patches)
         const all = encoded.dataSync()
         encoded.dispose()
-        ;[...missing.keys()].forEach((sha256, i) => fresh.set(sha256, all.slice(i * I * D, (i + 1) * I * D) as Float32Array))
+        ;[...missing.keys()].forEach((sha256, i) => fresh.set(sha256, all.slice(i * F * D, (i + 1) * F * D) as Float32Array))
         for (const [sha256, one] of fresh) if ((cache.size + 1) * one.byteLength <= kept.features) cache.set(sha256, one)
       }
       refs.forEach((ref, i) => {
-        if (ref !== null) values.set((fresh.get(ref.sha256) ?? cache.get(ref.sha256))!, i * I * D)
+        if (ref !== null) values.set((fresh.get(ref.sha256) ?? cache.get(ref.sha256))!, i * F * D)
       })
-      return tf.tensor3d(values, [refs.length, I, D])
+      return tf.tensor3d(values, [refs.length, F, D])
     },
     dispose() {
       cache.clear()
@@ -123,26 +125,31 @@ export async function openMeasuredModel(project: string, folder: string, kept = 
   }
 }
 
+/** Of a map over one image's tokens, (I): what stands for patches, without `image_newline` at its end. Errors as of `ofPatches`. */
+export function mapOfPatches(measured: Pick<MeasuredModel, 'numImageFeatures' | 'numPatches'>, perToken: Float64Array): Float64Array {
+  return ofPatches(measured, perToken.slice(0, measured.numImageFeatures))
+}
+
 /**
- * The features, or the numbers of a map, that stand for patches: the last P tokens, class token and registers before them.
- * @param perToken (…, I, …) laid out with `width` numbers a token   @returns the same of P tokens
+ * The features, or numbers of them, that stand for patches: the last P, class token and registers before them.
+ * @param perFeature (…, F, …) laid out with `width` numbers a feature   @returns the same of P tokens
  * @throws LabError 'invalid-input' when the strategy 'default' dropped a patch for want of a class token
  */
-export function ofPatches<Values extends Float32Array | Float64Array>({ numImageTokens, numPatches }: Pick<MeasuredModel, 'numImageTokens' | 'numPatches'>, perToken: Values, width = 1): Values {
-  if (numImageTokens === numPatches) return perToken
-  if (numImageTokens < numPatches)
+export function ofPatches<Values extends Float32Array | Float64Array>({ numImageFeatures, numPatches }: Pick<MeasuredModel, 'numImageFeatures' | 'numPatches'>, perFeature: Values, width = 1): Values {
+  if (numImageFeatures === numPatches) return perFeature
+  if (numImageFeatures < numPatches)
     throw new LabError(
       'invalid-input',
       `visionFeatureSelectStrategy: expected "full", found "default", which drops the first of ${numPatches} patches of an encoder without a class token; what lies where in the picture cannot be measured`,
     )
-  const [from, to] = [numImageTokens * width, numPatches * width]
-  const images = perToken.length / from
-  const kept = perToken.slice(0, images * to) as Values
-  for (let i = 0; i < images; i++) kept.set(perToken.subarray((i + 1) * from - to, (i + 1) * from), i * to)
+  const [from, to] = [numImageFeatures * width, numPatches * width]
+  const images = perFeature.length / from
+  const kept = perFeature.slice(0, images * to) as Values
+  for (let i = 0; i < images; i++) kept.set(perFeature.subarray((i + 1) * from - to, (i + 1) * from), i * to)
   return kept
 }
 
-/** The mean over an image's tokens, as rows. @param features (B, I, D) @returns (B, D) */
+/** The mean over an image's tokens, as rows. @param features (B, F, D) @returns (B, D) */
 export function meanOverPatches(features: tf.Tensor3D): Matrix {
   const [rows, , columns] = features.shape
   const pooled = tf.mean(features, 1)

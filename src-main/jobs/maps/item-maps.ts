@@ -16,7 +16,7 @@ import { placement } from '../../engine/preprocess/pipeline.ts'
 import type { AnswerRows } from '../../engine/objectives/log-probs.ts'
 import { chooseBuckets, collateSamples, encodeSamples, rowTensors, type EncodedSample } from '../batches.ts'
 import { regionCoverage, scoreMap } from '../evaluate/localisation.ts'
-import { ofPatches, type MeasuredModel } from '../evaluate/measured-model.ts'
+import { mapOfPatches, ofPatches, type MeasuredModel } from '../evaluate/measured-model.ts'
 
 /** Tokens of an answer whose gradients are computed at a time. */
 const TOKENS_AT_A_TIME = 16
@@ -184,14 +184,14 @@ export function* mapsAsTheyCome(looked: LookedAt, name: string, settings: MapJob
         }
         const tokens = tf.tidy(() => imageTokens(measured.model, looked.features)) // (1, I, D)
         try {
-          for (const of of possible) add(method, ofPatches(measured, gradientMagnitude(scoreOf(looked, of, 'tokens'), tokens)[0]!), { target: of })
+          for (const of of possible) add(method, mapOfPatches(measured, gradientMagnitude(scoreOf(looked, of, 'tokens'), tokens)[0]!), { target: of })
           const every = settings.everyToken ? tokenIds.map((_, i) => i) : target === 'token' ? [settings.token] : []
           for (let at = 0; at < every.length; at += TOKENS_AT_A_TIME) {
             const group = every.slice(at, at + TOKENS_AT_A_TIME)
             const copies = tf.tile(tokens, [group.length, 1, 1])
             const maps = gradientMagnitude(scoreOf(looked, 'token', 'tokens', group), copies)
             copies.dispose()
-            group.forEach((index, i) => add(method, ofPatches(measured, maps[i]!), { target: 'token', token: tokenOf(index) }))
+            group.forEach((index, i) => add(method, mapOfPatches(measured, maps[i]!), { target: 'token', token: tokenOf(index) }))
           }
         } finally {
           tokens.dispose()
@@ -199,7 +199,7 @@ export function* mapsAsTheyCome(looked: LookedAt, name: string, settings: MapJob
         break
       }
       case 'grad-cam':
-        if (assertAnswer(method)) add(method, gradCam(whole('features'), looked.features, measured.numImageTokens - measured.numPatches)[0]!, about)
+        if (assertAnswer(method)) add(method, gradCam(whole('features'), looked.features, measured.numImageFeatures - measured.numPatches)[0]!, about)
         break
       case 'integrated-gradients': {
         if (!assertAnswer(method)) break

@@ -9,7 +9,7 @@ import { gradientProducts, pullOf, tokenProducts, twoGradients, type Products } 
 import { encoderLayersUsed, imageTokens } from '../../engine/models/multimodal-lm.ts'
 import { familyOf } from '../../engine/models/vision/families.ts'
 import { readCheckpoint } from '../checkpoint.ts'
-import { ofPatches, openMeasuredModel } from '../evaluate/measured-model.ts'
+import { mapOfPatches, openMeasuredModel } from '../evaluate/measured-model.ts'
 import { lookAt, scoreOf, type LookedAt } from './item-maps.ts'
 
 /** Answers `Microscope`. @throws LabError 'cancelled' between checkpoints; 'invalid-input' without two answers */
@@ -86,7 +86,7 @@ function magnified(looked: LookedAt, reference: LogProbs | null, beta: number): 
   const tokens = tf.tidy(() => imageTokens(measured.model, looked.features)) // (1, I, D)
   const perToken = tokenProducts(ofAnswer('chosen', 'tokens', tokens), ofAnswer('rejected', 'tokens', tokens), tokens).map(two)
   tokens.dispose()
-  const column = (name: 'sft' | 'dpo' | 'cosine') => Array.from(ofPatches(measured, Float64Array.from(perToken, (each) => each[name])))
+  const column = (name: 'sft' | 'dpo' | 'cosine') => Array.from(mapOfPatches(measured, Float64Array.from(perToken, (each) => each[name])))
   return {
     logProbs,
     margin,

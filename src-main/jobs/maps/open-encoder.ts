@@ -1,7 +1,7 @@
 // What maps are made of: a multimodal model, or a vision encoder alone, which has no language model and so no answer to be mapped.
 
 import * as tf from '@tensorflow/tfjs'
-import { multimodalLmSpecSchema, numImageTokens } from '../../domain/model-spec.ts'
+import { multimodalLmSpecSchema, numImageFeatures } from '../../domain/model-spec.ts'
 import { parse } from '../../domain/parse.ts'
 import { numPatches, patchGrid, patchWidth, seenSide } from '../../domain/vision-encoder-spec.ts'
 import { imageFeatures } from '../../engine/models/multimodal-lm.ts'
@@ -33,7 +33,7 @@ export async function openEncoder(project: string, folder: string): Promise<Open
       model: held.model,
       images,
       preprocess,
-      numImageTokens: numImageTokens(spec),
+      numImageFeatures: numImageFeatures(spec),
       numPatches: P,
       patchWidth: width,
       seenSide: seenSide(visionEncoder),

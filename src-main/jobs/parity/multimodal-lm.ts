@@ -1,5 +1,5 @@
 // A whole multimodal model against its reference: visual tokens, logits, SFT and DPO with every gradient, log-probabilities
-// against a reference model, gradient maps of each pair, and the greedy answer about a picture.
+// against a reference model, gradient maps of each pair, the greedy answer about a picture and, where one is recorded, a short training.
 
 import * as tf from '@tensorflow/tfjs'
 import { objectiveSchema } from '../../domain/objective-config.ts'
@@ -19,6 +19,7 @@ import { readWeights } from '../weight-files.ts'
 import { toTensor, tolerancesOf, type CaseTensors, type JsonObject } from './case-files.ts'
 import type { Comparison, Tolerance } from './comparison.ts'
 import { endIdsOf, untilEnd } from './language-model.ts'
+import { compareMultimodalTraining } from './multimodal-training.ts'
 import type { ParityKind } from './parity-kind.ts'
 import { compareWeightGradients } from './recorded-gradients.ts'
 
@@ -68,6 +69,11 @@ export const multimodalLmParity: ParityKind = {
         compareObjectives(opened)
         compareMaps(opened)
         compareAnswer(opened)
+        const training = files.json['training']
+        if (training === undefined) return
+        const rows = rowsOf(opened, 'chosen')
+        const batch = batchOf(opened, rows, rows.length, (tokens) => 1 / tokens)
+        compareMultimodalTraining(training as JsonObject, { spec, weights }, batch, recorded, comparison)
       })
     } finally {
       held.dispose()
@@ -108,7 +114,7 @@ function batchOf({ recorded, patches, imageId, model }: Opened, rows: readonly E
 }
 
 function tokensPerImage(model: MultimodalLm, patches: tf.Tensor): number {
-  return imageFeatures(model, tf.slice(patches, [0, 0, 0], [1, -1, -1])).shape[1]!
+  return imageTokens(model, imageFeatures(model, tf.slice(patches, [0, 0, 0], [1, -1, -1]))).shape[1]!
 }
 
 function compareLogits(opened: Opened): void {

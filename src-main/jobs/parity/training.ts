@@ -43,8 +43,8 @@ interface Setup {
   readonly adam: { readonly adamBeta1: number; readonly adamBeta2: number; readonly adamEpsilon: number }
 }
 /** Some steps of float32 on both sides: each logged number to 2e-4 of its size, or 2e-5. */
-const LOGGED = { relative: 2e-4, floor: 0.1 }
-const WEIGHTS = { relative: 2e-4, floor: 1 }
+export const LOGGED = { relative: 2e-4, floor: 0.1 }
+export const WEIGHTS = { relative: 2e-4, floor: 1 }
 
 /** An encoder that no row looks at: four tokens a picture. */
 const BLIND = { imageSize: 16, patchSize: 8, hiddenSize: 4, intermediateSize: 4, numHiddenLayers: 1, numAttentionHeads: 1 }

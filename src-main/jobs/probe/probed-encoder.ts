@@ -107,7 +107,7 @@ export async function openProbedEncoder(project: string, folder: string, { mostB
     notes,
     preprocess,
     seenSide: seenSide(spec),
-    numImageTokens: P,
+    numImageFeatures: P,
     numPatches: P,
     featureWidth: spec.hiddenSize,
     grid: patchGrid(spec),

@@ -49,6 +49,12 @@ it('every field comes back', () => {
   expect(config).toMatchObject({ image_token_index: 42, image_seq_length: 16, vision_feature_select_strategy: 'full' })
 })
 
+it('a model with image_newline is of the OneVision type, and comes back with it', () => {
+  const config = asFile(multimodalLmConfig({ ...spec, imageNewline: true }, 42))
+  expect(config).toMatchObject({ architectures: ['LlavaOnevisionForConditionalGeneration'], model_type: 'llava_onevision', image_seq_length: 17 })
+  expect(multimodalLmSpec(config)).toEqual({ ...spec, imageNewline: true })
+})
+
 it('the rotary base is read where transformers 4 and where transformers 5 keep it', () => {
   const { rope_parameters: _parameters, ...older } = asFile(languageModelConfig(spec.languageModel))
   expect(languageModelSpec(older).ropeTheta).toBe(54321)

@@ -26,7 +26,7 @@ vi.setConfig({ testTimeout: 300_000 })
 
 const widths = { hiddenSize: 8, numHiddenLayers: 1, numAttentionHeads: 2 }
 const FAMILIES = [
-  { family: 'siglip2', intermediateSize: 12 },
+  { family: 'siglip2', intermediateSize: 12, imageNewline: true },
   { family: 'clip', intermediateSize: 12 },
   { family: 'dinov2', mlpRatio: 2 },
   { family: 'dinov2_with_registers', mlpRatio: 2, useSwigluFfn: true },
@@ -34,11 +34,12 @@ const FAMILIES = [
   { family: 'vit_mae', intermediateSize: 12 },
 ]
 
-it.skipIf(!native).each(FAMILIES)('$family', (encoder) => {
+it.skipIf(!native).each(FAMILIES)('$family', ({ imageNewline, ...encoder }) => {
   const spec = multimodalLmSpecSchema.parse({
     visionEncoder: { imageSize: 16, patchSize: 8, ...widths, ...encoder },
     languageModel: { vocabSize: 40, numKeyValueHeads: 1, intermediateSize: 12, ...widths },
     visionFeatureLayer: -1,
+    imageNewline,
     visionFeatureSelectStrategy: encoder.family === 'siglip2' ? 'full' : 'default',
   })
   const I = numImageTokens(spec)

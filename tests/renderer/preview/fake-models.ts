@@ -85,5 +85,6 @@ function fakeInspection(folder: string): ModelInspection {
     tokenizer: { tokens: 2000, endId: 3, imageId: 4, prompt: 'USER: <image>\nWhat is this?\nASSISTANT:', endIds: [3], sampling: null, notComputed: [] },
     preprocess: ['resize 64 64 bicubic', 'normalize 0.5 0.5'],
     faults: [],
+    notes: [],
   }
 }
