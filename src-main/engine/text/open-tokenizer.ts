@@ -3,10 +3,13 @@
 
 import { Tokenizer } from '@huggingface/tokenizers'
 
+/** Standard in Node and browsers; the engine's types know of neither. */
+declare const TextDecoder: new (label: string, options: { ignoreBOM: boolean }) => object
+
 /** A decoder of the library, as far as it is looked into. */
 interface Decoder {
   readonly decoders?: readonly Decoder[]
-  text_decoder?: InstanceType<typeof TextDecoder>
+  text_decoder?: object
 }
 
 /** @param json tokenizer.json   @param config tokenizer_config.json */
