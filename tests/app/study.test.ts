@@ -193,7 +193,7 @@ it('lays the arms’ maps over the image and outlines the region that decides', 
   await page.waitForFunction(() =>
     [...document.querySelectorAll<HTMLImageElement>('.map img')].every((image) => image.naturalWidth > 0),
   )
-  expect(await page.locator('.map rect.outline').count()).toBeGreaterThan(0)
+  expect(await page.locator('.map .outline').count()).toBeGreaterThan(0)
   const asked = await page.locator('.asked').innerText()
   await page.keyboard.press('ArrowRight')
   await page.waitForFunction((before) => document.querySelector('.asked')!.textContent !== before, asked)
