@@ -17,7 +17,9 @@ const SCREEN_MS = 400
 const REST_MS = 60
 
 export function useSamples(query: () => Question<'samples.order'>) {
-  const first = useOperation('samples.first', query)
+  let sight: readonly [from: number, to: number] = [0, 0]
+  /** As many as the grid draws: on a large screen that is more than a block. */
+  const first = useOperation('samples.first', () => ({ ...query(), limit: Math.min(1000, Math.max(BLOCK, sight[1] - sight[0])) }))
   /** The question whose first samples are on screen: only then main is asked for what takes longer. */
   const drawn = ref('')
   const order = useOperation('samples.order', () => (JSON.stringify(query()) === drawn.value ? query() : null))
@@ -30,7 +32,6 @@ export function useSamples(query: () => Question<'samples.order'>) {
   const settled = ref(0)
   const asked = new Set<number>()
   let generation = 0
-  let sight: readonly [from: number, to: number] = [0, 0]
   let isForward = true
   let movedAt = -Infinity
   let isAsking = false
