@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs'
 import { MODULES, type Module, type MultimodalLmSpec } from '../domain/model-spec.ts'
 import { createRandom } from '../domain/random.ts'
 import type { Lora, Training } from '../domain/run-config.ts'
-import { merged } from './nn/low-rank.ts'
+import { mergedValues } from './nn/low-rank.ts'
 import { parameterLedger, type Shapes } from './parameter-ledger.ts'
 import type { NamedArray, NamedArrays } from './weights/initial.ts'
 
@@ -49,9 +49,10 @@ export interface AdaptedWeight {
 
 /** W + s·B·A as an array of its own. */
 export function mergedWeight({ base, A, B, scale }: AdaptedWeight): NamedArray {
-  const values = tf.tidy(() => {
-    const [W, a, b] = [base, A, B].map(({ shape, values: each }) => tf.tensor(each, [...shape])) as [tf.Tensor, tf.Tensor, tf.Tensor]
-    return Float32Array.from(merged(W, a, b, scale).dataSync())
-  })
-  return { shape: base.shape, values }
+  const [W, a, b] = [base, A, B].map(({ shape, values }) => tf.tensor(values, [...shape])) as [tf.Tensor, tf.Tensor, tf.Tensor]
+  try {
+    return { shape: base.shape, values: mergedValues(W, a, b, scale) }
+  } finally {
+    tf.dispose([W, a, b])
+  }
 }

@@ -10,12 +10,13 @@ import type { Training } from '../domain/run-config.ts'
 import { adapterScale, initialFactor } from './adapters.ts'
 import type { ImagesAs, MultimodalLm } from './models/multimodal-lm.ts'
 import { gradientsOfReached } from './nn/gradients.ts'
-import { adapterNames, merged } from './nn/low-rank.ts'
+import { adapterNames, mergedValues } from './nn/low-rank.ts'
 import type { Batch, Objective } from './objectives/objective.ts'
 import { adamWUpdate, clipCoefficient, globalNorm, type Trained } from './optim/adamw.ts'
 import { scheduleFactor } from './optim/schedule.ts'
 import { parameterLedger, type LedgerTensor } from './parameter-ledger.ts'
 import type { NamedArray, NamedArrays } from './weights/initial.ts'
+import { movedTensor } from './weights/moved-tensor.ts'
 
 /** Tensors by name. A step's batch holds `0/ids`, `0/mismatched/ids`, … and, with gradient accumulation, `1/ids`, … */
 export type NamedTensors = Readonly<Record<string, tf.Tensor>>
@@ -63,7 +64,6 @@ export function trainableModel(
     variables[name] = made
     return made
   }
-  const tensorOf = ({ shape, values }: NamedArray) => tf.tensor(values, [...shape], 'float32')
   const held = Object.fromEntries(MODULES.map((module) => [module, {} as Record<string, tf.Variable>])) as Record<Module, Record<string, tf.Variable>>
   for (const { module, name, shape, part } of ledger) {
     const key = `${module}/${name}`
@@ -73,7 +73,7 @@ export function trainableModel(
       part === 'adapter'
         ? (saved[`adapter/${key}`] ?? initialFactor(training.seed, module, name, shape))
         : ((part === 'adapted' ? saved[`base/${key}`] : undefined) ?? weights[module][name]!)
-    const weight = variable(key, tensorOf(initial), isTrained)
+    const weight = variable(key, movedTensor(initial), isTrained)
     held[module][name] = weight
     if (part === 'adapted') {
       const scale = `${module}/lora_scale`
@@ -83,7 +83,7 @@ export function trainableModel(
       const moment = (order: string) => {
         const before = saved[`${order}/${key}`]
         // Zeros are made by the engine: an array of ours would stay in memory beside what replaces it.
-        return variable(`${order}/${key}`, before === undefined ? tf.zerosLike(weight) : tensorOf(before), false)
+        return variable(`${order}/${key}`, before === undefined ? tf.zerosLike(weight) : movedTensor(before), false)
       }
       trained.push({ module, weight, first: moment('first'), second: moment('second'), decays: isDecayed(name) })
     }
@@ -107,7 +107,7 @@ export function weightsOf({ ledger, variables }: TrainableModel): Record<Module,
     const weight = variables[`${module}/${name}`]!
     if (part === 'adapted') {
       const names = adapterNames(`${module}/${layerOf(name)}`)
-      const whole = () => tf.tidy(() => merged(weight, variables[names.A]!, variables[names.B]!, variables[`${module}/lora_scale`]!).dataSync())
+      const whole = () => mergedValues(weight, variables[names.A]!, variables[names.B]!, variables[`${module}/lora_scale`]!)
       weights[module][name] = arrayOf(weight, whole)
     } else if (part !== 'adapter') weights[module][name] = arrayOf(weight)
   }
@@ -140,11 +140,11 @@ export function adaptersOf({ ledger, variables }: TrainableModel): Readonly<Reco
 }
 
 /** A tensor as an array of its own, made when it is asked for, so that no two need be in memory. */
-function arrayOf(tensor: tf.Tensor, read: () => ArrayLike<number> = () => tensor.dataSync()): NamedArray {
+function arrayOf(tensor: tf.Tensor, read: () => Float32Array = () => new Float32Array(tensor.dataSync())): NamedArray {
   return {
     shape: tensor.shape,
     get values() {
-      return Float32Array.from(read())
+      return read()
     },
   }
 }

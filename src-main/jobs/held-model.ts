@@ -5,7 +5,8 @@ import { MODULES, type Module, type MultimodalLmSpec } from '../domain/model-spe
 import type { MultimodalLm } from '../engine/models/multimodal-lm.ts'
 import type { Weights } from '../engine/shapes.ts'
 import type { NamedTensors } from '../engine/train-step.ts'
-import type { NamedArray, NamedArrays } from '../engine/weights/initial.ts'
+import type { NamedArrays } from '../engine/weights/initial.ts'
+import { movedTensor } from '../engine/weights/moved-tensor.ts'
 
 /** What is computed with a model: tensors by name to tensors by name, nothing read back and nothing kept. */
 export type Forward = (model: MultimodalLm, inputs: NamedTensors) => NamedTensors
@@ -36,16 +37,6 @@ export function heldModel({ spec, weights: arrays }: ModelArrays): HeldModel {
     run: (_, forward, inputs) => tf.tidy(() => ({ ...forward(model, inputs) })),
     dispose: () => tf.dispose(weights as unknown as tf.NamedTensorMap),
   }
-}
-
-/**
- * A tensor that is where it is computed with. One that no operation has met still lies in JavaScript, so a model that is only
- * made and then used would lie in memory twice.
- */
-function movedTensor({ shape, values }: NamedArray): tf.Tensor {
-  const tensor = tf.tensor(values, [...shape])
-  tf.reshape(tensor, [-1]).dispose()
-  return tensor
 }
 
 /** @param weights  tensors or variables; the model only reads them */

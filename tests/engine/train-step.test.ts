@@ -16,6 +16,7 @@ import {
 } from '../../src-main/engine/train-step.ts'
 import { openBackend } from '../../src-main/jobs/backend/backend.ts'
 import { expectClose } from '../support/all-close.ts'
+import { heldAsArrays } from '../support/held-as-arrays.ts'
 import { expectNoLeak } from '../support/no-leak.ts'
 import { named, runner } from '../support/step-runner.ts'
 import { aBatch, aRow, aTraining, livelyWeights, TINY } from '../support/tiny-model.ts'
@@ -228,6 +229,20 @@ for (const kind of KINDS)
       expect(bits(saved.trainable)).toEqual(bits(plain.trainable))
     })
   })
+
+describe('a model to be trained', () => {
+  const lora = { rank: 2 }
+  it.each([
+    ['as a whole', {}],
+    ['by adapters', { visionEncoder: { lora }, projector: { lora }, languageModel: { lora } }],
+    ['in part', { languageModel: { train: false } }],
+  ])('%s lies in memory once, begun or continued: no array in JavaScript beside what is computed with', (_, modules) => {
+    const training = aTraining({ modules })
+    const begun = trainableModel(TINY, livelyWeights(1), training)
+    const continued = trainableModel(TINY, weightsOf(begun), training, stateBesideModel(begun))
+    for (const { variables } of [begun, continued]) expect(heldAsArrays(variables)).toEqual([])
+  })
+})
 
 describe('a frozen module', () => {
   it('keeps nothing for the way back', () => {

@@ -32,3 +32,16 @@ export function lowRank(x: tf.Tensor, A: tf.Tensor, B: tf.Tensor, scale: tf.Tens
 export function merged(W: tf.Tensor, A: tf.Tensor, B: tf.Tensor, scale: tf.Tensor | number): tf.Tensor {
   return tf.tidy(() => tf.add(W, tf.mul(tf.matMul(B, A), scale)))
 }
+
+/**
+ * Its values. No tidy hands them out: it would look for tensors among the numbers, one by one, and hold each of them boxed.
+ * @returns (D_out·D_in), row-major
+ */
+export function mergedValues(W: tf.Tensor, A: tf.Tensor, B: tf.Tensor, scale: tf.Tensor | number): Float32Array {
+  const whole = merged(W, A, B, scale)
+  try {
+    return new Float32Array(whole.dataSync())
+  } finally {
+    whole.dispose()
+  }
+}

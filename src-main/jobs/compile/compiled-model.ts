@@ -8,6 +8,7 @@ import { SharedState } from '../../engine/compile/shared-state.ts'
 import { eagerDecoder, type Decoder } from '../../engine/generate.ts'
 import type { MultimodalLm } from '../../engine/models/multimodal-lm.ts'
 import type { Weights } from '../../engine/shapes.ts'
+import { movedTensor } from '../../engine/weights/moved-tensor.ts'
 import { modelOf, type Forward, type HeldModel, type ModelArrays } from '../held-model.ts'
 import { userCacheFolder } from '../user-cache.ts'
 import { codeIdentity } from './code-identity.ts'
@@ -33,8 +34,8 @@ export function compiledModel(arrays: ModelArrays, options: CompiledModelOptions
     MODULES.map((module): [Module, Weights] => [
       module,
       Object.fromEntries(
-        Object.entries(arrays.weights[module]).map(([name, { shape, values }]) => {
-          const initial = tf.tensor(values, [...shape])
+        Object.entries(arrays.weights[module]).map(([name, array]) => {
+          const initial = movedTensor(array)
           const variable = tf.variable(initial, false)
           initial.dispose()
           variables[`${module}/${name}`] = variable

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { checkpointed } from '../../../src-main/engine/nn/checkpointing.ts'
 import { gradients } from '../../../src-main/engine/nn/gradients.ts'
 import { linear } from '../../../src-main/engine/nn/linear.ts'
-import { lowRank, merged } from '../../../src-main/engine/nn/low-rank.ts'
+import { lowRank, merged, mergedValues } from '../../../src-main/engine/nn/low-rank.ts'
 import { openBackend } from '../../../src-main/jobs/backend/backend.ts'
 import { expectClose, expectFinite } from '../../support/all-close.ts'
 import { aTensor, expectSameFunction, expectSlopes } from '../../support/finite-differences.ts'
@@ -50,6 +50,28 @@ describe('the low-rank product', () => {
     const whole = merged(held['up.weight'], held['up.lora_A.weight'], held['up.lora_B.weight'], held['up.lora_scale'])
     const x = aTensor([2, 4, 6], 'x')
     expectClose(linear({ 'up.weight': whole, 'up.bias': held['up.bias'] }, 'up', x), linear(held, 'up', x), 1e-6)
+  })
+})
+
+describe('the values of a merged weight', () => {
+  it('are those of the merged weight, leave nothing behind, and pass through no tidy, which would box each of them', () => {
+    const held = adaptedLayer()
+    const factors = [held['up.weight'], held['up.lora_A.weight'], held['up.lora_B.weight'], held['up.lora_scale']] as const
+    const given: unknown[] = []
+    const engine = tf.engine()
+    const endScope = engine.endScope.bind(engine)
+    engine.endScope = (result) => {
+      given.push(result)
+      endScope(result)
+    }
+    try {
+      const values = expectNoLeak(() => mergedValues(...factors))
+      expect([...values]).toEqual([...merged(...factors).dataSync()])
+    } finally {
+      engine.endScope = endScope
+    }
+    expect(given.length).toBeGreaterThan(0)
+    expect(given.filter((each) => ArrayBuffer.isView(each))).toEqual([])
   })
 })
 

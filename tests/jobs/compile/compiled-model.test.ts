@@ -13,6 +13,7 @@ import { imageFeatures, imageTokens } from '../../../src-main/engine/models/mult
 import { rowLogProbs } from '../../../src-main/engine/objectives/log-probs.ts'
 import { compiledModel, decoderOf } from '../../../src-main/jobs/compile/compiled-model.ts'
 import { heldModel, type Forward, type HeldModel } from '../../../src-main/jobs/held-model.ts'
+import { heldAsArrays } from '../../support/held-as-arrays.ts'
 import { aBatch, aRow, IMAGE, livelyWeights, PAD, TINY } from '../../support/tiny-model.ts'
 import { openNativeEngine } from './native-engine.ts'
 
@@ -81,6 +82,13 @@ describe.skipIf(!native)('a compiled model', () => {
     eager.dispose()
     compiled.dispose()
     expect(tf.memory().numTensors).toBe(before)
+  })
+
+  it('lies in memory once, eager or compiled: no array in JavaScript beside what is computed with', () => {
+    for (const held of [heldModel(arrays), compiledModel(arrays, { cacheFolder: root })]) {
+      for (const weights of Object.values(held.model.weights)) expect(heldAsArrays(weights)).toEqual([])
+      held.dispose()
+    }
   })
 
   it('compiles a shape once it has come often enough, and keeps its weights for whoever reads them', () => {
